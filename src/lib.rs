@@ -1,0 +1,6 @@
+//! Placeholder map; written when the rooms stand.
+
+pub mod config;
+pub mod diagnosis;
+pub mod info;
+pub mod model;

@@ -1,0 +1,3 @@
+//! The program: hooks, parse, dispatch, exit code.
+
+fn main() {}

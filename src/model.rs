@@ -1,0 +1,36 @@
+//! What was observed, as plain values: no terminal, no network, no files, no clock.
+//!
+//! The words of this room, from small to large:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | [`Moment`] | when something was observed: wall clock to show, monotonic time to compute with |
+//! | [`Observation`] | what the outside world said: an `INFO` reply, or why none came |
+//! | [`Sample`] | one answered poll, typed; absent fields are `None` |
+//! | [`Step`] | what changed between two samples that follow each other |
+//! | [`Gap`] | polls that failed, from the first to the last |
+//! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
+//! | [`History`] | all of these for one node, bounded in time |
+//! | [`Window`] | the part of a history that is diagnosed or drawn |
+
+mod change;
+mod command;
+mod counter;
+mod node;
+mod observation;
+mod sample;
+mod step;
+mod text;
+mod timeline;
+
+pub use change::{Change, ChangeKind};
+pub use command::{CATALOGUE, Class, CommandStat, Commands, class_of};
+pub use counter::{Counter, Delta};
+pub use node::{NodeId, Product, Role, Version};
+pub use observation::{Connection, Failure, FailureKind, Moment, Observation};
+pub use sample::{
+    Assumptions, Db, Keyspace, Limit, Memory, Persistence, ReplicaLine, Replication, Sample, Server,
+};
+pub use step::{CommandDelta, Continuity, DbDelta, ErrorDelta, Step};
+pub use text::inert;
+pub use timeline::{Entry, Gap, History, Window};

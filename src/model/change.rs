@@ -1,0 +1,352 @@
+//! Discrete things that happened, for the timeline.
+
+use jiff::Timestamp;
+
+use super::counter::Counter;
+use super::node::Role;
+use super::observation::{FailureKind, Moment};
+use super::sample::{Limit, Sample};
+use super::step::{Continuity, Step};
+
+/// Something discrete that happened between two polls.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// When it was seen; it happened between the poll before and this moment.
+    pub moment: Moment,
+    /// What.
+    pub kind: ChangeKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChangeKind {
+    /// The first sample: watching began.
+    Attached,
+    /// A new process answers.
+    Restart {
+        /// Keys at the last poll before.
+        keys_before: Option<u64>,
+        /// Keys at the first poll after; partial while loading.
+        keys_after: Option<u64>,
+    },
+    /// The address leads to another server that was already running.
+    OtherProcess,
+    /// Statistics fell to zero without a restart: evidence was wiped.
+    StatsReset,
+    /// Primary became replica or the reverse.
+    RoleChanged(Role, Role),
+    /// A replica follows another primary.
+    PrimaryChanged(Option<String>, Option<String>),
+    /// The replication history changed without a change of role or process.
+    HistoryChanged,
+    /// A setting that INFO shows has another value.
+    Setting {
+        /// Field name.
+        field: &'static str,
+        /// Before.
+        before: String,
+        /// After.
+        after: String,
+    },
+    /// A flushing command ran.
+    Flushed {
+        /// The command, upper case.
+        command: String,
+        /// How often.
+        calls: u64,
+        /// Keys before; the fall is in the ledger.
+        keys_before: Option<u64>,
+    },
+    /// A flushing command was refused or failed.
+    FlushDenied {
+        /// The command, upper case.
+        command: String,
+        /// How often.
+        calls: u64,
+    },
+    /// Loading a data set began.
+    LoadingBegan,
+    /// Loading ended.
+    LoadingEnded {
+        /// Keys then.
+        keys: Option<u64>,
+    },
+    /// More replicas are connected.
+    ReplicasJoined(u64),
+    /// Fewer replicas are connected.
+    ReplicasLeft(u64),
+    /// The link of this replica went down.
+    LinkDown,
+    /// The link of this replica came back.
+    LinkUp,
+    /// Replicas were given the whole data set anew.
+    FullSyncs(u64),
+    /// Saving to disk began to fail (`rdb` or `aof`).
+    SaveFailing(&'static str),
+    /// Saving to disk works again.
+    SaveRecovered(&'static str),
+    /// Eviction began after at least one poll without.
+    EvictionBegan,
+    /// The server's clock and ours moved apart, in seconds; positive is forward.
+    ClockJump(i64),
+    /// Polls failed.
+    Gap(FailureKind),
+    /// Polls are answered again.
+    Reconnected {
+        /// Seconds without an answer.
+        after_s: u64,
+    },
+}
+
+impl ChangeKind {
+    /// One line for people.
+    pub fn sentence(&self) -> String {
+        let keys =
+            |keys: &Option<u64>| keys.map_or_else(|| "? keys".into(), |n| format!("{n} keys"));
+        match self {
+            Self::Attached => "watching began".into(),
+            Self::Restart {
+                keys_before,
+                keys_after,
+            } => {
+                format!(
+                    "server restarted: {} before, {} after",
+                    keys(keys_before),
+                    keys(keys_after)
+                )
+            }
+            Self::OtherProcess => {
+                "another server answers at this address (failover or replacement)".into()
+            }
+            Self::StatsReset => {
+                "statistics were reset (CONFIG RESETSTAT): earlier evidence is gone".into()
+            }
+            Self::RoleChanged(before, after) => format!("role changed: {before} → {after}"),
+            Self::PrimaryChanged(before, after) => format!(
+                "follows another primary: {} → {}",
+                before.as_deref().unwrap_or("none"),
+                after.as_deref().unwrap_or("none")
+            ),
+            Self::HistoryChanged => "replication history changed (new master_replid)".into(),
+            Self::Setting {
+                field,
+                before,
+                after,
+            } => format!("{field} changed: {before} → {after}"),
+            Self::Flushed {
+                command,
+                calls: 1,
+                keys_before,
+            } => format!("{command} ran, {} before", keys(keys_before)),
+            Self::Flushed {
+                command,
+                calls,
+                keys_before,
+            } => {
+                format!("{command} ran {calls} times, {} before", keys(keys_before))
+            }
+            Self::FlushDenied { command, calls } => {
+                format!("{command} refused or failed, {calls}×")
+            }
+            Self::LoadingBegan => "loading a data set from disk".into(),
+            Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(n)),
+            Self::ReplicasJoined(n) => format!("{n} replica(s) joined"),
+            Self::ReplicasLeft(n) => format!("{n} replica(s) left"),
+            Self::LinkDown => "link to the primary is down".into(),
+            Self::LinkUp => "link to the primary is up".into(),
+            Self::FullSyncs(n) => format!("{n} full synchronisation(s) served"),
+            Self::SaveFailing(what) => format!("{what} writes to disk are failing"),
+            Self::SaveRecovered(what) => format!("{what} writes to disk work again"),
+            Self::EvictionBegan => "eviction began".into(),
+            Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
+            Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
+            Self::Reconnected { after_s } => format!("answers again after {after_s} s"),
+        }
+    }
+
+    /// Whether the line reports trouble, as opposed to news.
+    pub fn is_trouble(&self) -> bool {
+        !matches!(
+            self,
+            Self::Attached
+                | Self::LoadingEnded { .. }
+                | Self::ReplicasJoined(_)
+                | Self::LinkUp
+                | Self::SaveRecovered(_)
+                | Self::Reconnected { .. }
+        )
+    }
+}
+
+/// Everything discrete between two samples, in the order in which it matters.
+pub(super) fn changes(
+    before: &Sample,
+    after: &Sample,
+    step: &Step,
+    was_evicting: bool,
+) -> Vec<Change> {
+    let mut kinds = Vec::new();
+    process(step, &mut kinds);
+    replication(before, after, step, &mut kinds);
+    flushes(step, &mut kinds);
+    settings(before, after, &mut kinds);
+    disk(before, after, &mut kinds);
+    if step.counter(Counter::EvictedKeys).at_least() > 0 && !was_evicting {
+        kinds.push(ChangeKind::EvictionBegan);
+    }
+    if step.continuity == Continuity::Same {
+        kinds.extend(clock_jump(before, after).map(ChangeKind::ClockJump));
+    }
+    kinds
+        .into_iter()
+        .map(|kind| Change {
+            moment: after.moment,
+            kind,
+        })
+        .collect()
+}
+
+fn process(step: &Step, kinds: &mut Vec<ChangeKind>) {
+    match step.continuity {
+        Continuity::Same => {}
+        Continuity::StatsReset => kinds.push(ChangeKind::StatsReset),
+        Continuity::OtherProcess => kinds.push(ChangeKind::OtherProcess),
+        Continuity::Restart => {
+            kinds.push(ChangeKind::Restart {
+                keys_before: step.keys_before,
+                keys_after: step.keys_after,
+            });
+        }
+    }
+}
+
+fn replication(before: &Sample, after: &Sample, step: &Step, kinds: &mut Vec<ChangeKind>) {
+    let (was, is) = (&before.replication, &after.replication);
+    if was.role != is.role {
+        kinds.push(ChangeKind::RoleChanged(was.role, is.role));
+    } else if was.primary != is.primary {
+        kinds.push(ChangeKind::PrimaryChanged(
+            was.primary.clone(),
+            is.primary.clone(),
+        ));
+    } else if was.replid != is.replid && step.continuity == Continuity::Same {
+        kinds.push(ChangeKind::HistoryChanged);
+    }
+    match (was.link_up, is.link_up) {
+        (Some(true), Some(false)) => kinds.push(ChangeKind::LinkDown),
+        (Some(false), Some(true)) => kinds.push(ChangeKind::LinkUp),
+        _ => {}
+    }
+    if let (Some(was), Some(is)) = (was.connected_replicas, is.connected_replicas) {
+        match is.cmp(&was) {
+            std::cmp::Ordering::Less => kinds.push(ChangeKind::ReplicasLeft(was - is)),
+            std::cmp::Ordering::Greater => kinds.push(ChangeKind::ReplicasJoined(is - was)),
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+    let full = step.counter(Counter::SyncFull).at_least();
+    if full > 0 {
+        kinds.push(ChangeKind::FullSyncs(full));
+    }
+}
+
+fn flushes(step: &Step, kinds: &mut Vec<ChangeKind>) {
+    for command in step.of(super::command::Class::Flush) {
+        let name = command.name.to_ascii_uppercase();
+        if command.effective > 0 {
+            kinds.push(ChangeKind::Flushed {
+                command: name.clone(),
+                calls: command.effective,
+                keys_before: step.keys_before,
+            });
+        }
+        if command.rejected + command.failed > 0 {
+            kinds.push(ChangeKind::FlushDenied {
+                command: name,
+                calls: command.rejected + command.failed,
+            });
+        }
+    }
+}
+
+fn settings(before: &Sample, after: &Sample, kinds: &mut Vec<ChangeKind>) {
+    let limit = |limit: Limit| match limit {
+        Limit::NotExposed => None,
+        Limit::Unlimited => Some("0 (no limit)".to_owned()),
+        Limit::Bytes(n) | Limit::Assumed(n) => Some(n.to_string()),
+    };
+    let on = |flag: Option<bool>| flag.map(|flag| if flag { "on" } else { "off" }.to_owned());
+    let rows = [
+        (
+            "maxmemory",
+            limit(before.memory.limit),
+            limit(after.memory.limit),
+        ),
+        (
+            "maxmemory_policy",
+            before.memory.policy.clone(),
+            after.memory.policy.clone(),
+        ),
+        (
+            "aof_enabled",
+            on(before.persistence.aof),
+            on(after.persistence.aof),
+        ),
+        (
+            "slave_read_only",
+            on(before.replication.read_only),
+            on(after.replication.read_only),
+        ),
+    ];
+    for (field, was, is) in rows {
+        if let (Some(before), Some(after)) = (was, is)
+            && before != after
+        {
+            kinds.push(ChangeKind::Setting {
+                field,
+                before,
+                after,
+            });
+        }
+    }
+}
+
+fn disk(before: &Sample, after: &Sample, kinds: &mut Vec<ChangeKind>) {
+    let (was, is) = (&before.persistence, &after.persistence);
+    match (was.loading, is.loading) {
+        (false, true) => kinds.push(ChangeKind::LoadingBegan),
+        (true, false) => kinds.push(ChangeKind::LoadingEnded { keys: after.keys() }),
+        _ => {}
+    }
+    for (what, was, is) in [
+        ("rdb", was.last_save_ok, is.last_save_ok),
+        ("aof", was.aof_write_ok, is.aof_write_ok),
+    ] {
+        match (was, is) {
+            (Some(true), Some(false)) => kinds.push(ChangeKind::SaveFailing(what)),
+            (Some(false), Some(true)) => kinds.push(ChangeKind::SaveRecovered(what)),
+            _ => {}
+        }
+    }
+}
+
+/// Seconds by which the server's clock moved more than ours, when more than rounding (Redis
+/// Enterprise prints whole seconds) and the round trips can explain.
+fn clock_jump(before: &Sample, after: &Sample) -> Option<i64> {
+    let server_us =
+        i64::try_from(after.server.time_us?).ok()? - i64::try_from(before.server.time_us?).ok()?;
+    let ours_us =
+        i64::try_from((after.moment.elapsed.checked_sub(before.moment.elapsed)?).as_micros())
+            .ok()?;
+    let slack_us =
+        2_000_000 + 2 * i64::try_from((before.round_trip + after.round_trip).as_micros()).ok()?;
+    let apart_us = server_us - ours_us;
+    (apart_us.abs() > slack_us).then_some(apart_us / 1_000_000)
+}
+
+impl Change {
+    /// Wall-clock time of the change.
+    pub fn at(&self) -> Timestamp {
+        self.moment.at
+    }
+}

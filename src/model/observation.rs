@@ -1,0 +1,209 @@
+//! What the outside world says, before anybody has thought about it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// When something was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Monotonic time since the program (or the recording) began. Rates come from this.
+    pub elapsed: Duration,
+    /// Wall-clock time here, for people and reports; may jump.
+    pub at: Timestamp,
+}
+
+impl Moment {
+    /// Seconds from an earlier moment to this one; zero if `earlier` is later.
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.elapsed.saturating_sub(earlier.elapsed).as_secs_f64()
+    }
+}
+
+/// One thing that a source has to say about its node.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// The server answered `INFO`.
+    Answer {
+        /// When the whole reply had arrived.
+        moment: Moment,
+        /// From the request to the whole reply.
+        round_trip: Duration,
+        /// The reply as text; invalid UTF-8 already replaced.
+        info: Box<str>,
+    },
+    /// A poll or a dial failed.
+    Failed {
+        /// When it was known to have failed.
+        moment: Moment,
+        /// Why.
+        failure: Failure,
+        /// How long until the next attempt.
+        retry_in: Duration,
+    },
+}
+
+impl Observation {
+    /// When it was observed.
+    pub fn moment(&self) -> Moment {
+        match self {
+            Self::Answer { moment, .. } | Self::Failed { moment, .. } => *moment,
+        }
+    }
+}
+
+/// Why a poll brought no sample. A finding, not an error of this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong, by what an operator can do about it.
+    pub kind: FailureKind,
+    /// The words of the operating system or the server, inert.
+    pub detail: String,
+}
+
+/// Kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// Nothing listens on that port.
+    Refused,
+    /// No connection within the connect timeout: filtered, routed away, or the host is gone.
+    ConnectTimeout,
+    /// Connected, but no reply within the timeout: the server hangs or the flow is dead.
+    Hanging,
+    /// The connection ended while it was in use.
+    Closed,
+    /// The name resolves to nothing.
+    UnknownHost,
+    /// Another fault of the network.
+    Network,
+    /// The server wants a password and none was given.
+    PasswordNeeded,
+    /// User name or password is wrong.
+    PasswordWrong,
+    /// The user may not run `INFO`.
+    NotPermitted,
+    /// The handshake failed: certificate, name, protocol.
+    Tls,
+    /// A plain connection was made to a port that speaks TLS.
+    TlsExpected,
+    /// TLS was spoken to a port that does not speak it.
+    PlainExpected,
+    /// The server has no room for another client (`maxclients`).
+    TooManyClients,
+    /// Protected mode: the server only talks to its own host.
+    ProtectedMode,
+    /// The answer is not the Redis protocol, or not an `INFO` document.
+    Rubbish,
+    /// The server answered with another error.
+    Server,
+}
+
+impl FailureKind {
+    /// Whether the instance itself is out of reach, as opposed to refusing us: the first is
+    /// evidence of instance failure, the second says nothing about the data.
+    pub fn is_outage(self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::ConnectTimeout
+                | Self::Hanging
+                | Self::Closed
+                | Self::UnknownHost
+                | Self::Network
+        )
+    }
+
+    /// What is wrong, in a few words.
+    pub fn problem(self) -> &'static str {
+        match self {
+            Self::Refused => "connection refused: nothing listens on this port",
+            Self::ConnectTimeout => "no connection: the host does not answer",
+            Self::Hanging => "connected, but the server does not answer",
+            Self::Closed => "the connection was closed",
+            Self::UnknownHost => "the host name resolves to nothing",
+            Self::Network => "network failure",
+            Self::PasswordNeeded => "the server wants a password",
+            Self::PasswordWrong => "the user name or password is wrong",
+            Self::NotPermitted => "this user may not run INFO",
+            Self::Tls => "the TLS handshake failed",
+            Self::TlsExpected => "the connection was dropped at once: this looks like a TLS port",
+            Self::PlainExpected => "no TLS answer: this looks like a plain-text port",
+            Self::TooManyClients => "the server has no room for another client",
+            Self::ProtectedMode => "the server is in protected mode",
+            Self::Rubbish => "the answer is not that of a Redis server",
+            Self::Server => "the server answered with an error",
+        }
+    }
+
+    /// What to try next.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Refused => "is the server running, and is the port right?",
+            Self::ConnectTimeout => "check the address, firewall and private endpoint",
+            Self::Hanging => {
+                "look at the server's CPU, disk and slow log; a stopped process also looks like this"
+            }
+            Self::Closed => "the server may be restarting or failing over; trying again",
+            Self::UnknownHost => "check the spelling, DNS and the private DNS zone",
+            Self::Network => "check the route to the host",
+            Self::PasswordNeeded => {
+                "use --user and --password-file, --ask-pass, or AMR_TOP_PASSWORD"
+            }
+            Self::PasswordWrong => {
+                "check --user and the password; Azure access keys change when regenerated"
+            }
+            Self::NotPermitted => "grant it: ACL SETUSER <user> +info",
+            Self::Tls => {
+                "give the authority with --cacert, the name with --sni; --insecure skips the check"
+            }
+            Self::TlsExpected => "try --tls or rediss://",
+            Self::PlainExpected => "try without --tls, or redis:// instead of rediss://",
+            Self::TooManyClients => "raise maxclients or close idle clients",
+            Self::ProtectedMode => "connect from the server's own host, or set a password there",
+            Self::Rubbish => "is this the right port? a web server or proxy may be answering",
+            Self::Server => "see the server's words",
+        }
+    }
+}
+
+impl Failure {
+    /// One sentence: what is wrong, the server's own words, what to try.
+    pub fn sentence(&self) -> String {
+        if self.detail.is_empty() {
+            format!("{}; {}", self.kind.problem(), self.kind.advice())
+        } else {
+            format!(
+                "{} ({}); {}",
+                self.kind.problem(),
+                self.detail,
+                self.kind.advice()
+            )
+        }
+    }
+}
+
+/// The state of the connection as the header shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// Nothing has been heard yet.
+    #[default]
+    Connecting,
+    /// The last poll was answered.
+    Live {
+        /// When.
+        since: Moment,
+        /// How long the last answer took.
+        round_trip: Duration,
+    },
+    /// The last attempt failed.
+    Lost {
+        /// Why.
+        failure: Failure,
+        /// When the outage began.
+        since: Moment,
+        /// When the next attempt is made, on the monotonic scale of [`Moment::elapsed`].
+        next_try: Duration,
+        /// Failed attempts in a row.
+        attempts: u32,
+    },
+}

@@ -1,0 +1,366 @@
+//! What changed between two samples of one node that follow each other.
+
+use std::sync::Arc;
+
+use super::command::{Class, CommandStat, Commands, class_of};
+use super::counter::{Counter, Delta};
+use super::node::Role;
+use super::observation::Moment;
+use super::sample::{Persistence, Replication, Sample};
+
+/// Whether counters before and after can be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuity {
+    /// The same process, counting on.
+    Same,
+    /// The same process; `CONFIG RESETSTAT` ran, or a proxy lost part of its totals.
+    StatsReset,
+    /// A new process that is younger than the earlier sample: the server restarted.
+    Restart,
+    /// Another process that was already running: the address now leads to another server.
+    OtherProcess,
+}
+
+/// The movement between two samples. Holds only what moved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// When the earlier sample was taken.
+    pub from: Moment,
+    /// When the later sample was taken.
+    pub to: Moment,
+    /// Polls failed in between.
+    pub over_gap: bool,
+    /// Whether counters can be compared.
+    pub continuity: Continuity,
+    /// Role before.
+    pub role_before: Role,
+    /// Role after.
+    pub role_after: Role,
+    /// Keys before; `None` where the keyspace is not exposed.
+    pub keys_before: Option<u64>,
+    /// Keys after.
+    pub keys_after: Option<u64>,
+    /// A data set was being loaded at either end, so key counts are partial.
+    pub loading: bool,
+    /// Databases whose key count changed.
+    pub dbs: Vec<DbDelta>,
+    /// Commands that were called or refused.
+    pub commands: Vec<CommandDelta>,
+    /// Error prefixes that were counted.
+    pub errors: Vec<ErrorDelta>,
+    /// Replication before and after, when its history, role or primary changed.
+    pub replication: Option<Box<(Replication, Replication)>>,
+    /// Persistence before and after, when the process changed.
+    pub persistence: Option<Box<(Persistence, Persistence)>>,
+    counters: Vec<CounterDelta>,
+    unexposed: u32,
+}
+
+/// One counter that moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CounterDelta {
+    /// Which.
+    pub counter: Counter,
+    /// Reading before.
+    pub before: u64,
+    /// Reading after.
+    pub after: u64,
+    /// The movement.
+    pub delta: Delta,
+}
+
+/// One database whose key count changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DbDelta {
+    /// Its number.
+    pub index: u32,
+    /// Keys before.
+    pub before: u64,
+    /// Keys after.
+    pub after: u64,
+}
+
+impl DbDelta {
+    /// Keys that it has fewer.
+    pub fn fall(&self) -> u64 {
+        self.before.saturating_sub(self.after)
+    }
+
+    /// Keys that it has more.
+    pub fn rise(&self) -> u64 {
+        self.after.saturating_sub(self.before)
+    }
+}
+
+/// One command that was called or refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandDelta {
+    /// The command as INFO prints it.
+    pub name: Arc<str>,
+    /// Its calls before; 0 after a reset.
+    pub calls_before: u64,
+    /// Its calls after.
+    pub calls_after: u64,
+    /// Calls that did not fail.
+    pub effective: u64,
+    /// Calls that failed while executing.
+    pub failed: u64,
+    /// Calls refused before execution.
+    pub rejected: u64,
+}
+
+impl CommandDelta {
+    /// The command's class in the catalogue.
+    pub fn class(&self) -> Option<Class> {
+        class_of(&self.name)
+    }
+}
+
+/// One error prefix that was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorDelta {
+    /// The prefix, for example `OOM`.
+    pub prefix: String,
+    /// Its count before; 0 after a reset.
+    pub before: u64,
+    /// Its count after.
+    pub after: u64,
+}
+
+impl ErrorDelta {
+    /// How many more.
+    pub fn count(&self) -> u64 {
+        self.after.saturating_sub(self.before)
+    }
+}
+
+impl Step {
+    /// Compares two samples of one node.
+    pub fn between(before: &Sample, after: &Sample, over_gap: bool) -> Self {
+        let continuity = continuity(before, after);
+        let partial = after.product().is_enterprise() && continuity == Continuity::StatsReset;
+        let fresh = continuity != Continuity::Same && !partial;
+        let (counters, unexposed) = counters(before, after, fresh, partial);
+        let history = before.replication.replid != after.replication.replid
+            || before.replication.role != after.replication.role
+            || before.replication.primary != after.replication.primary
+            || continuity == Continuity::OtherProcess;
+        let process = matches!(continuity, Continuity::Restart | Continuity::OtherProcess);
+        Self {
+            from: before.moment,
+            to: after.moment,
+            over_gap,
+            continuity,
+            role_before: before.replication.role,
+            role_after: after.replication.role,
+            keys_before: before.keys(),
+            keys_after: after.keys(),
+            loading: before.is_loading() || after.is_loading(),
+            dbs: dbs(before, after),
+            commands: match (&before.commands, &after.commands) {
+                (Some(before), Some(after)) => commands(before, after, fresh),
+                _ => Vec::new(),
+            },
+            errors: match (&before.errors, &after.errors) {
+                (Some(before), Some(after)) => errors(before, after, fresh),
+                _ => Vec::new(),
+            },
+            replication: (history || process)
+                .then(|| Box::new((before.replication.clone(), after.replication.clone()))),
+            persistence: process
+                .then(|| Box::new((before.persistence.clone(), after.persistence.clone()))),
+            counters,
+            unexposed,
+        }
+    }
+
+    /// Seconds between the two samples.
+    pub fn seconds(&self) -> f64 {
+        self.to.seconds_since(self.from)
+    }
+
+    /// How one counter moved.
+    pub fn counter(&self, counter: Counter) -> Delta {
+        match self.moved(counter) {
+            Some(moved) => moved.delta,
+            None if self.unexposed & (1 << counter as u32) != 0 => Delta::Unknown,
+            None => Delta::Grew(0),
+        }
+    }
+
+    /// The readings of one counter, when it moved.
+    pub fn moved(&self, counter: Counter) -> Option<&CounterDelta> {
+        self.counters.iter().find(|moved| moved.counter == counter)
+    }
+
+    /// Keys fewer in total; 0 when there are more, or when either count is unknown.
+    pub fn fall(&self) -> u64 {
+        match (self.keys_before, self.keys_after) {
+            (Some(before), Some(after)) => before.saturating_sub(after),
+            _ => 0,
+        }
+    }
+
+    /// Effective calls of one command.
+    pub fn effective(&self, name: &str) -> u64 {
+        self.command(name).map_or(0, |command| command.effective)
+    }
+
+    /// One command, when it was called or refused.
+    pub fn command(&self, name: &str) -> Option<&CommandDelta> {
+        self.commands.iter().find(|command| &*command.name == name)
+    }
+
+    /// Commands of one class that were called or refused.
+    pub fn of(&self, class: Class) -> impl Iterator<Item = &CommandDelta> {
+        self.commands
+            .iter()
+            .filter(move |command| command.class() == Some(class))
+    }
+
+    /// Effective calls of one class.
+    pub fn effective_of(&self, class: Class) -> u64 {
+        self.of(class).map(|command| command.effective).sum()
+    }
+}
+
+/// Whether counters of two samples can be compared. A new `run_id` is a new process; without
+/// one, falling counters decide (Redis Enterprise, where `run_id` may be a proxy's).
+fn continuity(before: &Sample, after: &Sample) -> Continuity {
+    const SLACK_S: f64 = 2.0;
+    let apart_s = after.moment.seconds_since(before.moment);
+    let younger = match (before.server.uptime_s, after.server.uptime_s) {
+        (Some(was), Some(is)) => {
+            Some((is as f64) < apart_s + SLACK_S && is < was.saturating_add(apart_s as u64))
+        }
+        _ => None,
+    };
+    let fell = [
+        Counter::TotalCommandsProcessed,
+        Counter::TotalConnectionsReceived,
+        Counter::ExpiredKeys,
+        Counter::EvictedKeys,
+    ]
+    .into_iter()
+    .any(|counter| matches!((before.counter(counter), after.counter(counter)), (Some(b), Some(a)) if a < b));
+    match (&before.server.run_id, &after.server.run_id) {
+        (Some(was), Some(is)) if was != is => match younger {
+            Some(false) => Continuity::OtherProcess,
+            _ => Continuity::Restart,
+        },
+        (Some(_), Some(_)) if fell => Continuity::StatsReset,
+        (Some(_), Some(_)) => Continuity::Same,
+        _ if fell && younger == Some(true) => Continuity::Restart,
+        _ if fell => Continuity::StatsReset,
+        _ => Continuity::Same,
+    }
+}
+
+fn counters(
+    before: &Sample,
+    after: &Sample,
+    fresh: bool,
+    partial: bool,
+) -> (Vec<CounterDelta>, u32) {
+    let mut moved = Vec::new();
+    let mut unexposed = 0;
+    for counter in Counter::ALL {
+        let (b, a) = (before.counter(counter), after.counter(counter));
+        let delta = match Delta::between(b, a, fresh) {
+            // A proxy that lost part of its totals: what it counts now is not all new.
+            Delta::Reset(_) if partial => Delta::Reset(0),
+            delta => delta,
+        };
+        match (delta, b, a) {
+            (Delta::Grew(0), _, _) => {}
+            (delta, Some(before), Some(after)) => moved.push(CounterDelta {
+                counter,
+                before,
+                after,
+                delta,
+            }),
+            (delta @ Delta::Reset(_), None, Some(after)) => {
+                moved.push(CounterDelta {
+                    counter,
+                    before: 0,
+                    after,
+                    delta,
+                });
+            }
+            _ => unexposed |= 1 << counter as u32,
+        }
+    }
+    moved.shrink_to_fit();
+    (moved, unexposed)
+}
+
+fn dbs(before: &Sample, after: &Sample) -> Vec<DbDelta> {
+    if !before.keyspace.exposed || !after.keyspace.exposed {
+        return Vec::new();
+    }
+    let mut indexes: Vec<u32> = before
+        .keyspace
+        .dbs
+        .iter()
+        .chain(&after.keyspace.dbs)
+        .map(|db| db.index)
+        .collect();
+    indexes.sort_unstable();
+    indexes.dedup();
+    indexes
+        .into_iter()
+        .map(|index| DbDelta {
+            index,
+            before: before.keyspace.keys_of(index),
+            after: after.keyspace.keys_of(index),
+        })
+        .filter(|db| db.before != db.after)
+        .collect()
+}
+
+fn commands(before: &Commands, after: &Commands, fresh: bool) -> Vec<CommandDelta> {
+    let zero = |stat: &CommandStat| CommandStat {
+        calls: 0,
+        usec: 0,
+        rejected: 0,
+        failed: 0,
+        ..stat.clone()
+    };
+    let mut moved: Vec<CommandDelta> = after
+        .iter()
+        .filter_map(|stat| {
+            let was = before
+                .get(&stat.name)
+                .filter(|was| !fresh && was.calls <= stat.calls);
+            let was = was.cloned().unwrap_or_else(|| zero(stat));
+            let delta = CommandDelta {
+                name: Arc::clone(&stat.name),
+                calls_before: was.calls,
+                calls_after: stat.calls,
+                effective: stat.effective().saturating_sub(was.effective()),
+                failed: stat.failed.saturating_sub(was.failed),
+                rejected: stat.rejected.saturating_sub(was.rejected),
+            };
+            (delta.effective + delta.failed + delta.rejected > 0).then_some(delta)
+        })
+        .collect();
+    moved.shrink_to_fit();
+    moved
+}
+
+fn errors(before: &[(String, u64)], after: &[(String, u64)], fresh: bool) -> Vec<ErrorDelta> {
+    after
+        .iter()
+        .filter_map(|(prefix, count)| {
+            let was = before
+                .iter()
+                .find(|(known, was)| !fresh && known == prefix && was <= count);
+            let was = was.map_or(0, |(_, was)| *was);
+            (*count > was).then(|| ErrorDelta {
+                prefix: prefix.clone(),
+                before: was,
+                after: *count,
+            })
+        })
+        .collect()
+}

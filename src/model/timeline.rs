@@ -1,0 +1,415 @@
+//! The history of one node and the windows that are cut from it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::change::{Change, ChangeKind, changes};
+use super::counter::Counter;
+use super::node::NodeId;
+use super::observation::{Connection, Failure, Moment, Observation};
+use super::sample::{Assumptions, Sample};
+use super::step::Step;
+use crate::info::Info;
+
+/// Polls that failed in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// The first failure.
+    pub from: Moment,
+    /// The last failure so far.
+    pub to: Moment,
+    /// Failed attempts.
+    pub attempts: u32,
+    /// The last failure.
+    pub failure: Failure,
+}
+
+/// One entry of a history, in the order of observation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Entry {
+    /// An answered poll, and the step that led to it (none for the first).
+    Sample(Box<Sample>, Option<Box<Step>>),
+    /// Polls that failed.
+    Gap(Gap),
+}
+
+impl Entry {
+    /// When the entry was made; a gap counts from its first failure.
+    pub fn moment(&self) -> Moment {
+        match self {
+            Self::Sample(sample, _) => sample.moment,
+            Self::Gap(gap) => gap.from,
+        }
+    }
+
+    /// The sample, if it is one.
+    pub fn sample(&self) -> Option<&Sample> {
+        match self {
+            Self::Sample(sample, _) => Some(sample),
+            Self::Gap(_) => None,
+        }
+    }
+
+    /// The step that led to it, if it is a sample with one before it.
+    pub fn step(&self) -> Option<&Step> {
+        match self {
+            Self::Sample(_, step) => step.as_deref(),
+            Self::Gap(_) => None,
+        }
+    }
+}
+
+/// Everything observed of one node, oldest first, bounded in time.
+#[derive(Clone, Debug)]
+pub struct History {
+    node: NodeId,
+    assumptions: Assumptions,
+    keep: Duration,
+    entries: VecDeque<Entry>,
+    changes: VecDeque<Change>,
+    first_info: Option<Box<str>>,
+    last_info: Option<Box<str>>,
+    connection: Connection,
+    polls: u64,
+}
+
+/// Changes that a history keeps at most.
+const MAX_CHANGES: usize = 2_000;
+
+impl History {
+    /// An empty history that keeps what is younger than `keep`.
+    pub fn new(node: NodeId, assumptions: Assumptions, keep: Duration) -> Self {
+        Self {
+            node,
+            assumptions,
+            keep,
+            entries: VecDeque::new(),
+            changes: VecDeque::new(),
+            first_info: None,
+            last_info: None,
+            connection: Connection::default(),
+            polls: 0,
+        }
+    }
+
+    /// Takes one observation in.
+    pub fn observe(&mut self, observation: Observation) {
+        match observation {
+            Observation::Answer {
+                moment,
+                round_trip,
+                info,
+            } => self.answer(moment, round_trip, info),
+            Observation::Failed {
+                moment,
+                failure,
+                retry_in,
+            } => self.fail(moment, failure, retry_in),
+        }
+    }
+
+    fn answer(&mut self, moment: Moment, round_trip: Duration, text: Box<str>) {
+        let info = Info::parse(text);
+        let mut sample = Sample::new(moment, round_trip, &info, &self.assumptions);
+        let step = self.last_sample().map(|last| {
+            sample.share(last);
+            let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
+            let step = Step::between(last, &sample, over_gap);
+            let was_evicting = self
+                .last_step()
+                .is_some_and(|s| s.counter(Counter::EvictedKeys).at_least() > 0);
+            let found = changes(last, &sample, &step, was_evicting);
+            (step, found)
+        });
+        if let Some(Entry::Gap(gap)) = self.entries.back() {
+            let after_s = moment.seconds_since(gap.from) as u64;
+            self.note(Change {
+                moment,
+                kind: ChangeKind::Reconnected { after_s },
+            });
+        }
+        let step = match step {
+            None => {
+                self.note(Change {
+                    moment,
+                    kind: ChangeKind::Attached,
+                });
+                None
+            }
+            Some((step, found)) => {
+                found.into_iter().for_each(|change| self.note(change));
+                Some(Box::new(step))
+            }
+        };
+        self.first_info.get_or_insert_with(|| info.text().into());
+        self.last_info = Some(info.text().into());
+        self.connection = Connection::Live {
+            since: moment,
+            round_trip,
+        };
+        self.polls += 1;
+        self.entries
+            .push_back(Entry::Sample(Box::new(sample), step));
+        self.forget(moment);
+    }
+
+    fn fail(&mut self, moment: Moment, failure: Failure, retry_in: Duration) {
+        let (since, attempts) = match &self.connection {
+            Connection::Lost {
+                since, attempts, ..
+            } => (*since, attempts + 1),
+            _ => (moment, 1),
+        };
+        let next_try = moment.elapsed + retry_in;
+        self.connection = Connection::Lost {
+            failure: failure.clone(),
+            since,
+            next_try,
+            attempts,
+        };
+        self.polls += 1;
+        match self.entries.back_mut() {
+            Some(Entry::Gap(gap)) => {
+                gap.to = moment;
+                gap.attempts += 1;
+                if gap.failure.kind == failure.kind {
+                    gap.failure = failure;
+                } else {
+                    let kind = failure.kind;
+                    gap.failure = failure;
+                    self.note(Change {
+                        moment,
+                        kind: ChangeKind::Gap(kind),
+                    });
+                }
+            }
+            _ => {
+                self.note(Change {
+                    moment,
+                    kind: ChangeKind::Gap(failure.kind),
+                });
+                self.entries.push_back(Entry::Gap(Gap {
+                    from: moment,
+                    to: moment,
+                    attempts: 1,
+                    failure,
+                }));
+            }
+        }
+        self.forget(moment);
+    }
+
+    fn note(&mut self, change: Change) {
+        if self.changes.len() == MAX_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(change);
+    }
+
+    /// Drops what is older than the history keeps; a later sample's step stays, so totals over
+    /// the kept window stay right.
+    fn forget(&mut self, now: Moment) {
+        while self.entries.len() > 2
+            && self
+                .entries
+                .front()
+                .is_some_and(|e| now.elapsed.saturating_sub(e.moment().elapsed) > self.keep)
+        {
+            self.entries.pop_front();
+        }
+    }
+
+    /// The node that was observed.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// The state of the connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Number of entries kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was observed yet.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Entry by position, oldest first.
+    pub fn entry(&self, index: usize) -> Option<&Entry> {
+        self.entries.get(index)
+    }
+
+    /// Changes, oldest first.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// The very first reply, as the server sent it.
+    pub fn first_info(&self) -> Option<&str> {
+        self.first_info.as_deref()
+    }
+
+    /// The latest reply, as the server sent it.
+    pub fn last_info(&self) -> Option<&str> {
+        self.last_info.as_deref()
+    }
+
+    /// The latest sample.
+    pub fn last_sample(&self) -> Option<&Sample> {
+        self.entries.iter().rev().find_map(Entry::sample)
+    }
+
+    fn last_step(&self) -> Option<&Step> {
+        self.entries.back().and_then(Entry::step)
+    }
+
+    /// Everything up to and including the entry at `last`.
+    pub fn window_to(&self, last: usize) -> Window<'_> {
+        Window {
+            history: self,
+            len: (last + 1).min(self.entries.len()),
+        }
+    }
+
+    /// Everything.
+    pub fn window(&self) -> Window<'_> {
+        Window {
+            history: self,
+            len: self.entries.len(),
+        }
+    }
+}
+
+/// The part of a history from its beginning to some entry: what is diagnosed and drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    history: &'a History,
+    len: usize,
+}
+
+impl<'a> Window<'a> {
+    /// The node that was observed.
+    pub fn node(&self) -> &'a NodeId {
+        &self.history.node
+    }
+
+    /// What the user assumed for the server.
+    pub fn assumptions(&self) -> &'a Assumptions {
+        &self.history.assumptions
+    }
+
+    /// Entries, oldest first.
+    pub fn entries(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &'a Entry> + ExactSizeIterator + use<'a> {
+        self.history.entries.range(..self.len)
+    }
+
+    /// Samples, oldest first.
+    pub fn samples(&self) -> impl DoubleEndedIterator<Item = &'a Sample> + use<'a> {
+        self.entries().filter_map(Entry::sample)
+    }
+
+    /// Steps whose both ends lie in the window, oldest first.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
+        // The first sample's step may lead out of the window when history was dropped.
+        let first = self.first_sample().map(|sample| sample.moment.elapsed);
+        self.entries()
+            .filter_map(Entry::step)
+            .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
+    }
+
+    /// Gaps, oldest first.
+    pub fn gaps(&self) -> impl DoubleEndedIterator<Item = &'a Gap> + use<'a> {
+        self.entries().filter_map(|entry| match entry {
+            Entry::Gap(gap) => Some(gap),
+            Entry::Sample(..) => None,
+        })
+    }
+
+    /// Changes inside the window, oldest first.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &'a Change> + use<'a> {
+        let end = self.end().map(|moment| moment.elapsed);
+        self.history
+            .changes
+            .iter()
+            .filter(move |change| end.is_some_and(|end| change.moment.elapsed <= end))
+    }
+
+    /// The first sample.
+    pub fn first_sample(&self) -> Option<&'a Sample> {
+        self.samples().next()
+    }
+
+    /// The last sample.
+    pub fn last_sample(&self) -> Option<&'a Sample> {
+        self.samples().next_back()
+    }
+
+    /// The last step.
+    pub fn last_step(&self) -> Option<&'a Step> {
+        self.entries().next_back().and_then(Entry::step)
+    }
+
+    /// The gap that the window ends in: the node does not answer now.
+    pub fn open_gap(&self) -> Option<&'a Gap> {
+        match self.entries().next_back() {
+            Some(Entry::Gap(gap)) => Some(gap),
+            _ => None,
+        }
+    }
+
+    /// When the window begins.
+    pub fn start(&self) -> Option<Moment> {
+        self.entries().next().map(Entry::moment)
+    }
+
+    /// When the window ends.
+    pub fn end(&self) -> Option<Moment> {
+        self.entries().next_back().map(|entry| match entry {
+            Entry::Sample(sample, _) => sample.moment,
+            Entry::Gap(gap) => gap.to,
+        })
+    }
+
+    /// Answered and failed polls.
+    pub fn polls(&self) -> u64 {
+        self.entries()
+            .map(|entry| match entry {
+                Entry::Sample(..) => 1,
+                Entry::Gap(gap) => u64::from(gap.attempts),
+            })
+            .sum()
+    }
+
+    /// Whether two samples can be compared; without, only totals since start are known.
+    pub fn has_interval(&self) -> bool {
+        self.steps().next().is_some()
+    }
+
+    /// Growth of one counter over all steps; `None` where it was never exposed.
+    pub fn total(&self, counter: Counter) -> Option<u64> {
+        let mut total = None;
+        for step in self.steps() {
+            match step.counter(counter) {
+                super::counter::Delta::Unknown => {}
+                delta => total = Some(total.unwrap_or(0u64).saturating_add(delta.at_least())),
+            }
+        }
+        total
+    }
+
+    /// Growth a second of one counter over the last step.
+    pub fn rate(&self, counter: Counter) -> Option<f64> {
+        let step = self.last_step()?;
+        match step.counter(counter) {
+            super::counter::Delta::Unknown => None,
+            delta => (step.seconds() > 0.0).then(|| delta.at_least() as f64 / step.seconds()),
+        }
+    }
+}
