@@ -1,5 +1,6 @@
 //! Placeholder map; written when the rooms stand.
 
+pub mod app;
 pub mod config;
 pub mod diagnosis;
 pub mod info;

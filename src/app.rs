@@ -1,0 +1,390 @@
+//! The state of the dashboard: observations and actions in, something to draw out.
+//!
+//! Pure and synchronous. Live, paused and stepped-back screens are one path: the [`Cursor`] picks
+//! the end of the [`Window`], the window is diagnosed, the diagnosis is drawn.
+
+mod action;
+mod screen;
+
+use std::time::Duration;
+
+pub use action::{Action, Effect};
+pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
+
+use crate::config::INTERVAL_RANGE;
+use crate::diagnosis::{Cause, Diagnosis, diagnose};
+use crate::model::{
+    ChangeKind, CommandStat, Connection, Entry, History, Moment, Observation, Sample, Window,
+    class_of,
+};
+
+/// Which moment is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cursor {
+    /// The newest observation, moving on.
+    #[default]
+    Live,
+    /// The entry made at this time on the monotonic scale; polling goes on behind it.
+    At(Duration),
+}
+
+/// A message on the screen, until another one or until it is old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The text, one line.
+    pub text: String,
+    /// Whether something went wrong.
+    pub trouble: bool,
+    /// When it was said, on the monotonic scale.
+    pub said: Duration,
+}
+
+/// How long a notice stays on the screen.
+const NOTICE_STAYS: Duration = Duration::from_secs(12);
+
+/// The dashboard.
+#[derive(Clone, Debug)]
+pub struct App {
+    history: History,
+    diagnosis: Diagnosis,
+    cursor: Cursor,
+    screen: Screen,
+    interval: Duration,
+    now: Moment,
+    notice: Option<Notice>,
+}
+
+impl App {
+    /// A dashboard over an empty history.
+    pub fn new(history: History, interval: Duration, now: Moment) -> Self {
+        let diagnosis = diagnose(&history.window());
+        Self {
+            history,
+            diagnosis,
+            cursor: Cursor::Live,
+            screen: Screen::default(),
+            interval,
+            now,
+            notice: None,
+        }
+    }
+
+    /// Takes an observation in. What is shown moves only while the cursor is live.
+    pub fn observe(&mut self, observation: Observation) {
+        self.tick(observation.moment());
+        self.history.observe(observation);
+        if self.cursor == Cursor::Live {
+            self.diagnosis = diagnose(&self.history.window());
+        }
+    }
+
+    /// Takes several observations in and diagnoses once.
+    pub fn observe_all(&mut self, observations: impl IntoIterator<Item = Observation>) {
+        for observation in observations {
+            self.tick(observation.moment());
+            self.history.observe(observation);
+        }
+        if self.cursor == Cursor::Live {
+            self.diagnosis = diagnose(&self.history.window());
+        }
+    }
+
+    /// Lets time pass: ages and countdowns move.
+    pub fn tick(&mut self, now: Moment) {
+        if now.elapsed >= self.now.elapsed {
+            self.now = now;
+        }
+        if self
+            .notice
+            .as_ref()
+            .is_some_and(|notice| self.now.elapsed.saturating_sub(notice.said) > NOTICE_STAYS)
+        {
+            self.notice = None;
+        }
+    }
+
+    /// Does what the user asked for; what needs the outside world is handed back.
+    pub fn act(&mut self, action: Action) -> Option<Effect> {
+        match action {
+            Action::Quit => return Some(Effect::Quit),
+            Action::Export => return Some(Effect::Export),
+            Action::Faster => return Some(self.set_interval(self.interval / 2)),
+            Action::Slower => return Some(self.set_interval(self.interval * 2)),
+            Action::Pause => self.pause(),
+            Action::StepBack => self.step(-1),
+            Action::StepForward => self.step(1),
+            Action::PreviousChange => self.jump(false),
+            Action::NextChange => self.jump(true),
+            Action::Up => self.move_selection(-1),
+            Action::Down => self.move_selection(1),
+            Action::PageUp => self.select(self.selected().saturating_sub(10)),
+            Action::PageDown => self.select(self.selected() + 10),
+            Action::Top => self.select(0),
+            Action::Bottom => self.select(usize::MAX),
+            Action::Open => self.open(),
+            other => self.screen.act(other),
+        }
+        None
+    }
+
+    /// Says something at the bottom of the screen.
+    pub fn say(&mut self, text: impl Into<String>, trouble: bool) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            trouble,
+            said: self.now.elapsed,
+        });
+    }
+
+    fn set_interval(&mut self, interval: Duration) -> Effect {
+        self.interval = interval.clamp(*INTERVAL_RANGE.start(), *INTERVAL_RANGE.end());
+        self.say(
+            format!("polling every {} ms", self.interval.as_millis()),
+            false,
+        );
+        Effect::SetInterval(self.interval)
+    }
+
+    fn pause(&mut self) {
+        let cursor = match self.cursor {
+            Cursor::Live => self
+                .history
+                .window()
+                .end()
+                .map_or(Cursor::Live, |end| Cursor::At(end.elapsed)),
+            Cursor::At(_) => Cursor::Live,
+        };
+        self.go_to(cursor);
+    }
+
+    /// Position of the entry under the cursor.
+    fn position(&self) -> usize {
+        let last = self.history.len().saturating_sub(1);
+        match self.cursor {
+            Cursor::Live => last,
+            Cursor::At(elapsed) => {
+                let entries = self.history.window();
+                let after = entries
+                    .entries()
+                    .position(|entry| entry.moment().elapsed > elapsed);
+                after.map_or(last, |after| after.saturating_sub(1))
+            }
+        }
+    }
+
+    fn step(&mut self, by: isize) {
+        let Some(to) = self.position().checked_add_signed(by) else {
+            return;
+        };
+        if let Some(entry) = self.history.entry(to) {
+            let at = entry.moment().elapsed;
+            self.go_to(Cursor::At(at));
+        }
+    }
+
+    fn jump(&mut self, forward: bool) {
+        let Some(here) = self
+            .history
+            .entry(self.position())
+            .map(|entry| entry.moment().elapsed)
+        else {
+            return;
+        };
+        let elapsed = |change: &crate::model::Change| change.moment.elapsed;
+        let to = if forward {
+            self.history.changes().map(elapsed).find(|at| *at > here)
+        } else {
+            self.history
+                .changes()
+                .rev()
+                .map(elapsed)
+                .find(|at| *at < here)
+        };
+        match to {
+            Some(at) => self.go_to(Cursor::At(at)),
+            None if forward => self.go_to(Cursor::Live),
+            None => self.say("no earlier change", false),
+        }
+    }
+
+    fn go_to(&mut self, cursor: Cursor) {
+        self.cursor = cursor;
+        self.diagnosis = diagnose(&self.window());
+    }
+
+    fn open(&mut self) {
+        let cause = self.selected_cause();
+        self.screen.open(cause);
+    }
+
+    /// The cause that the selection in the causes panel stands on.
+    pub fn selected_cause(&self) -> Option<Cause> {
+        let row = self
+            .screen
+            .row(Panel::Causes)
+            .min(self.diagnosis.verdicts.len().saturating_sub(1));
+        self.diagnosis
+            .verdicts
+            .get(row)
+            .map(|verdict| verdict.cause)
+    }
+
+    /// Rows that can be selected in a panel.
+    pub fn rows(&self, panel: Panel) -> usize {
+        match panel {
+            Panel::Causes => self.diagnosis.verdicts.len(),
+            Panel::Keyspace => self.sample().map_or(0, |sample| sample.keyspace.dbs.len()),
+            Panel::Commands => self.command_rows().len(),
+            Panel::Replication => self
+                .sample()
+                .map_or(0, |sample| sample.replication.replicas.len()),
+            Panel::Changes => self.window().changes().count(),
+            Panel::Eviction | Panel::Persistence => 0,
+        }
+    }
+
+    fn selected(&self) -> usize {
+        self.screen.row(self.screen.focus)
+    }
+
+    fn select(&mut self, row: usize) {
+        if let View::Card(_) = self.screen.view {
+            self.screen.scroll = row.min(usize::from(u16::MAX));
+            return;
+        }
+        let last = self.rows(self.screen.focus).saturating_sub(1);
+        self.screen.set_row(row.min(last));
+    }
+
+    /// Moves the selection; at the edge of a panel on the overview, the focus moves on.
+    fn move_selection(&mut self, by: isize) {
+        if let View::Card(_) = self.screen.view {
+            self.screen.scroll = self.screen.scroll.saturating_add_signed(by);
+            return;
+        }
+        let rows = self.rows(self.screen.focus);
+        let row = self.selected().min(rows.saturating_sub(1));
+        match row.checked_add_signed(by).filter(|to| *to < rows) {
+            Some(to) => self.screen.set_row(to),
+            None if self.screen.view == View::Overview => self.screen.focus_vertically(by > 0),
+            None => {}
+        }
+    }
+
+    /// The window that is shown: from the beginning to the cursor.
+    pub fn window(&self) -> Window<'_> {
+        self.history.window_to(self.position())
+    }
+
+    /// The sample that is shown; during a gap, the last one before it.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.window().last_sample()
+    }
+
+    /// Whether the moment shown lies in a gap: the sample is older than the cursor.
+    pub fn in_gap(&self) -> bool {
+        matches!(self.history.entry(self.position()), Some(Entry::Gap(_)))
+    }
+
+    /// The commands to list: the catalogue's that have a line, or with a filter any that match it;
+    /// sorted as chosen.
+    pub fn command_rows(&self) -> Vec<&CommandStat> {
+        let Some(commands) = self.sample().and_then(|sample| sample.commands.as_ref()) else {
+            return Vec::new();
+        };
+        let filter = self.screen.filter.value().trim().to_ascii_lowercase();
+        let mut rows: Vec<&CommandStat> = commands
+            .iter()
+            .filter(|stat| {
+                if filter.is_empty() {
+                    class_of(&stat.name).is_some()
+                } else {
+                    stat.name.contains(&filter)
+                }
+            })
+            .collect();
+        self.sort_commands(&mut rows);
+        rows
+    }
+
+    fn sort_commands(&self, rows: &mut [&CommandStat]) {
+        let step = self.window().last_step();
+        let moved = |stat: &CommandStat| step.map_or(0, |step| step.effective(&stat.name));
+        match self.screen.sort {
+            // Classes are ordered by how much one call can destroy.
+            Sort::Danger => rows.sort_by_key(|stat| {
+                (
+                    stat.calls == 0,
+                    class_of(&stat.name).map_or(u8::MAX, |class| class as u8),
+                    u64::MAX - stat.calls,
+                )
+            }),
+            Sort::Calls => rows.sort_by_key(|stat| u64::MAX - stat.calls),
+            Sort::Rate => rows.sort_by_key(|stat| (u64::MAX - moved(stat), u64::MAX - stat.calls)),
+            Sort::Refused => rows.sort_by_key(|stat| u64::MAX - (stat.rejected + stat.failed)),
+            Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+        }
+    }
+
+    /// When a command was last seen to run, while watching.
+    pub fn last_seen(&self, command: &str) -> Option<Moment> {
+        self.window()
+            .steps()
+            .rev()
+            .find(|step| step.effective(command) > 0)
+            .map(|step| step.to)
+    }
+
+    /// Restarts seen while watching.
+    pub fn restarts(&self) -> usize {
+        self.window()
+            .changes()
+            .filter(|change| matches!(change.kind, ChangeKind::Restart { .. }))
+            .count()
+    }
+
+    /// Everything that was observed.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The diagnosis of what is shown.
+    pub fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+
+    /// What the user is looking at.
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Preferences that the command line sets.
+    pub fn screen_mut(&mut self) -> &mut Screen {
+        &mut self.screen
+    }
+
+    /// The state of the connection, live even when the screen is paused.
+    pub fn connection(&self) -> &Connection {
+        self.history.connection()
+    }
+
+    /// Which moment is shown.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// The latest moment known.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// Time between polls.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// The message at the bottom.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
+    }
+}

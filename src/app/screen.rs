@@ -1,0 +1,335 @@
+//! What the user is looking at: focus, zoom, filter, preferences. No data.
+
+use std::time::Duration;
+
+use tui_input::{Input, InputRequest};
+
+use super::action::Action;
+use crate::diagnosis::Cause;
+
+/// The seven panels, in the order of their keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Panel {
+    /// Verdicts and the ledger.
+    #[default]
+    Causes,
+    /// Databases, TTLs.
+    Keyspace,
+    /// Memory against the limit.
+    Eviction,
+    /// Commands that remove keys.
+    Commands,
+    /// Replicas, link, offsets.
+    Replication,
+    /// Restart, RDB, AOF.
+    Persistence,
+    /// Timeline.
+    Changes,
+}
+
+impl Panel {
+    /// All panels, in the order of their keys `1` to `7`.
+    pub const ALL: [Self; 7] = [
+        Self::Causes,
+        Self::Keyspace,
+        Self::Eviction,
+        Self::Commands,
+        Self::Replication,
+        Self::Persistence,
+        Self::Changes,
+    ];
+
+    /// The places on the overview: rows of panels from top to bottom.
+    pub const GRID: [&'static [Self]; 4] = [
+        &[Self::Causes],
+        &[Self::Keyspace, Self::Eviction],
+        &[Self::Commands, Self::Replication],
+        &[Self::Persistence, Self::Changes],
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Causes => "Causes",
+            Self::Keyspace => "Keyspace / TTL",
+            Self::Eviction => "Eviction vs maxmemory",
+            Self::Commands => "Commandstats",
+            Self::Replication => "Replication",
+            Self::Persistence => "Persistence and instance",
+            Self::Changes => "Changes",
+        }
+    }
+
+    fn place(self) -> (usize, usize) {
+        for (row, panels) in Self::GRID.iter().enumerate() {
+            if let Some(column) = panels.iter().position(|panel| *panel == self) {
+                return (row, column);
+            }
+        }
+        (0, 0)
+    }
+}
+
+/// What fills the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// All panels.
+    #[default]
+    Overview,
+    /// The focused panel alone.
+    Zoom,
+    /// The full card of one cause.
+    Card(Cause),
+}
+
+/// Who gets the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The panels.
+    #[default]
+    Browse,
+    /// The filter line.
+    Typing,
+    /// The list of keys is shown over everything.
+    Help,
+}
+
+/// Order of the command table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Most destructive class first.
+    #[default]
+    Danger,
+    /// Most calls first.
+    Calls,
+    /// Most calls a second first.
+    Rate,
+    /// Most refused or failed first.
+    Refused,
+    /// By name.
+    Name,
+}
+
+/// Time that graphs span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Span {
+    /// One minute.
+    Minute,
+    /// Five minutes.
+    #[default]
+    FiveMinutes,
+    /// A quarter of an hour.
+    Quarter,
+    /// An hour.
+    Hour,
+}
+
+impl Span {
+    /// As a duration.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Minute => 60,
+            Self::FiveMinutes => 300,
+            Self::Quarter => 900,
+            Self::Hour => 3_600,
+        })
+    }
+
+    /// As a label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Minute => "1 min",
+            Self::FiveMinutes => "5 min",
+            Self::Quarter => "15 min",
+            Self::Hour => "1 h",
+        }
+    }
+}
+
+/// Whether addresses and names are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Privacy {
+    /// As they are.
+    #[default]
+    Shown,
+    /// Replaced by dots, for screenshots.
+    Hidden,
+}
+
+/// Colour schemes; the colours themselves live in the drawing room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ThemeName {
+    /// Calm colours on a dark ground.
+    #[default]
+    Dark,
+    /// For light terminals.
+    Light,
+    /// Strong contrast, no dim text.
+    Contrast,
+    /// No colour at all; also for NO_COLOR.
+    Plain,
+}
+
+/// The view state.
+#[derive(Clone, Debug, Default)]
+pub struct Screen {
+    /// The panel that has the focus.
+    pub focus: Panel,
+    /// What fills the screen.
+    pub view: View,
+    /// Who gets the keys.
+    pub mode: Mode,
+    /// Filter of the command table.
+    pub filter: Input,
+    /// Order of the command table.
+    pub sort: Sort,
+    /// Graph span.
+    pub span: Span,
+    /// Whether addresses are shown.
+    pub privacy: Privacy,
+    /// Colours.
+    pub theme: ThemeName,
+    /// Draw with ASCII only.
+    pub ascii: bool,
+    /// First line of the card that is shown.
+    pub scroll: usize,
+    rows: [usize; Panel::ALL.len()],
+}
+
+impl Screen {
+    /// Selected row of a panel; may lie past its end when rows have gone.
+    pub fn row(&self, panel: Panel) -> usize {
+        self.rows[panel as usize]
+    }
+
+    pub(super) fn set_row(&mut self, row: usize) {
+        self.rows[self.focus as usize] = row;
+    }
+
+    /// The requests that concern the view alone.
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Focus(panel) => self.focus_on(panel),
+            Action::FocusNext => self.focus_by(1),
+            Action::FocusPrevious => self.focus_by(Panel::ALL.len() - 1),
+            Action::Left => self.focus_horizontally(false),
+            Action::Right => self.focus_horizontally(true),
+            Action::Zoom => self.toggle_zoom(),
+            Action::Back => self.back(),
+            Action::Filter => {
+                self.focus_on(Panel::Commands);
+                self.mode = Mode::Typing;
+            }
+            Action::Type(c) => {
+                self.filter.handle(InputRequest::InsertChar(c));
+            }
+            Action::Erase => {
+                self.filter.handle(InputRequest::DeletePrevChar);
+            }
+            Action::Accept => self.mode = Mode::Browse,
+            Action::Sort => self.sort = next(self.sort, &SORTS),
+            Action::Span => self.span = next(self.span, &SPANS),
+            Action::Theme => self.theme = next(self.theme, &THEMES),
+            Action::Privacy => {
+                self.privacy = match self.privacy {
+                    Privacy::Shown => Privacy::Hidden,
+                    Privacy::Hidden => Privacy::Shown,
+                }
+            }
+            Action::Help => {
+                self.mode = if self.mode == Mode::Help {
+                    Mode::Browse
+                } else {
+                    Mode::Help
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn focus_on(&mut self, panel: Panel) {
+        self.focus = panel;
+        if let View::Card(_) = self.view {
+            self.view = View::Overview;
+        }
+    }
+
+    fn focus_by(&mut self, by: usize) {
+        self.focus_on(Panel::ALL[(self.focus as usize + by) % Panel::ALL.len()]);
+    }
+
+    fn focus_horizontally(&mut self, right: bool) {
+        let (row, column) = self.focus.place();
+        let to = if right {
+            column.checked_add(1)
+        } else {
+            column.checked_sub(1)
+        };
+        if let Some(panel) = to.and_then(|column| Panel::GRID[row].get(column)) {
+            self.focus_on(*panel);
+        }
+    }
+
+    pub(super) fn focus_vertically(&mut self, down: bool) {
+        let (row, column) = self.focus.place();
+        let to = if down {
+            row.checked_add(1)
+        } else {
+            row.checked_sub(1)
+        };
+        if let Some(panels) = to.and_then(|row| Panel::GRID.get(row)) {
+            self.focus_on(panels[column.min(panels.len() - 1)]);
+        }
+    }
+
+    pub(super) fn open(&mut self, cause: Option<Cause>) {
+        match (self.focus, self.view, cause) {
+            (Panel::Causes, View::Overview | View::Zoom, Some(cause)) => {
+                self.view = View::Card(cause);
+                self.scroll = 0;
+            }
+            _ => self.toggle_zoom(),
+        }
+    }
+
+    fn toggle_zoom(&mut self) {
+        self.view = if self.view == View::Zoom {
+            View::Overview
+        } else {
+            View::Zoom
+        };
+    }
+
+    fn back(&mut self) {
+        match self.mode {
+            Mode::Help => self.mode = Mode::Browse,
+            Mode::Typing => {
+                self.mode = Mode::Browse;
+                self.filter.reset();
+            }
+            Mode::Browse if self.view == View::Overview => self.filter.reset(),
+            Mode::Browse => self.view = View::Overview,
+        }
+    }
+}
+
+const SORTS: [Sort; 5] = [
+    Sort::Danger,
+    Sort::Calls,
+    Sort::Rate,
+    Sort::Refused,
+    Sort::Name,
+];
+const SPANS: [Span; 4] = [Span::Minute, Span::FiveMinutes, Span::Quarter, Span::Hour];
+const THEMES: [ThemeName; 4] = [
+    ThemeName::Dark,
+    ThemeName::Light,
+    ThemeName::Contrast,
+    ThemeName::Plain,
+];
+
+fn next<T: Copy + PartialEq>(now: T, all: &[T]) -> T {
+    let at = all.iter().position(|one| *one == now).unwrap_or(0);
+    all[(at + 1) % all.len()]
+}
