@@ -1,7 +1,9 @@
 //! Placeholder map; written when the rooms stand.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod diagnosis;
 pub mod info;
 pub mod model;
+pub mod report;
