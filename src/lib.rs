@@ -4,3 +4,4 @@ pub mod config;
 pub mod diagnosis;
 pub mod info;
 pub mod model;
+pub mod source;
