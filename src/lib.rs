@@ -3,7 +3,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod diagnosis;
 pub mod info;
 pub mod model;
 pub mod report;
+pub mod source;
