@@ -60,7 +60,7 @@ Exit codes:
   2  usage
   3  a cause that --fail-on names is confirmed or suspected";
 
-const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals}\n";
+const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals}";
 
 /// Tells why keys vanished from Redis: Azure Managed Redis, Redis, Valkey. Read-only.
 #[derive(Debug, Parser)]
