@@ -1,16 +1,25 @@
 //! Where the keys went: the balance of every interval, added up.
+//!
+//! For one primary and one interval the key count obeys
+//! `after = before + created − expired − evicted − flushed − deleted − moved − replaced − lost`.
+//! INFO counts `expired` and `evicted` exactly, tells that a flush, a delete or a restart
+//! happened, and never counts creations. So what fell and is not counted is a *residual*: it is
+//! given to the commands that ran in the same interval and can have caused it, in order of how
+//! many keys one call can take; what none of them can have taken is unexplained. Creations hide
+//! removals, therefore everything but `expired` and `evicted` is a lower bound.
 
-use crate::model::Window;
+use super::cause::Cause;
+use crate::model::{Class, Continuity, Counter, Moment, Product, Role, Step, Window};
 
-/// The balance of a window: `before + created − expired − evicted − flushed − deleted − moved −
-/// replaced − lost − unexplained = after`.
+/// The balance of a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Keys at the first sample.
     pub keys_before: Option<u64>,
     /// Keys at the last sample.
     pub keys_after: Option<u64>,
-    /// Keys that must have been created at least, for the balance to hold.
+    /// Keys that must have been created at least, for the balance to hold; arrivals from another
+    /// database included.
     pub created: u64,
     /// Removed because their TTL ran out; exact.
     pub expired: u64,
@@ -28,15 +37,275 @@ pub struct Ledger {
     pub lost: u64,
     /// Gone without a sign; at least.
     pub unexplained: u64,
+    /// Every part of every interval in which keys went, oldest first.
+    pub losses: Vec<Loss>,
 }
 
-/// One interval in which keys were lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss;
+/// Keys that went one way in one interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The earlier sample.
+    pub from: Moment,
+    /// The later sample, when it was seen.
+    pub to: Moment,
+    /// Which way.
+    pub cause: Cause,
+    /// How many.
+    pub keys: u64,
+    /// Whether `keys` is a lower bound.
+    pub at_least: bool,
+    /// The class of commands that did it, where commands did.
+    pub by: Option<Class>,
+}
+
+/// What one interval removed, before it is booked.
+#[derive(Default)]
+struct Interval {
+    from: Option<Moment>,
+    expired: u64,
+    evicted: u64,
+    flush_calls: u64,
+    flush_all: bool,
+    dbs_fell: Vec<(u64, u64)>,
+    calls: [u64; 4],
+    hash_fields_expired: u64,
+    migrated: u64,
+    moved_within: u64,
+    restart: Option<Cause>,
+    resync: bool,
+    loaded_expired: u64,
+    replica: bool,
+}
+
+/// Classes that can account for a residual, in the order in which they are asked, with the most
+/// keys that one call can take.
+const SUSPECTS: [(Class, Option<u64>); 4] = [
+    (Class::Delete, None),
+    (Class::Empty, Some(1)),
+    (Class::Expire, Some(1)),
+    (Class::Overwrite, Some(1)),
+];
 
 impl Ledger {
     /// Adds up a window.
-    pub fn of(_window: &Window<'_>) -> Self {
-        Self::default()
+    pub fn of(window: &Window<'_>) -> Self {
+        let mut ledger = Self {
+            keys_before: window
+                .samples()
+                .find(|sample| !sample.is_loading())
+                .and_then(|sample| sample.keys()),
+            ..Self::default()
+        };
+        let product = window
+            .last_sample()
+            .map_or(Product::Unknown, |sample| sample.product());
+        let mut interval = Interval::default();
+        let mut base = window
+            .first_sample()
+            .filter(|sample| !sample.is_loading())
+            .and_then(|sample| sample.keys());
+        ledger.keys_after = base;
+        for step in window.steps() {
+            interval.add(step);
+            // While a data set is being loaded the counts are partial: the interval goes on.
+            if step.loading {
+                continue;
+            }
+            if let (Some(before), Some(after)) = (base, step.keys_after) {
+                ledger.book(&interval, before, after, step.to, product);
+            }
+            base = step.keys_after.or(base);
+            ledger.keys_after = base;
+            interval = Interval::default();
+        }
+        ledger
+    }
+
+    fn book(&mut self, interval: &Interval, before: u64, after: u64, to: Moment, product: Product) {
+        let from = interval.from.unwrap_or(to);
+        let mut left = before.saturating_sub(after);
+        let mut removed = 0;
+        let mut lose = |cause, keys: u64, at_least, by| {
+            if keys > 0 {
+                self.losses.push(Loss {
+                    from,
+                    to,
+                    cause,
+                    keys,
+                    at_least,
+                    by,
+                });
+                removed += keys;
+            }
+            keys
+        };
+        let flushed = interval.flushed(before, product);
+        let expired = interval.expired + interval.loaded_expired;
+        self.expired += lose(Cause::Expiration, expired, false, None);
+        self.evicted += lose(Cause::Eviction, interval.evicted, false, None);
+        self.flushed += lose(
+            Cause::Flush,
+            flushed,
+            !interval.flush_all,
+            Some(Class::Flush),
+        );
+        left = left.saturating_sub(expired + interval.evicted + flushed);
+        if let Some(cause) = interval.restart {
+            self.lost += lose(cause, left, true, None);
+            left = 0;
+        } else if interval.resync {
+            self.lost += lose(Cause::Replication, left, true, None);
+            left = 0;
+        } else if interval.replica {
+            // A replica's counters tell of its primary's keys; only the primary can explain.
+            self.unexplained += lose(Cause::Unexplained, left, true, None);
+            left = 0;
+        } else if interval.migrated > 0 && interval.calls[0] == 0 {
+            self.moved += lose(Cause::Relocation, left, true, Some(Class::Move));
+            left = 0;
+        }
+        self.moved += lose(
+            Cause::Relocation,
+            interval.moved_within,
+            true,
+            Some(Class::Move),
+        );
+        let fields = left.min(interval.hash_fields_expired);
+        self.expired += lose(Cause::Expiration, fields, true, Some(Class::Expire));
+        left -= fields;
+        for ((class, keys_per_call), calls) in SUSPECTS.into_iter().zip(interval.calls) {
+            let most = keys_per_call.map_or(if calls > 0 { left } else { 0 }, |keys| {
+                keys.saturating_mul(calls)
+            });
+            let keys = left.min(most);
+            left -= keys;
+            if class == Class::Overwrite {
+                self.replaced += lose(Cause::Overwrite, keys, true, Some(class));
+            } else {
+                self.deleted += lose(Cause::Deletion, keys, true, Some(class));
+            }
+        }
+        if product.is_enterprise() && before >= 10 && after <= before / 10 && left * 2 > before {
+            // Nearly everything went and no command was counted: only the control plane does that.
+            self.flushed += lose(Cause::Flush, left, true, None);
+        } else {
+            self.unexplained += lose(Cause::Unexplained, left, true, None);
+        }
+        self.created += (after + removed).saturating_sub(before);
+    }
+
+    /// Losses of one cause.
+    pub fn losses_by(&self, cause: Cause) -> impl DoubleEndedIterator<Item = &Loss> {
+        self.losses.iter().filter(move |loss| loss.cause == cause)
+    }
+}
+
+impl Interval {
+    fn add(&mut self, step: &Step) {
+        self.from.get_or_insert(step.from);
+        self.replica |= step.role_before == Role::Replica || step.role_after == Role::Replica;
+        if !self.replica {
+            self.expired += step.counter(Counter::ExpiredKeys).at_least();
+            self.evicted += step.counter(Counter::EvictedKeys).at_least();
+            self.hash_fields_expired += step.counter(Counter::ExpiredSubkeys).at_least();
+            self.hash_fields_expired += step.counter(Counter::ExpiredFields).at_least();
+        }
+        for flush in step.of(Class::Flush) {
+            self.flush_calls += flush.effective;
+            self.flush_all |= &*flush.name == "flushall" && flush.effective > 0;
+        }
+        self.dbs_fell.extend(
+            step.dbs
+                .iter()
+                .filter(|db| db.fall() > 0)
+                .map(|db| (db.before, db.after)),
+        );
+        for ((class, _), calls) in SUSPECTS.into_iter().zip(&mut self.calls) {
+            *calls += step
+                .of(class)
+                .filter(|command| can_remove(&command.name))
+                .map(|c| c.effective)
+                .sum::<u64>();
+        }
+        if step.effective("swapdb") + step.effective("move") > 0 {
+            let (falls, rises): (u64, u64) = step.dbs.iter().fold((0, 0), |(falls, rises), db| {
+                (falls + db.fall(), rises + db.rise())
+            });
+            self.moved_within += falls.min(rises);
+        }
+        self.migrated += step.effective("migrate") + step.effective("cluster|migration");
+        match step.continuity {
+            Continuity::Restart => {
+                self.restart = Some(Cause::InstanceFailure);
+                let loaded = step
+                    .persistence
+                    .as_ref()
+                    .and_then(|pair| pair.1.loaded_expired_keys);
+                self.loaded_expired += loaded.unwrap_or(0);
+            }
+            Continuity::OtherProcess => {
+                self.restart = Some(if is_failover(step) {
+                    Cause::Replication
+                } else {
+                    Cause::InstanceFailure
+                });
+            }
+            Continuity::Same | Continuity::StatsReset => {}
+        }
+        self.resync |= is_resync(step);
+    }
+
+    /// Keys that the flushes of this interval took. FLUSHALL takes all that was there and was not
+    /// removed otherwise. FLUSHDB does not say which database: one that collapsed is taken to be
+    /// it, otherwise only what fell and is not accounted for. Behind a proxy a FLUSHALL may reach
+    /// some of the shards only, so there the fall counts.
+    fn flushed(&self, before: u64, product: Product) -> u64 {
+        if self.flush_calls == 0 {
+            return 0;
+        }
+        let counted = self.expired + self.evicted;
+        if self.flush_all && !product.is_enterprise() {
+            return before.saturating_sub(counted);
+        }
+        let collapsed: u64 = self
+            .dbs_fell
+            .iter()
+            .filter(|(was, is)| is * 2 <= *was)
+            .map(|(was, _)| *was)
+            .sum();
+        let fell: u64 = self.dbs_fell.iter().map(|(was, is)| was - is).sum();
+        if collapsed > 0 && !product.is_enterprise() {
+            collapsed
+        } else {
+            fell
+        }
+        .saturating_sub(counted)
+    }
+}
+
+/// Commands of the catalogue's classes that can make a key vanish by themselves: SETEX and its
+/// like write a key together with its TTL, HEXPIRE and HDEL-like ones empty a hash.
+fn can_remove(name: &str) -> bool {
+    !matches!(name, "setex" | "psetex" | "msetex" | "hsetex")
+}
+
+/// A server that continues the history of the one before it: `master_replid2` is the old id.
+pub(super) fn is_failover(step: &Step) -> bool {
+    step.replication.as_ref().is_some_and(|pair| {
+        let (was, is) = pair.as_ref();
+        was.replid.is_some() && was.replid == is.replid2
+    })
+}
+
+/// A data set that was replaced by another server's: the history changed and the applied offset
+/// went back, or a primary became a replica.
+fn is_resync(step: &Step) -> bool {
+    let Some((was, is)) = step.replication.as_deref() else {
+        return false;
+    };
+    match (was.role, is.role) {
+        (Role::Primary, Role::Replica) => true,
+        (Role::Replica, Role::Replica) => was.replid != is.replid && was.replid != is.replid2,
+        _ => false,
     }
 }

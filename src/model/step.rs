@@ -40,7 +40,7 @@ pub struct Step {
     pub keys_before: Option<u64>,
     /// Keys after.
     pub keys_after: Option<u64>,
-    /// A data set was being loaded at either end, so key counts are partial.
+    /// The later sample was taken while a data set was being loaded: its key counts are partial.
     pub loading: bool,
     /// Databases whose key count changed.
     pub dbs: Vec<DbDelta>,
@@ -155,7 +155,7 @@ impl Step {
             role_after: after.replication.role,
             keys_before: before.keys(),
             keys_after: after.keys(),
-            loading: before.is_loading() || after.is_loading(),
+            loading: after.is_loading(),
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
                 (Some(before), Some(after)) => commands(before, after, fresh),
