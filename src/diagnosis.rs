@@ -120,6 +120,12 @@ impl From<&str> for Reading {
     }
 }
 
+impl From<String> for Reading {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl std::fmt::Display for Reading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

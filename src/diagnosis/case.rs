@@ -196,7 +196,7 @@ impl<'a> Case<'a> {
             ));
         }
         let (before, after) = (self.first?.counter(counter)?, self.last?.counter(counter)?);
-        let at = moved().last().map(|(step, _)| step.to.at);
+        let at = moved().next_back().map(|(step, _)| step.to.at);
         Some(self.evidence(counter.field(), before, after, note, at))
     }
 
@@ -257,4 +257,9 @@ pub(super) fn effective(sample: &Sample, name: &str) -> u64 {
         .as_ref()
         .and_then(|commands| commands.get(name))
         .map_or(0, CommandStat::effective)
+}
+
+/// The first characters of an id, enough to tell two apart.
+pub(super) fn short(id: Option<&str>) -> String {
+    id.map_or_else(|| "–".into(), |id| id.chars().take(8).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::case::{Account, Case, amount, with_account};
 use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::Counter;
+use crate::model::{Counter, Sample};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Expiration,
@@ -60,7 +60,7 @@ fn drawdown(case: &Case<'_>) -> u64 {
     case.window
         .samples()
         .filter(|sample| !sample.is_loading())
-        .filter_map(|sample| sample.keys())
+        .filter_map(Sample::keys)
         .fold(0, |worst, n| {
             top = top.max(n);
             worst.max(top - n)

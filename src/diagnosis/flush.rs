@@ -82,9 +82,7 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
             .last
             .and_then(|sample| sample.replication.primary.clone())
             .unwrap_or_default();
-        verdict
-            .summary
-            .push_str(&format!("; it came from the primary {primary}"));
+        verdict.summary += &format!("; it came from the primary {primary}");
     }
     verdict
 }

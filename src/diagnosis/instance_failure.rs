@@ -1,6 +1,6 @@
 //! Redis instance failure: the process, the machine or the data centre was lost.
 
-use super::case::{Case, amount, with_account};
+use super::case::{Case, amount, short, with_account};
 use super::{Cause, Level, Rule, Verdict, words};
 use crate::model::{ChangeKind, Continuity, Gap, Sample, Step};
 
@@ -54,12 +54,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     if last.is_loading() {
         return loading(case, last);
     }
-    match case
-        .window
-        .steps()
-        .filter(|step| is_new_process(step))
-        .last()
-    {
+    match case.window.steps().rfind(|step| is_new_process(step)) {
         Some(step) => restarted_whole(case, step),
         None => exposure(case, last),
     }
@@ -86,7 +81,7 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
     } else {
         Level::Suspected
     };
-    let since = gap.to.seconds_since(gap.from) as u64;
+    let since = gap.to.since(gap.from).as_secs();
     let before = match (case.last.and_then(Sample::keys), seen_alive) {
         (Some(keys), _) => format!("; it held {} at the last poll", words::keys(keys)),
         (None, true) => String::new(),
@@ -122,66 +117,58 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
 
 fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     let at = Some(step.to.at);
-    let ends = || {
-        let mut samples = case
-            .window
-            .samples()
-            .skip_while(|sample| sample.moment != step.from);
-        Some((samples.next()?, samples.next()?))
-    };
     verdict
         .evidence
         .push(case.keys_evidence(step, "keys in all databases"));
-    if let Some((before, after)) = ends() {
-        let id = |sample: &Sample| {
-            sample
-                .server
-                .run_id
-                .as_deref()
-                .map_or("–", |id| &id[..id.len().min(8)])
-                .to_owned()
-        };
-        verdict.evidence.push(case.evidence(
-            "run_id",
-            &*id(before),
-            &*id(after),
-            "another process",
-            at,
-        ));
+    let before = case
+        .window
+        .samples()
+        .find(|sample| sample.moment == step.from);
+    let after = case
+        .window
+        .samples()
+        .find(|sample| sample.moment == step.to);
+    if let (Some(before), Some(after)) = (before, after) {
+        let id = |sample: &Sample| short(sample.server.run_id.as_deref());
+        let (was, is) = (id(before), id(after));
+        verdict
+            .evidence
+            .push(case.evidence("run_id", was, is, "another process", at));
         let (was, is) = (before.server.uptime_s, after.server.uptime_s);
         verdict
             .evidence
             .push(case.evidence("uptime_in_seconds", was, is, "seconds", at));
     }
-    if let Some((was, is)) = step.persistence.as_deref() {
-        let note = "writes that were not on disk at the last poll";
-        let unsaved = (was.unsaved_changes, is.unsaved_changes);
-        verdict.evidence.push(case.evidence(
-            "rdb_changes_since_last_save",
-            unsaved.0,
-            unsaved.1,
+    let Some((was, is)) = step.persistence.as_deref() else {
+        return;
+    };
+    let mut push = |field: &str, before: Option<u64>, after: Option<u64>, note: &str| {
+        verdict
+            .evidence
+            .push(case.evidence(field, before, after, note, at));
+    };
+    let note = "writes that were not on disk at the last poll";
+    push(
+        "rdb_changes_since_last_save",
+        was.unsaved_changes,
+        is.unsaved_changes,
+        note,
+    );
+    if is.loaded_keys.is_some() {
+        let note = "keys read from disk at the start";
+        push(
+            "rdb_last_load_keys_loaded",
+            was.loaded_keys,
+            is.loaded_keys,
             note,
-            at,
-        ));
-        if is.loaded_keys.is_some() {
-            let note = "keys read from disk at the start";
-            verdict.evidence.push(case.evidence(
-                "rdb_last_load_keys_loaded",
-                was.loaded_keys,
-                is.loaded_keys,
-                note,
-                at,
-            ));
-        }
-        let word = |aof: Option<bool>| if aof == Some(true) { "1" } else { "0" };
-        verdict.evidence.push(case.evidence(
-            "aof_enabled",
-            word(was.aof),
-            word(is.aof),
-            "append-only file",
-            at,
-        ));
+        );
     }
+    push(
+        "aof_enabled",
+        was.aof.map(u64::from),
+        is.aof.map(u64::from),
+        "append-only file",
+    );
 }
 
 fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
@@ -236,78 +223,75 @@ fn restarted_whole(case: &Case<'_>, step: &Step) -> Verdict {
 
 /// Nothing happened: what would a failure cost now?
 fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
-    let disk = &last.persistence;
-    let up = last
-        .server
-        .uptime_s
-        .map_or_else(String::new, |s| format!("up {}; ", words::duration(s)));
-    let hiccups = case
+    let (level, at_stake) = at_stake(last);
+    let up = match last.server.uptime_s {
+        Some(s) => format!("up {}; ", words::duration(s)),
+        None => String::new(),
+    };
+    let absences = case
         .window
         .changes()
-        .filter(|c| matches!(c.kind, ChangeKind::Reconnected { .. }))
+        .filter(|change| matches!(change.kind, ChangeKind::Reconnected { .. }))
         .count();
-    let hiccups = if hiccups > 0 {
-        format!("; was out of reach {hiccups}×, the same process came back")
-    } else {
-        String::new()
+    let absences = match absences {
+        0 => String::new(),
+        n => format!("; was out of reach {n}×, the same process came back"),
     };
-    let keys = last.keys().unwrap_or(0);
-    let failing = disk.last_save_ok == Some(false)
-        || (disk.aof == Some(true) && disk.aof_write_ok == Some(false));
-    let (level, summary) = if last.product().is_enterprise() {
+    let mut verdict = Verdict::new(
+        Cause::InstanceFailure,
+        level,
+        format!("{up}{at_stake}{absences}"),
+    );
+    if level == Level::Unknown {
+        verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
+    }
+    if let Some(unsaved) = last.persistence.unsaved_changes {
+        let note = "writes since the last save";
+        verdict
+            .evidence
+            .push(case.total_evidence("rdb_changes_since_last_save", unsaved, note));
+    }
+    verdict
+}
+
+/// What would be gone if the process ended now, as far as this server tells.
+fn at_stake(last: &Sample) -> (Level, String) {
+    let disk = &last.persistence;
+    let aof_fails = disk.aof == Some(true) && disk.aof_write_ok == Some(false);
+    if last.product().is_enterprise() {
+        let product = last.product();
         (
             Level::Unknown,
-            format!(
-                "restarts and persistence are not exposed by {}",
-                last.product()
-            ),
+            format!("restarts and persistence are not exposed by {product}"),
         )
-    } else if failing {
+    } else if disk.last_save_ok == Some(false) || aof_fails {
         (
             Level::AtRisk,
-            format!("{up}writing to disk fails: a restart would lose what came since{hiccups}"),
+            "writing to disk fails: a restart would lose what came since".into(),
         )
     } else if disk.aof == Some(true) {
         (
             Level::Clear,
-            format!("{up}append-only file on: about a second of writes at stake{hiccups}"),
+            "append-only file on: about a second of writes at stake".into(),
         )
     } else {
         match disk.unsaved_changes {
-            Some(0) if keys == 0 || disk.loaded_keys.is_some() => {
-                (Level::Clear, format!("{up}nothing unsaved{hiccups}"))
-            }
-            Some(0) => (
-                Level::Clear,
-                format!("{up}no write since the last save{hiccups}"),
+            Some(0) => (Level::Clear, "no write since the last save".into()),
+            Some(1) => (
+                Level::AtRisk,
+                "1 write is on no disk: a crash now would lose it".into(),
             ),
             Some(n) => {
-                let what = if n == 1 {
-                    "1 write is".into()
-                } else {
-                    format!("{} writes are", words::count(n))
-                };
+                let n = words::count(n);
                 (
                     Level::AtRisk,
-                    format!("{up}{what} on no disk: a crash now would lose them{hiccups}"),
+                    format!("{n} writes are on no disk: a crash now would lose them"),
                 )
             }
             None => (
                 Level::Unknown,
-                format!("{up}persistence is not exposed by this server{hiccups}"),
+                "persistence is not exposed by this server".into(),
             ),
         }
-    };
-    let mut verdict = Verdict::new(Cause::InstanceFailure, level, summary);
-    if level == Level::Unknown {
-        verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
     }
-    if let Some(unsaved) = disk.unsaved_changes {
-        verdict.evidence.push(case.total_evidence(
-            "rdb_changes_since_last_save",
-            unsaved,
-            "writes since the last save",
-        ));
-    }
-    verdict
 }

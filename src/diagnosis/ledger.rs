@@ -9,7 +9,7 @@
 //! removals, therefore everything but `expired` and `evicted` is a lower bound.
 
 use super::cause::Cause;
-use crate::model::{Class, Continuity, Counter, Moment, Product, Role, Step, Window};
+use crate::model::{Class, Continuity, Counter, Moment, Product, Role, Sample, Step, Window};
 
 /// The balance of a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,17 +93,17 @@ impl Ledger {
             keys_before: window
                 .samples()
                 .find(|sample| !sample.is_loading())
-                .and_then(|sample| sample.keys()),
+                .and_then(Sample::keys),
             ..Self::default()
         };
         let product = window
             .last_sample()
-            .map_or(Product::Unknown, |sample| sample.product());
+            .map_or(Product::Unknown, Sample::product);
         let mut interval = Interval::default();
         let mut base = window
             .first_sample()
             .filter(|sample| !sample.is_loading())
-            .and_then(|sample| sample.keys());
+            .and_then(Sample::keys);
         ledger.keys_after = base;
         for step in window.steps() {
             interval.add(step);
@@ -122,81 +122,141 @@ impl Ledger {
     }
 
     fn book(&mut self, interval: &Interval, before: u64, after: u64, to: Moment, product: Product) {
-        let from = interval.from.unwrap_or(to);
-        let mut left = before.saturating_sub(after);
-        let mut removed = 0;
-        let mut lose = |cause, keys: u64, at_least, by| {
-            if keys > 0 {
-                self.losses.push(Loss {
-                    from,
-                    to,
-                    cause,
-                    keys,
-                    at_least,
-                    by,
-                });
-                removed += keys;
-            }
-            keys
+        let mut booking = Booking {
+            from: interval.from.unwrap_or(to),
+            to,
+            left: before.saturating_sub(after),
+            removed: 0,
+            ledger: self,
         };
         let flushed = interval.flushed(before, product);
-        let expired = interval.expired + interval.loaded_expired;
-        self.expired += lose(Cause::Expiration, expired, false, None);
-        self.evicted += lose(Cause::Eviction, interval.evicted, false, None);
-        self.flushed += lose(
+        booking.counted(
+            Cause::Expiration,
+            interval.expired + interval.loaded_expired,
+        );
+        booking.counted(Cause::Eviction, interval.evicted);
+        booking.lose(
             Cause::Flush,
             flushed,
             !interval.flush_all,
             Some(Class::Flush),
         );
-        left = left.saturating_sub(expired + interval.evicted + flushed);
-        if let Some(cause) = interval.restart {
-            self.lost += lose(cause, left, true, None);
-            left = 0;
-        } else if interval.resync {
-            self.lost += lose(Cause::Replication, left, true, None);
-            left = 0;
-        } else if interval.replica {
-            // A replica's counters tell of its primary's keys; only the primary can explain.
-            self.unexplained += lose(Cause::Unexplained, left, true, None);
-            left = 0;
-        } else if interval.migrated > 0 && interval.calls[0] == 0 {
-            self.moved += lose(Cause::Relocation, left, true, Some(Class::Move));
-            left = 0;
-        }
-        self.moved += lose(
+        booking.left = booking.left.saturating_sub(flushed);
+        // Keys that changed their database are in the total still.
+        booking.lose(
             Cause::Relocation,
             interval.moved_within,
             true,
             Some(Class::Move),
         );
-        let fields = left.min(interval.hash_fields_expired);
-        self.expired += lose(Cause::Expiration, fields, true, Some(Class::Expire));
-        left -= fields;
-        for ((class, keys_per_call), calls) in SUSPECTS.into_iter().zip(interval.calls) {
-            let most = keys_per_call.map_or(if calls > 0 { left } else { 0 }, |keys| {
-                keys.saturating_mul(calls)
-            });
-            let keys = left.min(most);
-            left -= keys;
-            if class == Class::Overwrite {
-                self.replaced += lose(Cause::Overwrite, keys, true, Some(class));
-            } else {
-                self.deleted += lose(Cause::Deletion, keys, true, Some(class));
-            }
-        }
-        if product.is_enterprise() && before >= 10 && after <= before / 10 && left * 2 > before {
+        booking.residual(interval);
+        let nearly_all = before >= 10 && after <= before / 10 && booking.left * 2 > before;
+        let rest = if product.is_enterprise() && nearly_all {
             // Nearly everything went and no command was counted: only the control plane does that.
-            self.flushed += lose(Cause::Flush, left, true, None);
+            Cause::Flush
         } else {
-            self.unexplained += lose(Cause::Unexplained, left, true, None);
-        }
+            Cause::Unexplained
+        };
+        booking.rest(rest, None);
+        let removed = booking.removed;
         self.created += (after + removed).saturating_sub(before);
+    }
+
+    fn total_of(&mut self, cause: Cause) -> &mut u64 {
+        match cause {
+            Cause::Expiration => &mut self.expired,
+            Cause::Eviction => &mut self.evicted,
+            Cause::Deletion => &mut self.deleted,
+            Cause::Flush => &mut self.flushed,
+            Cause::Replication | Cause::InstanceFailure => &mut self.lost,
+            Cause::Relocation => &mut self.moved,
+            Cause::Overwrite => &mut self.replaced,
+            // Keys that were never written were never in the balance.
+            Cause::RejectedWrites | Cause::Unexplained => &mut self.unexplained,
+        }
     }
 
     /// Losses of one cause.
     pub fn losses_by(&self, cause: Cause) -> impl DoubleEndedIterator<Item = &Loss> {
         self.losses.iter().filter(move |loss| loss.cause == cause)
+    }
+}
+
+/// One interval being booked: what is left of the fall, and what was removed so far.
+struct Booking<'a> {
+    ledger: &'a mut Ledger,
+    from: Moment,
+    to: Moment,
+    left: u64,
+    removed: u64,
+}
+
+impl Booking<'_> {
+    fn lose(&mut self, cause: Cause, keys: u64, at_least: bool, by: Option<Class>) {
+        if keys > 0 {
+            let (from, to) = (self.from, self.to);
+            self.ledger.losses.push(Loss {
+                from,
+                to,
+                cause,
+                keys,
+                at_least,
+                by,
+            });
+            *self.ledger.total_of(cause) += keys;
+            self.removed += keys;
+        }
+    }
+
+    /// What the server counted itself.
+    fn counted(&mut self, cause: Cause, keys: u64) {
+        self.lose(cause, keys, false, None);
+        self.left = self.left.saturating_sub(keys);
+    }
+
+    /// Up to `most` of what is left.
+    fn up_to(&mut self, cause: Cause, most: u64, by: Class) {
+        let keys = self.left.min(most);
+        self.lose(cause, keys, true, Some(by));
+        self.left -= keys;
+    }
+
+    /// All that is left.
+    fn rest(&mut self, cause: Cause, by: Option<Class>) {
+        self.lose(cause, self.left, true, by);
+        self.left = 0;
+    }
+
+    /// What fell and was not counted goes to what can have caused it.
+    fn residual(&mut self, interval: &Interval) {
+        if let Some(cause) = interval.restart {
+            self.rest(cause, None);
+        } else if interval.resync {
+            self.rest(Cause::Replication, None);
+        } else if interval.replica {
+            // A replica's counters tell of its primary's keys; only the primary can explain.
+            self.rest(Cause::Unexplained, None);
+        } else if interval.migrated > 0 && interval.calls[0] == 0 {
+            self.rest(Cause::Relocation, Some(Class::Move));
+        }
+        self.up_to(
+            Cause::Expiration,
+            interval.hash_fields_expired,
+            Class::Expire,
+        );
+        for ((class, keys_per_call), calls) in SUSPECTS.into_iter().zip(interval.calls) {
+            let cause = if class == Class::Overwrite {
+                Cause::Overwrite
+            } else {
+                Cause::Deletion
+            };
+            let most = match keys_per_call {
+                Some(keys) => keys.saturating_mul(calls),
+                None if calls > 0 => u64::MAX,
+                None => 0,
+            };
+            self.up_to(cause, most, class);
+        }
     }
 }
 

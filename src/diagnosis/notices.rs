@@ -5,6 +5,9 @@ use super::case::Case;
 use super::words;
 use crate::model::{ChangeKind, Limit};
 
+/// Notices of changes at most; the Changes panel and the report's list have all.
+const MOST: usize = 50;
+
 pub(super) fn of(case: &Case<'_>) -> Vec<String> {
     let mut notices: Vec<String> = case
         .window
@@ -18,7 +21,6 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
             )
         })
         .collect();
-    const MOST: usize = 50;
     if notices.len() > MOST {
         let left_out = notices.len() - MOST;
         notices.drain(..left_out);

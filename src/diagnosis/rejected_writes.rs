@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::eviction::state;
 use super::{Cause, Level, Rule, Verdict, words};
-use crate::model::{CommandDelta, Sample, class_of};
+use crate::model::{CommandDelta, ErrorDelta, Sample, class_of};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -56,7 +56,7 @@ fn judge(case: &Case<'_>) -> Verdict {
             .steps()
             .flat_map(|step| &step.errors)
             .filter(|e| e.prefix == prefix)
-            .map(|e| e.count())
+            .map(ErrorDelta::count)
             .sum();
         if count > 0 {
             seen.push((prefix, meaning, count));
@@ -79,26 +79,26 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
 }
 
-fn refused(case: &Case<'_>, seen: &[(&str, &str, u64)], last: &Sample) -> Verdict {
-    let list: Vec<String> = seen
+fn refused(case: &Case<'_>, refusals: &[(&str, &str, u64)], last: &Sample) -> Verdict {
+    let parts: Vec<String> = refusals
         .iter()
         .map(|(prefix, meaning, n)| format!("{} with {prefix} ({meaning})", words::count(*n)))
         .collect();
-    let memory = if seen.iter().any(|(prefix, ..)| *prefix == "OOM") {
+    let memory = if refusals.iter().any(|(prefix, ..)| *prefix == "OOM") {
         format!("; {}", state(last))
     } else {
         String::new()
     };
-    let summary = format!("writes refused: {}{memory}", list.join(", "));
+    let summary = format!("writes refused: {}{memory}", parts.join(", "));
     let mut verdict = Verdict::new(Cause::RejectedWrites, Level::Confirmed, summary);
-    for (prefix, meaning, _) in seen {
+    for (prefix, meaning, _) in refusals {
         let moved = || {
             case.window
                 .steps()
                 .flat_map(|s| s.errors.iter().map(move |e| (s, e)))
                 .filter(|(_, e)| e.prefix == *prefix)
         };
-        let (Some((first, from)), Some((end, to))) = (moved().next(), moved().last()) else {
+        let (Some((first, from)), Some((end, to))) = (moved().next(), moved().next_back()) else {
             continue;
         };
         verdict.first_seen = verdict.first_seen.into_iter().chain([first.to.at]).min();

@@ -1,6 +1,6 @@
 //! Async replication: writes were not on the replica when it took over.
 
-use super::case::{Account, Case, amount, with_account};
+use super::case::{Account, Case, amount, short, with_account};
 use super::ledger::is_failover;
 use super::{Cause, Level, Rule, Verdict, words};
 use crate::model::{Continuity, Product, Replication, Role, Sample, Step};
@@ -104,11 +104,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     let Some((was, is)) = step.replication.as_deref() else {
         return;
     };
-    let id = |id: &Option<String>| {
-        id.as_deref()
-            .map_or("–", |id| &id[..id.len().min(8)])
-            .to_owned()
-    };
+    let id = |id: &Option<String>| short(id.as_deref());
     let mut push = |field: &str, before: String, after: String, note: &str| {
         verdict
             .evidence
@@ -360,7 +356,7 @@ fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         case.since_start()
     );
     let mut verdict = Case::since_start_verdict(Cause::Replication, summary);
-    let id = &old[..old.len().min(8)];
+    let id = short(Some(old));
     verdict.evidence.push(case.evidence(
         "master_replid2",
         "–",

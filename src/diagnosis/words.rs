@@ -86,7 +86,7 @@ pub(super) fn list<'a>(commands: impl IntoIterator<Item = (&'a str, u64)>) -> St
         .collect::<Vec<_>>()
         .join(", ");
     if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+        text += &format!(" and {more} more");
     }
     text
 }

@@ -122,7 +122,7 @@ impl History {
             (step, found)
         });
         if let Some(Entry::Gap(gap)) = self.entries.back() {
-            let after_s = moment.seconds_since(gap.from) as u64;
+            let after_s = moment.since(gap.from).as_secs();
             self.note(Change {
                 moment,
                 kind: ChangeKind::Reconnected { after_s },

@@ -1,6 +1,9 @@
 //! A pretended server whose INFO replies a test writes poll by poll.
 
-#![allow(unreachable_pub, reason = "a support module is used by several test crates")]
+#![allow(
+    unreachable_pub,
+    reason = "a support module is used by several test crates"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
