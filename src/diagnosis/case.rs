@@ -55,6 +55,14 @@ impl<'a> Case<'a> {
         verdict
     }
 
+    /// Without command statistics, nothing can be said of commands.
+    pub(super) fn no_commandstats(cause: Cause) -> Verdict {
+        let summary = "command statistics are not exposed by this server";
+        let mut verdict = Verdict::new(cause, Level::Unknown, summary);
+        verdict.missing = vec!["commandstats"];
+        verdict
+    }
+
     /// A replica's counters tell of its primary's keys.
     pub(super) fn ask_primary(&self, cause: Cause) -> Verdict {
         let primary = self

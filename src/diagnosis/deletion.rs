@@ -42,13 +42,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Deletion);
     };
     if last.commands.is_none() {
-        let mut verdict = Verdict::new(
-            Cause::Deletion,
-            Level::Unknown,
-            "command statistics are not exposed by this server",
-        );
-        verdict.missing = vec!["commandstats"];
-        return verdict;
+        return Case::no_commandstats(Cause::Deletion);
     }
     if case.is_replica() {
         return case.ask_primary(Cause::Deletion);

@@ -36,13 +36,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return flushed(case, &account);
     }
     if last.commands.is_none() {
-        let mut verdict = Verdict::new(
-            Cause::Flush,
-            Level::Unknown,
-            "command statistics are not exposed by this server",
-        );
-        verdict.missing = vec!["commandstats"];
-        return verdict;
+        return Case::no_commandstats(Cause::Flush);
     }
     match case
         .window
@@ -82,7 +76,7 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
             .last
             .and_then(|sample| sample.replication.primary.clone())
             .unwrap_or_default();
-        verdict.summary += &format!("; it came from the primary {primary}");
+        verdict.summary = format!("{}; it came from the primary {primary}", verdict.summary);
     }
     verdict
 }

@@ -26,13 +26,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Overwrite);
     };
     if last.commands.is_none() {
-        let mut verdict = Verdict::new(
-            Cause::Overwrite,
-            Level::Unknown,
-            "command statistics are not exposed by this server",
-        );
-        verdict.missing = vec!["commandstats"];
-        return verdict;
+        return Case::no_commandstats(Cause::Overwrite);
     }
     let calls = case.calls_of(Class::Overwrite);
     if let Some(account) = case.account(Cause::Overwrite) {

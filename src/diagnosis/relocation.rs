@@ -1,6 +1,6 @@
 //! Keys moved: they exist, in another database or on another node.
 
-use super::case::{Case, amount, with_account};
+use super::case::{Account, Case, amount, with_account};
 use super::{Cause, Level, Rule, Verdict, words};
 use crate::model::Class;
 
@@ -26,73 +26,50 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Relocation);
     };
     if last.commands.is_none() {
-        let mut verdict = Verdict::new(
-            Cause::Relocation,
-            Level::Unknown,
-            "command statistics are not exposed by this server",
-        );
-        verdict.missing = vec!["commandstats"];
-        return verdict;
+        return Case::no_commandstats(Cause::Relocation);
     }
     let calls = case.calls_of(Class::Move);
     if let Some(account) = case.account(Cause::Relocation) {
-        let summary = format!(
-            "{} are elsewhere now: {}",
-            amount(&account),
-            words::list(calls)
-        );
-        let mut verdict = with_account(
-            Verdict::new(Cause::Relocation, Level::Confirmed, summary),
-            &account,
-        );
-        if let Some(step) = case.step_to(account.biggest.to) {
-            verdict
-                .evidence
-                .extend(case.command_evidence(step, Class::Move, "calls"));
-            for db in step.dbs.iter().take(6) {
-                let field = format!("db{}.keys", db.index);
-                verdict.evidence.push(case.evidence(
-                    field,
-                    db.before,
-                    db.after,
-                    "keys in this database",
-                    Some(step.to.at),
-                ));
-            }
-        }
-        return verdict;
+        return moved(case, &account, &words::list(calls));
     }
     if !calls.is_empty() {
-        return Verdict::new(
-            Cause::Relocation,
-            Level::Clear,
-            format!("{} seen, but no database shrank by it", words::list(calls)),
-        );
+        let summary = format!("{} seen, but no database shrank by it", words::list(calls));
+        return Verdict::new(Cause::Relocation, Level::Clear, summary);
     }
-    let totals: Vec<_> = case
-        .totals_of(Class::Move)
-        .into_iter()
-        .filter(|(name, _)| *name != "cluster|setslot")
-        .collect();
+    let mut totals = case.totals_of(Class::Move);
+    totals.retain(|(name, _)| *name != "cluster|setslot");
     if totals.is_empty() {
-        return Verdict::new(
-            Cause::Relocation,
-            Level::Clear,
-            "no SWAPDB, MOVE or MIGRATE has run",
-        );
+        let summary = "no SWAPDB, MOVE or MIGRATE has run";
+        return Verdict::new(Cause::Relocation, Level::Clear, summary);
     }
-    let summary = format!(
-        "{} {}; none while watching",
-        words::list(totals.clone()),
-        case.since_start()
-    );
+    let commands = words::list(totals.clone());
+    let summary = format!("{commands} {}; none while watching", case.since_start());
     let mut verdict = Case::since_start_verdict(Cause::Relocation, summary);
     for (name, total) in totals {
-        verdict.evidence.push(case.total_evidence(
-            format!("cmdstat_{name}.calls"),
-            total,
-            "keys may be elsewhere",
-        ));
+        let field = format!("cmdstat_{name}.calls");
+        verdict
+            .evidence
+            .push(case.total_evidence(field, total, "keys may be elsewhere"));
+    }
+    verdict
+}
+
+fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
+    let summary = format!("{} are elsewhere now: {calls}", amount(account));
+    let verdict = Verdict::new(Cause::Relocation, Level::Confirmed, summary);
+    let mut verdict = with_account(verdict, account);
+    let Some(step) = case.step_to(account.biggest.to) else {
+        return verdict;
+    };
+    verdict
+        .evidence
+        .extend(case.command_evidence(step, Class::Move, "calls"));
+    let at = Some(step.to.at);
+    for db in step.dbs.iter().take(6) {
+        let (field, note) = (format!("db{}.keys", db.index), "keys in this database");
+        verdict
+            .evidence
+            .push(case.evidence(field, db.before, db.after, note, at));
     }
     verdict
 }

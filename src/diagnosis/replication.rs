@@ -3,7 +3,7 @@
 use super::case::{Account, Case, amount, short, with_account};
 use super::ledger::is_failover;
 use super::{Cause, Level, Rule, Verdict, words};
-use crate::model::{Continuity, Product, Replication, Role, Sample, Step};
+use crate::model::{Continuity, Product, ReplicaLine, Replication, Role, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Replication,
@@ -276,69 +276,52 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
 }
 
 fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
-    let sick = |line: &&crate::model::ReplicaLine| {
+    let behind = |line: &ReplicaLine| line.behind_bytes(state.offset);
+    let is_sick = |line: &&ReplicaLine| {
         !line.is_online()
-            || line
-                .behind_bytes(state.offset)
-                .is_some_and(|n| n >= BEHIND_BYTES)
+            || behind(line).is_some_and(|n| n >= BEHIND_BYTES)
             || line.ack_age_s.is_some_and(|s| s >= SILENT_S)
     };
     let worst = state
         .replicas
         .iter()
-        .filter(sick)
-        .max_by_key(|line| line.behind_bytes(state.offset));
-    let behind = |line: &crate::model::ReplicaLine| {
-        line.behind_bytes(state.offset)
-            .map_or("?".into(), words::bytes)
-    };
-    let (level, summary) = match worst {
-        Some(line) => {
-            let silent = line.ack_age_s.map_or_else(String::new, |s| {
-                format!(", last heard {} ago", words::duration(s))
-            });
-            let state = if line.is_online() {
-                String::new()
-            } else {
-                format!(" ({})", line.state)
-            };
-            let address = &line.address;
-            (
-                Level::AtRisk,
-                format!(
-                    "replica {address}{state} is {} behind{silent}",
-                    behind(line)
-                ),
-            )
-        }
-        None => {
-            let most = state
-                .replicas
-                .iter()
-                .filter_map(|line| line.behind_bytes(state.offset))
-                .max();
-            let most = most.map_or("an unknown amount".into(), words::bytes);
-            (
-                Level::Clear,
-                format!("{} replica(s), at most {most} behind", state.replicas.len()),
-            )
-        }
+        .filter(is_sick)
+        .max_by_key(|line| behind(line));
+    let (level, summary) = if let Some(line) = worst {
+        (Level::AtRisk, sick_replica(line, behind(line)))
+    } else {
+        let most = state.replicas.iter().filter_map(behind).max();
+        let most = most.map_or_else(|| "an unknown amount".into(), words::bytes);
+        (
+            Level::Clear,
+            format!("{} replica(s), at most {most} behind", state.replicas.len()),
+        )
     };
     let mut verdict = Verdict::new(Cause::Replication, level, summary);
+    let at = Some(last.moment.at);
     for line in state.replicas.iter().take(4) {
         let note = format!(
-            "replica {}: offset acknowledged against offset written",
+            "replica {}: acknowledged against written, bytes",
             line.address
         );
-        verdict.evidence.push(case.evidence(
-            "slaveN.offset",
-            line.offset,
-            state.offset,
-            note,
-            Some(last.moment.at),
-        ));
+        let evidence = case.evidence("slaveN.offset", line.offset, state.offset, note, at);
+        verdict.evidence.push(evidence);
     }
     verdict
+}
+
+fn sick_replica(line: &ReplicaLine, behind: Option<u64>) -> String {
+    let behind = behind.map_or_else(|| "an unknown amount".into(), words::bytes);
+    let state = if line.is_online() {
+        String::new()
+    } else {
+        format!(" ({})", line.state)
+    };
+    let silent = match line.ack_age_s {
+        Some(s) => format!(", last heard {} ago", words::duration(s)),
+        None => String::new(),
+    };
+    format!("replica {}{state} is {behind} behind{silent}", line.address)
 }
 
 /// Before we came: this process took over another's history, or was restarted from disk (7.0+

@@ -79,16 +79,14 @@ pub(super) fn list<'a>(commands: impl IntoIterator<Item = (&'a str, u64)>) -> St
     let mut rows: Vec<(&str, u64)> = commands.into_iter().filter(|(_, n)| *n > 0).collect();
     rows.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let more = rows.len().saturating_sub(4);
-    let mut text = rows
-        .iter()
-        .take(4)
+    let named = rows.iter().take(4);
+    let mut parts: Vec<String> = named
         .map(|(name, n)| format!("{} ×{}", name.to_ascii_uppercase(), count(*n)))
-        .collect::<Vec<_>>()
-        .join(", ");
+        .collect();
     if more > 0 {
-        text += &format!(" and {more} more");
+        parts.push(format!("{more} more"));
     }
-    text
+    parts.join(", ")
 }
 
 #[cfg(test)]
