@@ -70,11 +70,18 @@ fn drawdown(case: &Case<'_>) -> u64 {
 fn is_wave(case: &Case<'_>, account: &Account<'_>) -> bool {
     // What other causes took must not make a steady turnover look like a wave.
     let ledger = case.ledger;
-    let others = ledger.flushed + ledger.evicted + ledger.deleted + ledger.lost + ledger.moved;
+    let others = [
+        ledger.flushed,
+        ledger.evicted,
+        ledger.deleted,
+        ledger.lost,
+        ledger.moved,
+    ];
+    let others = others.into_iter().fold(0u64, u64::saturating_add);
     let fell = drawdown(case).saturating_sub(others);
     let steady = case.ledger.losses_by(Cause::Expiration).count() > 2;
     let burst =
-        account.biggest.keys >= 100 && (!steady || account.biggest.keys * 2 >= account.keys);
+        account.biggest.keys >= 100 && (!steady || account.biggest.keys >= account.keys / 2);
     fell as f64 >= account.keys as f64 * WAVE_SHARE || burst
 }
 

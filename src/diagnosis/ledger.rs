@@ -132,7 +132,7 @@ impl Ledger {
         let flushed = interval.flushed(before, product);
         booking.counted(
             Cause::Expiration,
-            interval.expired + interval.loaded_expired,
+            interval.expired.saturating_add(interval.loaded_expired),
         );
         booking.counted(Cause::Eviction, interval.evicted);
         booking.lose(
@@ -159,7 +159,9 @@ impl Ledger {
         };
         booking.rest(rest, None);
         let removed = booking.removed;
-        self.created += (after + removed).saturating_sub(before);
+        self.created = self
+            .created
+            .saturating_add(after.saturating_add(removed).saturating_sub(before));
     }
 
     fn total_of(&mut self, cause: Cause) -> &mut u64 {
@@ -203,8 +205,9 @@ impl Booking<'_> {
                 at_least,
                 by,
             });
-            *self.ledger.total_of(cause) += keys;
-            self.removed += keys;
+            let total = self.ledger.total_of(cause);
+            *total = total.saturating_add(keys);
+            self.removed = self.removed.saturating_add(keys);
         }
     }
 
@@ -265,13 +268,21 @@ impl Interval {
         self.from.get_or_insert(step.from);
         self.replica |= step.role_before == Role::Replica || step.role_after == Role::Replica;
         if !self.replica {
-            self.expired += step.counter(Counter::ExpiredKeys).at_least();
-            self.evicted += step.counter(Counter::EvictedKeys).at_least();
-            self.hash_fields_expired += step.counter(Counter::ExpiredSubkeys).at_least();
-            self.hash_fields_expired += step.counter(Counter::ExpiredFields).at_least();
+            self.expired = self
+                .expired
+                .saturating_add(step.counter(Counter::ExpiredKeys).at_least());
+            self.evicted = self
+                .evicted
+                .saturating_add(step.counter(Counter::EvictedKeys).at_least());
+            self.hash_fields_expired = self
+                .hash_fields_expired
+                .saturating_add(step.counter(Counter::ExpiredSubkeys).at_least());
+            self.hash_fields_expired = self
+                .hash_fields_expired
+                .saturating_add(step.counter(Counter::ExpiredFields).at_least());
         }
         for flush in step.of(Class::Flush) {
-            self.flush_calls += flush.effective;
+            self.flush_calls = self.flush_calls.saturating_add(flush.effective);
             self.flush_all |= &*flush.name == "flushall" && flush.effective > 0;
         }
         self.dbs_fell.extend(
@@ -281,19 +292,22 @@ impl Interval {
                 .map(|db| (db.before, db.after)),
         );
         for ((class, _), calls) in SUSPECTS.into_iter().zip(&mut self.calls) {
-            *calls += step
-                .of(class)
-                .filter(|command| can_remove(&command.name))
-                .map(|c| c.effective)
-                .sum::<u64>();
+            *calls = calls.saturating_add(
+                step.of(class)
+                    .filter(|command| can_remove(&command.name))
+                    .map(|c| c.effective)
+                    .sum::<u64>(),
+            );
         }
         if step.effective("swapdb") + step.effective("move") > 0 {
             let (falls, rises): (u64, u64) = step.dbs.iter().fold((0, 0), |(falls, rises), db| {
                 (falls + db.fall(), rises + db.rise())
             });
-            self.moved_within += falls.min(rises);
+            self.moved_within = self.moved_within.saturating_add(falls.min(rises));
         }
-        self.migrated += step.effective("migrate") + step.effective("cluster|migration");
+        self.migrated = self
+            .migrated
+            .saturating_add(step.effective("migrate") + step.effective("cluster|migration"));
         match step.continuity {
             Continuity::Restart => {
                 self.restart = Some(Cause::InstanceFailure);
@@ -301,7 +315,7 @@ impl Interval {
                     .persistence
                     .as_ref()
                     .and_then(|pair| pair.1.loaded_expired_keys);
-                self.loaded_expired += loaded.unwrap_or(0);
+                self.loaded_expired = self.loaded_expired.saturating_add(loaded.unwrap_or(0));
             }
             Continuity::OtherProcess => {
                 self.restart = Some(if is_failover(step) {
@@ -323,7 +337,7 @@ impl Interval {
         if self.flush_calls == 0 {
             return 0;
         }
-        let counted = self.expired + self.evicted;
+        let counted = self.expired.saturating_add(self.evicted);
         if self.flush_all && !product.is_enterprise() {
             return before.saturating_sub(counted);
         }
@@ -331,9 +345,11 @@ impl Interval {
             .dbs_fell
             .iter()
             .filter(|(was, is)| is * 2 <= *was)
-            .map(|(was, _)| *was)
-            .sum();
-        let fell: u64 = self.dbs_fell.iter().map(|(was, is)| was - is).sum();
+            .fold(0u64, |sum, (was, _)| sum.saturating_add(*was));
+        let fell: u64 = self
+            .dbs_fell
+            .iter()
+            .fold(0u64, |sum, (was, is)| sum.saturating_add(was - is));
         if collapsed > 0 && !product.is_enterprise() {
             collapsed
         } else {

@@ -57,7 +57,7 @@ fn judge(case: &Case<'_>) -> Verdict {
             .flat_map(|step| &step.errors)
             .filter(|e| e.prefix == prefix)
             .map(ErrorDelta::count)
-            .sum();
+            .fold(0, u64::saturating_add);
         if count > 0 {
             seen.push((prefix, meaning, count));
         }
