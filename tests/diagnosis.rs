@@ -677,7 +677,7 @@ mod hostile {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn no_server_can_bring_the_diagnosis_down(replies in proptest::collection::vec(reply(), 1..8)) {

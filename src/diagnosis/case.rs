@@ -6,7 +6,9 @@ use super::cause::Cause;
 use super::ledger::{Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
-use crate::model::{Class, CommandStat, Counter, NodeId, Product, Role, Sample, Step, Window};
+use crate::model::{
+    Class, CommandStat, Counter, Delta, NodeId, Product, Role, Sample, Step, Window,
+};
 
 /// One window under judgement.
 pub(super) struct Case<'a> {
@@ -140,6 +142,16 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The same for a sentence: with an interval to compare, totals are known to be old.
+    pub(super) fn totals_since(&self) -> String {
+        let watched = if self.window.has_interval() {
+            "; none while watching"
+        } else {
+            ""
+        };
+        format!("{}{watched}", self.since_start())
+    }
+
     /// A verdict over totals since start: never more than suspected.
     pub(super) fn since_start_verdict(cause: Cause, summary: String) -> Verdict {
         let mut verdict = Verdict::new(cause, Level::Suspected, summary);
@@ -192,20 +204,25 @@ impl<'a> Case<'a> {
                 .steps()
                 .filter_map(|step| Some((step, step.moved(counter)?)))
         };
-        let reset = moved().any(|(_, moved)| matches!(moved.delta, crate::model::Delta::Reset(_)));
-        if reset {
-            let (step, moved) = moved().max_by_key(|(_, moved)| moved.delta.at_least())?;
-            return Some(self.evidence(
-                counter.field(),
-                moved.before,
-                moved.after,
-                note,
-                Some(step.to.at),
-            ));
-        }
-        let (before, after) = (self.first?.counter(counter)?, self.last?.counter(counter)?);
-        let at = moved().next_back().map(|(step, _)| step.to.at);
-        Some(self.evidence(counter.field(), before, after, note, at))
+        let steady = moved().all(|(_, moved)| matches!(moved.delta, Delta::Grew(_)));
+        let ends = self
+            .first?
+            .counter(counter)
+            .zip(self.last?.counter(counter));
+        let (before, after, at) = match ends.filter(|_| steady) {
+            Some((before, after)) => (before, after, moved().next_back().map(|(step, _)| step.to)),
+            None => {
+                let (step, moved) = moved().max_by_key(|(_, moved)| moved.delta.at_least())?;
+                (moved.before, moved.after, Some(step.to))
+            }
+        };
+        Some(self.evidence(
+            counter.field(),
+            before,
+            after,
+            note,
+            at.map(|moment| moment.at),
+        ))
     }
 
     /// The commands of one class in one step.

@@ -154,9 +154,9 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         );
     }
     let summary = format!(
-        "{} {}; none while watching; calls, not keys",
+        "{} {}; calls, not keys",
         words::list(totals.clone()),
-        case.since_start()
+        case.totals_since()
     );
     let mut verdict = Case::since_start_verdict(Cause::Deletion, summary);
     for (name, total) in totals {

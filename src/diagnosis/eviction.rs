@@ -138,9 +138,9 @@ fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
 
 fn since_start(case: &Case<'_>, last: &Sample, total: u64) -> Verdict {
     let summary = format!(
-        "{} evicted {}; none while watching; {}",
+        "{} evicted {}; {}",
         words::keys(total),
-        case.since_start(),
+        case.totals_since(),
         state(last)
     );
     let mut verdict = Case::since_start_verdict(Cause::Eviction, summary);

@@ -29,8 +29,14 @@ clock that jumps forward expires everything at once.",
 };
 
 /// A wave is told from the steady turnover of a cache by what happened to the key count: when the
-/// keys that expired are replaced as fast as they go, nobody misses them.
+/// keys that expired are replaced as fast as they go, nobody misses them. So the count must have
+/// fallen by at least this share of the expired keys …
 const WAVE_SHARE: f64 = 0.5;
+/// … and by at least this share of all keys.
+const NOTABLE_SHARE: f64 = 0.005;
+/// One interval that took so many keys, and most of all that expired, is a wave whatever was
+/// written meanwhile.
+const BURST_KEYS: u64 = 100;
 
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
@@ -54,16 +60,14 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// The largest fall of the key count from any sample to a later one.
-fn drawdown(case: &Case<'_>) -> u64 {
-    let mut top = 0;
-    case.window
-        .samples()
-        .filter(|sample| !sample.is_loading())
+/// The largest key count, and the largest fall from any sample to a later one.
+fn peak_and_fall(case: &Case<'_>) -> (u64, u64) {
+    let samples = case.window.samples().filter(|sample| !sample.is_loading());
+    samples
         .filter_map(Sample::keys)
-        .fold(0, |worst, n| {
-            top = top.max(n);
-            worst.max(top - n)
+        .fold((0, 0), |(peak, fall), keys| {
+            let peak = keys.max(peak);
+            (peak, fall.max(peak - keys))
         })
 }
 
@@ -78,11 +82,12 @@ fn is_wave(case: &Case<'_>, account: &Account<'_>) -> bool {
         ledger.moved,
     ];
     let others = others.into_iter().fold(0u64, u64::saturating_add);
-    let fell = drawdown(case).saturating_sub(others);
-    let steady = case.ledger.losses_by(Cause::Expiration).count() > 2;
-    let burst =
-        account.biggest.keys >= 100 && (!steady || account.biggest.keys >= account.keys / 2);
-    fell as f64 >= account.keys as f64 * WAVE_SHARE || burst
+    let (peak, fall) = peak_and_fall(case);
+    let fall = fall.saturating_sub(others) as f64;
+    let fell = fall >= account.keys as f64 * WAVE_SHARE && fall >= peak as f64 * NOTABLE_SHARE;
+    let intervals = case.ledger.losses_by(Cause::Expiration).count();
+    let most_at_once = intervals <= 2 || account.biggest.keys >= account.keys / 2;
+    (fell && fall > 0.0) || (account.biggest.keys >= BURST_KEYS && most_at_once)
 }
 
 fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
@@ -162,9 +167,9 @@ fn quiet(case: &Case<'_>, account: Option<&Account<'_>>) -> Verdict {
         );
     }
     let summary = format!(
-        "{} expired {}; none while watching{}",
+        "{} expired {}{}",
         words::keys(total),
-        case.since_start(),
+        case.totals_since(),
         outlook(case)
     );
     let mut verdict = Case::since_start_verdict(Cause::Expiration, summary);

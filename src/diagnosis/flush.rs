@@ -136,11 +136,7 @@ fn quiet(case: &Case<'_>) -> Verdict {
     if totals.is_empty() {
         return Verdict::new(Cause::Flush, Level::Clear, "no FLUSHALL or FLUSHDB has run");
     }
-    let summary = format!(
-        "{} {}; none while watching",
-        words::list(totals.clone()),
-        case.since_start()
-    );
+    let summary = format!("{} {}", words::list(totals.clone()), case.totals_since());
     let mut verdict = Case::since_start_verdict(Cause::Flush, summary);
     for (name, total) in totals {
         verdict.evidence.push(case.total_evidence(

@@ -138,8 +138,8 @@ fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)]) -> Verdict {
         .map(|(prefix, _, n)| format!("{prefix} ×{}", words::count(*n)))
         .collect();
     let summary = format!(
-        "writes refused {}: {}; none while watching",
-        case.since_start(),
+        "writes refused {}: {}",
+        case.totals_since(),
         list.join(", ")
     );
     let mut verdict = Case::since_start_verdict(Cause::RejectedWrites, summary);

@@ -43,7 +43,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Verdict::new(Cause::Relocation, Level::Clear, summary);
     }
     let commands = words::list(totals.clone());
-    let summary = format!("{commands} {}; none while watching", case.since_start());
+    let summary = format!("{commands} {}", case.totals_since());
     let mut verdict = Case::since_start_verdict(Cause::Relocation, summary);
     for (name, total) in totals {
         let field = format!("cmdstat_{name}.calls");

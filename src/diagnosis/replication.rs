@@ -48,7 +48,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
     if last.replication.role == Role::Unknown || last.replication.replid.is_none() {
         let what = if last.product().is_enterprise() {
-            last.product().id()
+            last.product().name()
         } else {
             "this server"
         };
@@ -311,17 +311,21 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
 }
 
 fn sick_replica(line: &ReplicaLine, behind: Option<u64>) -> String {
+    let address = &line.address;
+    if !line.is_online() {
+        return format!(
+            "replica {address} has no data to take over with yet ({})",
+            line.state
+        );
+    }
     let behind = behind.map_or_else(|| "an unknown amount".into(), words::bytes);
-    let state = if line.is_online() {
-        String::new()
-    } else {
-        format!(" ({})", line.state)
-    };
-    let silent = match line.ack_age_s {
-        Some(s) => format!(", last heard {} ago", words::duration(s)),
-        None => String::new(),
-    };
-    format!("replica {}{state} is {behind} behind{silent}", line.address)
+    match line.ack_age_s.filter(|s| *s >= SILENT_S) {
+        Some(s) => {
+            let silent = words::duration(s);
+            format!("replica {address} is {behind} behind and silent for {silent}")
+        }
+        None => format!("replica {address} is {behind} behind"),
+    }
 }
 
 /// Before we came: this process took over another's history, or was restarted from disk (7.0+
