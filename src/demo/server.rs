@@ -355,15 +355,12 @@ impl State {
     }
 
     fn folder(&mut self) -> Result<PathBuf, ServerError> {
-        match self.news.recv_timeout(READY) {
-            Ok(News::Dir(dir)) => Ok(dir),
-            _ => {
-                self.end();
-                Err(ServerError::Supervisor(io::Error::other(
-                    "no folder for it",
-                )))
-            }
+        if let Ok(News::Dir(dir)) = self.news.recv_timeout(READY) {
+            return Ok(dir);
         }
+        self.end();
+        let error = io::Error::other("no folder for it");
+        Err(ServerError::Supervisor(error))
     }
 
     /// Waits for the news of a start that was just ordered.
@@ -513,6 +510,6 @@ mod tests {
     fn ports_are_free_and_leave_room_for_the_cluster_bus() {
         let port = free_port().unwrap();
         assert!(PORTS.contains(&port));
-        assert!(u32::from(PORTS.end) + 10_000 <= u32::from(u16::MAX));
+        assert!(PORTS.end.checked_add(10_000).is_some());
     }
 }
