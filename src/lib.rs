@@ -52,6 +52,8 @@
 
 pub mod app;
 pub mod config;
+pub mod demo;
 pub mod diagnosis;
 pub mod info;
 pub mod model;
+pub mod source;
