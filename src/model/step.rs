@@ -235,10 +235,9 @@ impl Step {
 fn continuity(before: &Sample, after: &Sample) -> Continuity {
     const SLACK_S: u64 = 2;
     let apart_s = after.moment.since(before.moment).as_secs();
-    let younger = match (before.server.uptime_s, after.server.uptime_s) {
-        (Some(was), Some(is)) => Some(is < apart_s + SLACK_S && is < was.saturating_add(apart_s)),
-        _ => None,
-    };
+    let uptime = (before.server.uptime_s, after.server.uptime_s);
+    let started_since = uptime.1.is_none_or(|is| is <= apart_s + SLACK_S);
+    let younger = matches!(uptime, (Some(was), Some(is)) if is < was);
     let fell = [
         Counter::TotalCommandsProcessed,
         Counter::TotalConnectionsReceived,
@@ -248,13 +247,11 @@ fn continuity(before: &Sample, after: &Sample) -> Continuity {
     .into_iter()
     .any(|counter| matches!((before.counter(counter), after.counter(counter)), (Some(b), Some(a)) if a < b));
     match (&before.server.run_id, &after.server.run_id) {
-        (Some(was), Some(is)) if was != is => match younger {
-            Some(false) => Continuity::OtherProcess,
-            _ => Continuity::Restart,
-        },
+        (Some(was), Some(is)) if was != is && started_since => Continuity::Restart,
+        (Some(was), Some(is)) if was != is => Continuity::OtherProcess,
         (Some(_), Some(_)) if fell => Continuity::StatsReset,
         (Some(_), Some(_)) => Continuity::Same,
-        _ if fell && younger == Some(true) => Continuity::Restart,
+        _ if fell && younger => Continuity::Restart,
         _ if fell => Continuity::StatsReset,
         _ => Continuity::Same,
     }
