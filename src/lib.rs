@@ -4,4 +4,5 @@ pub mod app;
 pub mod config;
 pub mod diagnosis;
 pub mod info;
+pub mod keymap;
 pub mod model;
