@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::{Action, Mode, Panel, View};
 

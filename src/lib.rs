@@ -6,3 +6,5 @@ pub mod diagnosis;
 pub mod info;
 pub mod keymap;
 pub mod model;
+pub mod tui;
+pub mod ui;
