@@ -2,9 +2,12 @@
 
 pub mod app;
 pub mod config;
+pub mod dashboard;
+pub mod demo;
 pub mod diagnosis;
 pub mod info;
 pub mod keymap;
 pub mod model;
+pub mod source;
 pub mod tui;
 pub mod ui;
