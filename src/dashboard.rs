@@ -47,7 +47,7 @@ pub async fn dashboard(
     let interval = settings.interval;
     let mut app = app(
         settings.node(),
-        settings.assumptions,
+        settings.assumptions.clone(),
         interval,
         clock.now(),
         options,
@@ -228,5 +228,69 @@ impl TestPanic {
             "task" => Some(Self::Task),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn answer(elapsed: u64) -> Observation {
+        Observation::Answer {
+            moment: Moment {
+                elapsed: Duration::from_secs(elapsed),
+                at: Timestamp::constant(1_700_000_000, 0) + Duration::from_secs(elapsed),
+            },
+            round_trip: Duration::from_millis(1),
+            info: "# Server\r\n".into(),
+        }
+    }
+
+    fn nothing(_: &App) -> ExportJob {
+        Box::new(|| Ok(String::new()))
+    }
+
+    #[test]
+    fn a_new_interval_reaches_the_poller() {
+        let (control, controlled) = watch::channel(Control {
+            interval: Duration::from_secs(1),
+        });
+        let live = Live {
+            clock: Clock::start(),
+            control,
+            export: nothing,
+            panic: None,
+        };
+        live.set_interval(Duration::from_secs(2))
+            .expect("somebody listens");
+        assert_eq!(controlled.borrow().interval, Duration::from_secs(2));
+        drop(controlled);
+        assert!(live.set_interval(Duration::from_secs(4)).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recording_keeps_its_pace_and_its_clock() {
+        let start = Instant::now();
+        let first = answer(100).moment();
+        let recorded = Recorded {
+            first,
+            start,
+            export: nothing,
+        };
+        let (out, mut observations) = mpsc::channel(QUEUE);
+        tokio::spawn(play(
+            vec![answer(100), answer(101), answer(107)],
+            start,
+            out,
+        ));
+        let mut heard = Vec::new();
+        while let Some(observation) = observations.recv().await {
+            assert_eq!(observation.moment(), recorded.now());
+            heard.push(start.elapsed().as_secs());
+        }
+        assert_eq!(heard, [0, 1, 7]);
+        assert!(recorded.set_interval(Duration::from_secs(2)).is_err());
     }
 }

@@ -35,7 +35,7 @@ const BATCH: usize = 256;
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Work to be done off the loop: writes a snapshot, returns what to say about it.
-pub type ExportJob = Box<dyn FnOnce() -> Result<String, String> + Send>;
+pub type ExportJob = Box<dyn FnOnce() -> Exported + Send>;
 
 /// What the loop needs of the world besides its [`Inputs`].
 pub trait Outside {
@@ -111,16 +111,25 @@ struct Session<'a, O> {
     outside: &'a O,
     inputs: Inputs,
     tick: Interval,
-    exports: (
-        mpsc::Sender<Result<String, String>>,
-        mpsc::Receiver<Result<String, String>>,
-    ),
+    exports: (mpsc::Sender<Exported>, mpsc::Receiver<Exported>),
     exporting: bool,
     observing: bool,
     batch: Vec<Observation>,
-    dirty: bool,
-    resized: bool,
+    redraw: Redraw,
     end: Option<End>,
+}
+
+/// What to say about a snapshot: that it is written, or why not.
+type Exported = Result<String, String>;
+
+/// What the screen needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Redraw {
+    Nothing,
+    /// Only the cells that changed.
+    Changes,
+    /// Every cell: the terminal was resized.
+    All,
 }
 
 impl<'a, O: Outside> Session<'a, O> {
@@ -138,8 +147,7 @@ impl<'a, O: Outside> Session<'a, O> {
             exporting: false,
             observing: true,
             batch: Vec::new(),
-            dirty: true,
-            resized: false,
+            redraw: Redraw::Changes,
             end: None,
         }
     }
@@ -153,7 +161,7 @@ impl<'a, O: Outside> Session<'a, O> {
             },
             event = self.inputs.events.recv() => self.event(event)?,
             Some(end) = self.inputs.ends.recv() => self.end = Some(end),
-            _ = self.tick.tick() => self.dirty = true,
+            _ = self.tick.tick() => self.changed(),
             Some(outcome) = self.exports.1.recv() => self.exported(outcome),
         }
         Ok(())
@@ -170,7 +178,7 @@ impl<'a, O: Outside> Session<'a, O> {
         }
         if !self.batch.is_empty() {
             self.app.observe_all(self.batch.drain(..));
-            self.dirty = true;
+            self.changed();
         }
         for _ in 0..BATCH {
             if self.end.is_some() {
@@ -189,10 +197,7 @@ impl<'a, O: Outside> Session<'a, O> {
             None => self.end = Some(End::TerminalGone),
             Some(event) => match event.wrap_err("cannot read keys from the terminal")? {
                 Event::Key(key) if key.kind == KeyEventKind::Press => self.key(key),
-                Event::Resize(..) => {
-                    self.resized = true;
-                    self.dirty = true;
-                }
+                Event::Resize(..) => self.redraw = Redraw::All,
                 _ => {}
             },
         }
@@ -204,7 +209,7 @@ impl<'a, O: Outside> Session<'a, O> {
         let Some(action) = keymap::action(key, screen.mode, screen.view, screen.focus) else {
             return;
         };
-        self.dirty = true;
+        self.changed();
         self.app.tick(self.outside.now());
         match self.app.act(action) {
             None => {}
@@ -223,7 +228,7 @@ impl<'a, O: Outside> Session<'a, O> {
     fn export(&mut self) {
         if self.exporting {
             self.app
-                .say("the last snapshot is still being written", true);
+                .say("the last snapshot is still being written", false);
             return;
         }
         let job = self.outside.export(self.app);
@@ -242,9 +247,13 @@ impl<'a, O: Outside> Session<'a, O> {
         }
     }
 
-    fn exported(&mut self, outcome: Result<String, String>) {
+    fn changed(&mut self) {
+        self.redraw = self.redraw.max(Redraw::Changes);
+    }
+
+    fn exported(&mut self, outcome: Exported) {
         self.exporting = false;
-        self.dirty = true;
+        self.changed();
         self.app.tick(self.outside.now());
         match outcome {
             Ok(said) => self.app.say(said, false),
@@ -258,18 +267,17 @@ impl<'a, O: Outside> Session<'a, O> {
         B::Error: Send + Sync + 'static,
     {
         const TROUBLE: &str = "cannot draw on the terminal";
-        if self.resized {
+        if self.redraw == Redraw::All {
             // Terminals rearrange what they hold, also when the size is the old one again.
             // `Terminal::clear` would ask the terminal for its cursor and wait for the answer.
             let size = terminal.size().wrap_err(TROUBLE)?;
             terminal.resize(size.into()).wrap_err(TROUBLE)?;
-            self.resized = false;
         }
-        if self.dirty {
+        if self.redraw > Redraw::Nothing {
             terminal
                 .draw(|frame| ui::draw(frame, self.app))
                 .wrap_err(TROUBLE)?;
-            self.dirty = false;
+            self.redraw = Redraw::Nothing;
             self.outside.drawn();
         }
         Ok(())

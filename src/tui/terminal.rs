@@ -15,8 +15,8 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -118,6 +118,7 @@ pub fn events() -> io::Result<mpsc::Receiver<io::Result<Event>>> {
 /// Reasons to leave that are not keys: SIGTERM, SIGHUP, SIGINT, and a terminal that went away.
 pub fn ends() -> io::Result<mpsc::Receiver<End>> {
     let (sender, receiver) = mpsc::channel(4);
+    watch_terminal(sender.clone())?;
     let mut terminate = Caught::new(SignalKind::terminate())?;
     let mut hang_up = Caught::new(SignalKind::hangup())?;
     let mut interrupt = Caught::new(SignalKind::interrupt())?;
@@ -126,7 +127,6 @@ pub fn ends() -> io::Result<mpsc::Receiver<End>> {
             end = terminate.next() => end,
             end = hang_up.next() => end,
             end = interrupt.next() => end,
-            () = gone() => End::TerminalGone,
         };
         let _ = sender.send(end).await;
     });
@@ -154,21 +154,25 @@ impl Caught {
     }
 }
 
-/// Resolves when the terminal on standard input is gone. Reads nothing.
-async fn gone() {
+/// Says when the terminal on standard input is gone. A thread waits for nothing but the hang-up.
+fn watch_terminal(sender: mpsc::Sender<End>) -> io::Result<()> {
     let stdin = io::stdin();
-    let watched = stdin
-        .is_terminal()
-        .then(|| stdin.as_fd().try_clone_to_owned())
-        .and_then(Result::ok)
-        .and_then(|fd| AsyncFd::with_interest(fd, Interest::READABLE).ok());
-    if let Some(watched) = watched {
-        while let Ok(mut guard) = watched.readable().await {
-            if guard.ready().is_read_closed() {
-                return;
-            }
-            guard.clear_ready();
-        }
+    if !stdin.is_terminal() {
+        return Ok(());
     }
-    std::future::pending::<()>().await;
+    let tty = stdin.as_fd().try_clone_to_owned()?;
+    std::thread::Builder::new()
+        .name("terminal".to_owned())
+        .spawn(move || {
+            loop {
+                match poll(&mut [PollFd::new(&tty, PollFlags::empty())], None) {
+                    Ok(0) | Err(Errno::INTR) => {}
+                    Ok(_) => break,
+                    // Cannot be watched: signals must do.
+                    Err(_) => return,
+                }
+            }
+            let _ = sender.blocking_send(End::TerminalGone);
+        })?;
+    Ok(())
 }
