@@ -6,3 +6,4 @@ pub mod diagnosis;
 pub mod info;
 pub mod keymap;
 pub mod model;
+pub mod ui;
