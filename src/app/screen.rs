@@ -167,7 +167,7 @@ pub enum ThemeName {
     Light,
     /// Strong contrast, no dim text.
     Contrast,
-    /// No colour at all; also for NO_COLOR.
+    /// No colour at all; also for `NO_COLOR`.
     Plain,
 }
 
