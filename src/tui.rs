@@ -11,6 +11,7 @@
 //! There is no frame rate: the screen is drawn when something changed, once for everything that
 //! had piled up. Nothing here waits for a disk or a server, so keys always work.
 
+mod dashboard;
 pub mod terminal;
 
 use std::io;
@@ -20,8 +21,11 @@ use color_eyre::eyre::{Result, WrapErr as _};
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
+
+pub use dashboard::{Options, dashboard, replay};
 
 use crate::app::{App, Effect};
 use crate::model::{Moment, Observation};
@@ -267,19 +271,21 @@ impl<'a, O: Outside> Session<'a, O> {
         B::Error: Send + Sync + 'static,
     {
         const TROUBLE: &str = "cannot draw on the terminal";
+        if self.redraw == Redraw::Nothing {
+            return Ok(());
+        }
+        let size = terminal.size().wrap_err(TROUBLE)?;
         if self.redraw == Redraw::All {
             // Terminals rearrange what they hold, also when the size is the old one again.
             // `Terminal::clear` would ask the terminal for its cursor and wait for the answer.
-            let size = terminal.size().wrap_err(TROUBLE)?;
             terminal.resize(size.into()).wrap_err(TROUBLE)?;
         }
-        if self.redraw > Redraw::Nothing {
-            terminal
-                .draw(|frame| ui::draw(frame, self.app))
-                .wrap_err(TROUBLE)?;
-            self.redraw = Redraw::Nothing;
-            self.outside.drawn();
-        }
+        ui::settle(self.app, Rect::from(size));
+        terminal
+            .draw(|frame| ui::draw(frame, self.app))
+            .wrap_err(TROUBLE)?;
+        self.redraw = Redraw::Nothing;
+        self.outside.drawn();
         Ok(())
     }
 

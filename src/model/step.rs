@@ -40,7 +40,7 @@ pub struct Step {
     pub keys_before: Option<u64>,
     /// Keys after.
     pub keys_after: Option<u64>,
-    /// A data set was being loaded at either end, so key counts are partial.
+    /// The later sample was taken while a data set was being loaded: its key counts are partial.
     pub loading: bool,
     /// Databases whose key count changed.
     pub dbs: Vec<DbDelta>,
@@ -155,7 +155,7 @@ impl Step {
             role_after: after.replication.role,
             keys_before: before.keys(),
             keys_after: after.keys(),
-            loading: before.is_loading() || after.is_loading(),
+            loading: after.is_loading(),
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
                 (Some(before), Some(after)) => commands(before, after, fresh),
@@ -227,12 +227,10 @@ impl Step {
 /// Whether counters of two samples can be compared. A new `run_id` is a new process; without
 /// one, falling counters decide (Redis Enterprise, where `run_id` may be a proxy's).
 fn continuity(before: &Sample, after: &Sample) -> Continuity {
-    const SLACK_S: f64 = 2.0;
-    let apart_s = after.moment.seconds_since(before.moment);
+    const SLACK_S: u64 = 2;
+    let apart_s = after.moment.since(before.moment).as_secs();
     let younger = match (before.server.uptime_s, after.server.uptime_s) {
-        (Some(was), Some(is)) => {
-            Some((is as f64) < apart_s + SLACK_S && is < was.saturating_add(apart_s as u64))
-        }
+        (Some(was), Some(is)) => Some(is < apart_s + SLACK_S && is < was.saturating_add(apart_s)),
         _ => None,
     };
     let fell = [

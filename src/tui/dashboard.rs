@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::{End, ExportJob, Inputs, Outside, run, terminal};
 use crate::app::{App, Screen};
 use crate::config::Settings;
 use crate::model::{Assumptions, History, Moment, NodeId, Observation};
 use crate::source::{self, Clock, Control};
-use crate::tui::{self, End, ExportJob, Inputs, Outside, terminal};
 
 /// How much is remembered.
 pub const KEEP: Duration = Duration::from_secs(3_600);
@@ -68,7 +68,7 @@ pub async fn dashboard(
         observations,
         ends,
     };
-    let end = tui::run(&mut tty, &mut app, &live, inputs).await;
+    let end = run(&mut tty, &mut app, &live, inputs).await;
 
     stop.cancel();
     if timeout(JOIN, &mut poller).await.is_err() {
@@ -111,7 +111,7 @@ pub async fn replay(
         observations: receiver,
         ends,
     };
-    let end = tui::run(&mut tty, &mut app, &recorded, inputs).await;
+    let end = run(&mut tty, &mut app, &recorded, inputs).await;
     player.abort();
     end.map(code)
 }
