@@ -15,7 +15,7 @@ use crate::model::{Assumptions, History, Moment, NodeId, Observation};
 use crate::source::{self, Clock, Control};
 
 /// How much is remembered.
-pub const KEEP: Duration = Duration::from_secs(3_600);
+const KEEP: Duration = Duration::from_secs(3_600);
 /// Observations that wait for the screen; then the poller waits too.
 const QUEUE: usize = 64;
 /// How long the poller is waited for at the end.
