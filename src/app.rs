@@ -244,11 +244,14 @@ impl App {
     }
 
     fn selected(&self) -> usize {
+        if self.screen.scrolls() {
+            return self.screen.scroll;
+        }
         self.screen.row(self.screen.focus)
     }
 
     fn select(&mut self, row: usize) {
-        if let View::Card(_) = self.screen.view {
+        if self.screen.scrolls() {
             self.screen.scroll = row.min(usize::from(u16::MAX));
             return;
         }
@@ -258,7 +261,7 @@ impl App {
 
     /// Moves the selection; at the edge of a panel on the overview, the focus moves on.
     fn move_selection(&mut self, by: isize) {
-        if let View::Card(_) = self.screen.view {
+        if self.screen.scrolls() {
             self.screen.scroll = self.screen.scroll.saturating_add_signed(by);
             return;
         }

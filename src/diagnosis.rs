@@ -7,6 +7,7 @@
 //! *Every claim carries evidence. A field that is not exposed gives [`Level::Unknown`] with its
 //! name in [`Verdict::missing`], never a zero.*
 
+mod case;
 mod cause;
 mod deletion;
 mod eviction;
@@ -14,6 +15,7 @@ mod expiration;
 mod flush;
 mod instance_failure;
 mod ledger;
+mod notices;
 mod overwrite;
 mod rejected_writes;
 mod relocation;
@@ -21,9 +23,12 @@ mod replication;
 mod unexplained;
 mod words;
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
+use case::Case;
 pub use cause::Cause;
 pub use ledger::{Ledger, Loss};
 
@@ -112,6 +117,12 @@ impl From<Option<u64>> for Reading {
 impl From<&str> for Reading {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Reading {
+    fn from(text: String) -> Self {
+        Self::Text(text)
     }
 }
 
@@ -208,13 +219,116 @@ impl Diagnosis {
     }
 }
 
+/// How one cause is judged and explained: one constant per file of this room.
+struct Rule {
+    cause: Cause,
+    /// What happens inside Redis, which fields prove it, what looks alike and is not.
+    explanation: &'static str,
+    /// What to do next on Redis and Valkey.
+    steps: &'static [&'static str],
+    /// What to do next on Azure Managed Redis, where commands are blocked and the portal is not.
+    azure_steps: &'static [&'static str],
+    /// Documentation besides Microsoft's guide.
+    docs: &'static [&'static str],
+    judge: fn(&Case<'_>) -> Verdict,
+}
+
+/// All rules, in the order of [`Cause::ALL`].
+const RULES: [Rule; Cause::ALL.len()] = [
+    expiration::RULE,
+    eviction::RULE,
+    deletion::RULE,
+    replication::RULE,
+    flush::RULE,
+    instance_failure::RULE,
+    rejected_writes::RULE,
+    relocation::RULE,
+    overwrite::RULE,
+    unexplained::RULE,
+];
+
+/// Microsoft's guide, whose headings the causes follow.
+const GUIDE: &str = "https://learn.microsoft.com/azure/redis/troubleshoot-data-loss";
+
+impl Cause {
+    /// The cause explained to an operator, one paragraph.
+    pub fn explanation(self) -> &'static str {
+        RULES
+            .iter()
+            .find(|rule| rule.cause == self)
+            .map_or("", |rule| rule.explanation)
+    }
+}
+
 /// Judges every cause over a window.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let ledger = Ledger::of(window);
+    let case = Case::new(*window, &ledger);
+    let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
+    verdicts.sort_by_key(|verdict| {
+        (
+            verdict.level,
+            verdict.scope,
+            Reverse(weight(verdict)),
+            verdict.cause,
+        )
+    });
+    let top_cause = top_cause(&verdicts, window.has_interval());
+    let notices = notices::of(&case);
     Diagnosis {
-        verdicts: Vec::new(),
-        top_cause: None,
+        verdicts,
+        top_cause,
         ledger,
-        notices: Vec::new(),
+        notices,
+    }
+}
+
+impl Rule {
+    fn apply(&self, case: &Case<'_>) -> Verdict {
+        let mut verdict = (self.judge)(case);
+        if matches!(
+            verdict.level,
+            Level::Confirmed | Level::Suspected | Level::AtRisk
+        ) {
+            let steps = if case.product().is_enterprise() {
+                self.azure_steps
+            } else {
+                self.steps
+            };
+            verdict
+                .next_steps
+                .extend(steps.iter().map(|&step| step.to_owned()));
+        }
+        verdict.docs = std::iter::once(GUIDE)
+            .chain(self.docs.iter().copied())
+            .collect();
+        verdict
+    }
+}
+
+/// How much a verdict weighs among its equals. Totals since start cannot be compared by keys
+/// alone: a flush takes everything and counts nothing.
+fn weight(verdict: &Verdict) -> u64 {
+    match (verdict.scope, verdict.cause) {
+        (Scope::SinceStart, Cause::Flush) => u64::MAX,
+        _ => verdict.keys_lost.unwrap_or(0),
+    }
+}
+
+/// The cause that took most keys in the window; where there is no interval to compare, the
+/// likeliest by totals since start. Verdicts are sorted already.
+fn top_cause(verdicts: &[Verdict], has_interval: bool) -> Option<Cause> {
+    let in_window = verdicts
+        .iter()
+        .filter(|verdict| verdict.is_loss_in_window());
+    let most =
+        in_window.max_by_key(|v| (v.keys_lost.unwrap_or(0), Reverse(v.level), Reverse(v.cause)));
+    match most {
+        Some(verdict) => Some(verdict.cause),
+        None if has_interval => None,
+        None => verdicts
+            .iter()
+            .find(|verdict| verdict.is_loss())
+            .map(|verdict| verdict.cause),
     }
 }

@@ -1,4 +1,54 @@
-//! Placeholder map; written when the rooms stand.
+//! `amr-top` answers one question: **where did our keys go?**
+//!
+//! It watches a Redis, Valkey or Azure Managed Redis server through `INFO` alone and says what was
+//! lost, when, why, and what to do next, with the readings that prove it. It implements Microsoft's
+//! guide [Troubleshoot data loss in Azure Managed Redis][guide] as a live instrument.
+//!
+//! # The way of the data
+//!
+//! ```text
+//!  redis ── INFO ──► source::poll ──► [bounded channel] ──► tui::run ◄── keys, 1 Hz tick, signals
+//!                                                             │
+//!                              App::observe(Observation)   App::act(Action)        pure, no clock
+//!                                                             ▼
+//!                     History ─► Window at the Cursor ─► diagnosis::diagnose ─► Diagnosis
+//!                                                             ▼
+//!                              ui::draw(frame, &App) ─► Terminal          report::… ─► file, stdout
+//! ```
+//!
+//! Live, paused, stepped back and headless (`check`) are one path: the same observations give the
+//! same diagnosis.
+//!
+//! # The rooms, in the order in which they may know each other
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | [`info`] | one `INFO` reply as fields; knows nothing |
+//! | [`model`] | what was observed: samples, steps between them, gaps, changes, the history |
+//! | [`diagnosis`] | why keys went: the ledger, and one rule a file for each cause |
+//! | [`app`] | the state of the dashboard: observations and actions in, a screen out |
+//! | [`config`], [`cli`] | what can be typed, and what it means |
+//! | [`source`] | the only Redis client and the only clock: connect, poll, classify failures |
+//! | [`report`] | a diagnosis as text, Markdown and JSON; the exported snapshot |
+//! | [`keymap`] | one table of keys: dispatch, hints, help and README come from it |
+//! | [`ui`] | drawing: one widget a file, colours in one place |
+//! | [`tui`] | the event loop and the terminal's life |
+//! | [`check`] | the headless commands |
+//! | [`demo`] | throw-away servers and the incidents that are played on them |
+//!
+//! The first four are pure: no terminal, no network, no files, no clock. `tests/layering.rs` keeps
+//! the order.
+//!
+//! # Promises
+//!
+//! 1. *Read-only.* Every command that can be sent stands in `source::commands`; a test proves that
+//!    nothing else is.
+//! 2. *Absent is unknown, never zero.*
+//! 3. *Every claim carries evidence*: node, field, before, after.
+//! 4. *A failed poll is a finding*: a hole in the graph, and sometimes the diagnosis.
+//! 5. *Nothing that a server says can control the terminal*: text passes [`model::inert`] first.
+//!
+//! [guide]: https://learn.microsoft.com/azure/redis/troubleshoot-data-loss
 
 pub mod app;
 pub mod cli;
@@ -7,6 +57,9 @@ pub mod demo;
 pub mod diagnosis;
 pub mod headless;
 pub mod info;
+pub mod keymap;
 pub mod model;
 pub mod report;
 pub mod source;
+pub mod tui;
+pub mod ui;

@@ -167,7 +167,7 @@ pub enum ThemeName {
     Light,
     /// Strong contrast, no dim text.
     Contrast,
-    /// No colour at all; also for NO_COLOR.
+    /// No colour at all; also for `NO_COLOR`.
     Plain,
 }
 
@@ -194,6 +194,8 @@ pub struct Screen {
     pub ascii: bool,
     /// First line of the card that is shown.
     pub scroll: usize,
+    /// The panel that had the focus last, causes apart.
+    detail: Option<Panel>,
     rows: [usize; Panel::ALL.len()],
 }
 
@@ -201,6 +203,17 @@ impl Screen {
     /// Selected row of a panel; may lie past its end when rows have gone.
     pub fn row(&self, panel: Panel) -> usize {
         self.rows[panel as usize]
+    }
+
+    /// The panel to show under the causes where there is room for one.
+    pub fn detail(&self) -> Panel {
+        let focus = Some(self.focus).filter(|panel| *panel != Panel::Causes);
+        focus.or(self.detail).unwrap_or(Panel::Keyspace)
+    }
+
+    /// Whether up and down scroll a text rather than move a selection.
+    pub(super) fn scrolls(&self) -> bool {
+        self.mode == Mode::Help || matches!(self.view, View::Card(_))
     }
 
     pub(super) fn set_row(&mut self, row: usize) {
@@ -238,6 +251,7 @@ impl Screen {
                 }
             }
             Action::Help => {
+                self.scroll = 0;
                 self.mode = if self.mode == Mode::Help {
                     Mode::Browse
                 } else {
@@ -249,6 +263,7 @@ impl Screen {
     }
 
     fn focus_on(&mut self, panel: Panel) {
+        self.detail = Some(self.detail());
         self.focus = panel;
         if let View::Card(_) = self.view {
             self.view = View::Overview;
@@ -303,7 +318,10 @@ impl Screen {
 
     fn back(&mut self) {
         match self.mode {
-            Mode::Help => self.mode = Mode::Browse,
+            Mode::Help => {
+                self.mode = Mode::Browse;
+                self.scroll = 0;
+            }
             Mode::Typing => {
                 self.mode = Mode::Browse;
                 self.filter.reset();

@@ -18,8 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
@@ -112,25 +111,37 @@ pub struct Server {
     dir: PathBuf,
     /// A TLS-only server does not answer a plain PING.
     plain: bool,
-    state: Mutex<State>,
+    keeper: Keeper,
 }
 
+/// The shell that keeps the server.
 #[derive(Debug)]
-struct State {
-    supervisor: Child,
+struct Keeper {
+    shell: Mutex<Child>,
     /// The leash.
-    commands: Option<ChildStdin>,
-    news: Receiver<News>,
-    pid: u32,
-    /// Exit status, once it has ended.
-    ended: Option<i32>,
+    commands: Mutex<Option<ChildStdin>>,
+    life: Arc<Life>,
 }
 
-#[derive(Debug)]
-enum News {
-    Dir(PathBuf),
-    Started(u32),
-    Ended(i32),
+/// What the keeper has told, and a bell for who waits for news.
+#[derive(Debug, Default)]
+struct Life {
+    facts: Mutex<Facts>,
+    bell: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    dir: Option<PathBuf>,
+    /// The server's process, the last one where it has ended.
+    pid: u32,
+    running: bool,
+    /// Exit status of the last one that ended.
+    status: i32,
+    /// How often it was started.
+    starts: u64,
+    /// The keeper tells nothing any more.
+    closed: bool,
 }
 
 impl Server {
@@ -146,13 +157,13 @@ impl Server {
     /// the working directory. With `--tls-port {port}` among them there is no plain-text port; the
     /// server then counts as ready when its log says so.
     pub fn start_with(binary: &Path, args: &[&str]) -> Result<Self, ServerError> {
-        let mut state = State::spawn().map_err(ServerError::Supervisor)?;
-        let dir = state.folder()?;
+        let keeper = Keeper::spawn().map_err(ServerError::Supervisor)?;
+        let dir = keeper.folder()?;
         let mut server = Self {
             port: 0,
             dir,
             plain: !args.contains(&"--tls-port"),
-            state: Mutex::new(state),
+            keeper,
         };
         let mut tries = 0;
         loop {
@@ -181,7 +192,7 @@ impl Server {
 
     /// The process id of `redis-server` itself; of the last one where it has ended.
     pub fn pid(&self) -> u32 {
-        self.state().pid
+        self.keeper.life.facts().pid
     }
 
     /// Its folder and working directory: log, dumps, append-only files.
@@ -198,19 +209,16 @@ impl Server {
 
     /// Whether the process exists; a stopped one does.
     pub fn is_running(&self) -> bool {
-        let mut state = self.state();
-        state.hear();
-        state.ended.is_none()
+        self.keeper.life.facts().running
     }
 
     /// Sends a signal to `redis-server`.
     pub fn signal(&self, signal: Signal) -> Result<(), ServerError> {
-        let mut state = self.state();
-        state.hear();
-        let pid = i32::try_from(state.pid)
+        let facts = self.keeper.life.facts();
+        let pid = i32::try_from(facts.pid)
             .ok()
             .and_then(rustix::process::Pid::from_raw)
-            .filter(|_| state.ended.is_none())
+            .filter(|_| facts.running)
             .ok_or(ServerError::NotRunning)?;
         rustix::process::kill_process(pid, signal.into())
             .map_err(|errno| ServerError::Signal(errno.into()))
@@ -218,7 +226,7 @@ impl Server {
 
     /// Waits until `redis-server` has ended, however it did.
     pub fn wait_exit(&self, within: Duration) -> Result<(), ServerError> {
-        if self.state().await_end(now() + within) {
+        if self.keeper.life.has_ended(within) {
             Ok(())
         } else {
             Err(ServerError::StillRunning {
@@ -231,16 +239,8 @@ impl Server {
     /// Starts it again with the same port, folder and arguments, and waits until it answers. One
     /// that still runs is killed first.
     pub fn restart(&self) -> Result<(), ServerError> {
-        let mut state = self.state();
-        state.say("stop").map_err(ServerError::Supervisor)?;
-        let ended = state.await_end(now() + READY);
-        drop(state);
-        if !ended {
-            return Err(ServerError::StillRunning {
-                after: READY,
-                log: self.log(),
-            });
-        }
+        self.keeper.say("stop")?;
+        self.wait_exit(READY)?;
         self.launch()
     }
 
@@ -261,15 +261,12 @@ impl Server {
             args.iter()
                 .map(|arg| arg.replace("{port}", &port).replace("{dir}", &dir)),
         );
-        let mut state = self.state();
-        state.say("clear").map_err(ServerError::Supervisor)?;
+        self.keeper.say("clear")?;
         for arg in line {
             if arg.contains('\n') {
                 return Err(ServerError::Argument(arg));
             }
-            state
-                .say(&format!("arg {arg}"))
-                .map_err(ServerError::Supervisor)?;
+            self.keeper.say(&format!("arg {arg}"))?;
         }
         Ok(())
     }
@@ -277,16 +274,19 @@ impl Server {
     fn launch(&self) -> Result<(), ServerError> {
         let deadline = now() + READY;
         let mark = self.log().len();
-        let mut state = self.state();
-        state.say("start").map_err(ServerError::Supervisor)?;
-        state.started(deadline)?;
+        let life = &self.keeper.life;
+        let starts = life.facts().starts;
+        self.keeper.say("start")?;
+        if !life.wait(READY, |facts| facts.starts > starts) {
+            return Err(Keeper::gone());
+        }
         while now() < deadline {
             if self.is_ready(mark) {
                 return Ok(());
             }
-            if state.await_end(now() + LOOK) {
+            if life.has_ended(LOOK) {
                 return Err(ServerError::Ended {
-                    status: state.ended.unwrap_or_default(),
+                    status: life.facts().status,
                     log: self.log(),
                 });
             }
@@ -306,125 +306,114 @@ impl Server {
                 .is_some_and(|log| log.contains("eady to accept connections"))
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        state.end();
-    }
-}
-
-impl State {
+impl Keeper {
     fn spawn() -> io::Result<Self> {
-        let mut supervisor = Command::new("sh")
+        let mut shell = Command::new("sh")
             .args(["-c", SUPERVISOR, "amr-top-demo"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let (tell, news) = mpsc::channel();
-        if let Some(stdout) = supervisor.stdout.take() {
-            std::thread::Builder::new()
-                .name("throw-away server".into())
-                .spawn(move || {
-                    BufReader::new(stdout)
-                        .lines()
-                        .map_while(Result::ok)
-                        .filter_map(|line| News::parse(&line))
-                        .try_for_each(|news| tell.send(news))
-                })?;
-        }
-        Ok(Self {
-            commands: supervisor.stdin.take(),
-            supervisor,
-            news,
-            pid: 0,
-            ended: Some(0),
-        })
-    }
-
-    fn say(&mut self, line: &str) -> io::Result<()> {
-        let commands = self.commands.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        commands.write_all(format!("{line}\n").as_bytes())
-    }
-
-    fn folder(&mut self) -> Result<PathBuf, ServerError> {
-        match self.news.recv_timeout(READY) {
-            Ok(News::Dir(dir)) => Ok(dir),
-            _ => {
-                self.end();
-                Err(ServerError::Supervisor(io::Error::other(
-                    "no folder for it",
-                )))
-            }
-        }
-    }
-
-    /// Waits for the news of a start that was just ordered.
-    fn started(&mut self, deadline: Instant) -> Result<(), ServerError> {
-        let gone = || ServerError::Supervisor(io::Error::other("its keeper has ended"));
-        loop {
-            match self.news.recv_timeout(deadline.duration_since(now())) {
-                Ok(News::Started(pid)) => {
-                    (self.pid, self.ended) = (pid, None);
-                    return Ok(());
+        let (commands, stdout) = (shell.stdin.take(), shell.stdout.take());
+        let keeper = Self {
+            shell: Mutex::new(shell),
+            commands: Mutex::new(commands),
+            life: Arc::default(),
+        };
+        let life = Arc::clone(&keeper.life);
+        std::thread::Builder::new()
+            .name("throw-away server".into())
+            .spawn(move || {
+                let lines = stdout
+                    .map(BufReader::new)
+                    .into_iter()
+                    .flat_map(BufRead::lines);
+                for line in lines.map_while(Result::ok) {
+                    life.learn(&line);
                 }
-                Ok(_) => {}
-                Err(_) => return Err(gone()),
-            }
+                life.close();
+            })?;
+        Ok(keeper)
+    }
+
+    fn say(&self, line: &str) -> Result<(), ServerError> {
+        match lock(&self.commands).as_mut() {
+            Some(commands) => commands
+                .write_all(format!("{line}\n").as_bytes())
+                .map_err(ServerError::Supervisor),
+            None => Err(Self::gone()),
         }
     }
 
-    /// Takes in what has been said meanwhile.
-    fn hear(&mut self) {
-        while let Ok(news) = self.news.try_recv() {
-            self.learn(&news);
-        }
+    fn gone() -> ServerError {
+        ServerError::Supervisor(io::Error::other("its keeper has ended"))
     }
 
-    fn learn(&mut self, news: &News) {
-        if let News::Ended(status) = news {
-            self.ended = Some(*status);
-        }
-    }
-
-    /// Waits for the end, at the longest until the deadline; says whether it has come.
-    fn await_end(&mut self, deadline: Instant) -> bool {
-        while self.ended.is_none() {
-            match self.news.recv_timeout(deadline.duration_since(now())) {
-                Ok(news) => self.learn(&news),
-                Err(RecvTimeoutError::Timeout) => return false,
-                // The keeper is gone, and with it everything.
-                Err(RecvTimeoutError::Disconnected) => self.ended = Some(128 + 9),
-            }
-        }
-        true
-    }
-
-    /// Lets go of the leash and waits until all is cleaned up.
-    fn end(&mut self) {
-        self.commands = None;
-        // Its status says nothing: it ends itself together with its process group.
-        let _ = self.supervisor.wait();
+    fn folder(&self) -> Result<PathBuf, ServerError> {
+        self.life.wait(READY, |facts| facts.dir.is_some());
+        self.life.facts().dir.clone().ok_or_else(Self::gone)
     }
 }
 
-impl News {
-    fn parse(line: &str) -> Option<Self> {
-        let (word, rest) = line.split_once(' ')?;
-        match word {
-            "dir" => Some(Self::Dir(rest.into())),
-            "started" => rest.parse().ok().map(Self::Started),
-            "ended" => rest.parse().ok().map(Self::Ended),
-            _ => None,
-        }
+impl Drop for Keeper {
+    /// Lets go of the leash and waits until all is cleaned up.
+    fn drop(&mut self) {
+        *lock(&self.commands) = None;
+        // Its status says nothing: it ends itself together with its process group.
+        let _ = lock(&self.shell).wait();
     }
+}
+
+impl Life {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        lock(&self.facts)
+    }
+
+    /// Takes in a line of the keeper; others are noise.
+    fn learn(&self, line: &str) {
+        let mut facts = self.facts();
+        match line.split_once(' ') {
+            Some(("dir", dir)) => facts.dir = Some(dir.into()),
+            Some(("started", pid)) => {
+                facts.pid = pid.parse().unwrap_or(0);
+                facts.running = true;
+                facts.starts += 1;
+            }
+            Some(("ended", status)) => {
+                facts.status = status.parse().unwrap_or(-1);
+                facts.running = false;
+            }
+            _ => return,
+        }
+        self.bell.notify_all();
+    }
+
+    fn close(&self) {
+        let mut facts = self.facts();
+        (facts.running, facts.closed) = (false, true);
+        self.bell.notify_all();
+    }
+
+    /// Waits for something to be true, at the longest `within`; says whether it is.
+    fn wait(&self, within: Duration, is_true: impl Fn(&Facts) -> bool) -> bool {
+        let waiting = |facts: &mut Facts| !is_true(facts) && !facts.closed;
+        let facts = self
+            .bell
+            .wait_timeout_while(self.facts(), within, waiting)
+            .map_or_else(|poisoned| poisoned.into_inner().0, |(facts, _)| facts);
+        is_true(&facts)
+    }
+
+    fn has_ended(&self, within: Duration) -> bool {
+        self.wait(within, |facts| !facts.running)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The `redis-server` of `PATH`.
@@ -489,11 +478,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn news_are_read_and_noise_is_not() {
-        assert!(matches!(News::parse("started 12"), Some(News::Started(12))));
-        assert!(matches!(News::parse("ended 137"), Some(News::Ended(137))));
-        assert!(News::parse("started soon").is_none());
-        assert!(News::parse("noise").is_none());
+    fn news_are_learnt_and_noise_is_not() {
+        let life = Life::default();
+        life.learn("noise");
+        life.learn("started 12");
+        assert!(life.facts().running && life.facts().pid == 12);
+        assert!(!life.has_ended(Duration::ZERO));
+        life.learn("ended 137");
+        assert!(life.has_ended(Duration::ZERO) && life.facts().status == 137);
+        life.learn("started 13");
+        life.close();
+        assert!(
+            life.has_ended(Duration::ZERO),
+            "nothing outlives its keeper"
+        );
     }
 
     #[test]
@@ -513,6 +511,6 @@ mod tests {
     fn ports_are_free_and_leave_room_for_the_cluster_bus() {
         let port = free_port().unwrap();
         assert!(PORTS.contains(&port));
-        assert!(u32::from(PORTS.end) + 10_000 <= u32::from(u16::MAX));
+        assert!(PORTS.end.checked_add(10_000).is_some());
     }
 }

@@ -1,1 +1,170 @@
-//! Rule.
+//! Key deletion: a command removed keys.
+
+use super::case::{Account, Case, amount, effective, with_account};
+use super::{Cause, Level, Rule, Verdict, words};
+use crate::model::{Class, Sample};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::Deletion,
+    explanation: "DEL, UNLINK and GETDEL remove the keys they name; HDEL, SPOP, LPOP, ZREM and their \
+kin take elements, and the last element takes the key along; EXPIRE with a time in the past deletes \
+at once. INFO counts calls, not keys: DEL of a missing key is a call that removes nothing, DEL of a \
+thousand keys is one call, and commands inside scripts and transactions are counted too. So the \
+number of keys comes from the fall of the key count that nothing else explains, and is a lower \
+bound. Look-alikes: on a replica DEL and UNLINK are its primary's expirations, evictions and \
+deletes; cache-aside code sends DEL before every write.",
+    steps: &[
+        "who deletes: CLIENT LIST, look at cmd=del, cmd=unlink, cmd=hdel with addr, name and user",
+        "what was slow enough to be remembered: SLOWLOG GET 128, look for DEL, UNLINK, EVAL with many keys",
+        "stop one application: ACL SETUSER <user> -del -unlink, or CLIENT KILL USER <user>",
+        "look for clean-up jobs and cache invalidation that ran at that time",
+    ],
+    azure_steps: &[
+        "who deletes: CLIENT LIST, look at cmd=del, cmd=unlink, cmd=hdel with addr, name and user",
+        "what was slow enough to be remembered: SLOWLOG GET 128",
+        "give every application its own Entra identity, and take -del from those that need not delete (custom access policy)",
+    ],
+    docs: &[
+        "https://redis.io/docs/latest/commands/del/",
+        "https://redis.io/docs/latest/commands/hdel/",
+    ],
+    judge,
+};
+
+/// A fall by commands that empty containers is what queues do all day; it counts when it is at
+/// least so large a share of the keys.
+const NOTABLE_SHARE: f64 = 0.05;
+/// … and at least so many keys.
+const NOTABLE_KEYS: u64 = 10;
+
+fn judge(case: &Case<'_>) -> Verdict {
+    let Some(last) = case.last else {
+        return Case::unheard(Cause::Deletion);
+    };
+    if last.commands.is_none() {
+        return Case::no_commandstats(Cause::Deletion);
+    }
+    if case.is_replica() {
+        return case.ask_primary(Cause::Deletion);
+    }
+    match case.account(Cause::Deletion) {
+        Some(account) if is_notable(case, &account) => deleted(case, &account),
+        _ => quiet(case, last),
+    }
+}
+
+fn by_name(case: &Case<'_>) -> bool {
+    case.ledger
+        .losses_by(Cause::Deletion)
+        .any(|loss| loss.by == Some(Class::Delete))
+}
+
+fn is_notable(case: &Case<'_>, account: &Account<'_>) -> bool {
+    let keys = case
+        .step_to(account.biggest.to)
+        .and_then(|step| step.keys_before)
+        .unwrap_or(0);
+    let share = account.biggest.keys as f64 / keys.max(1) as f64;
+    by_name(case)
+        || (account.biggest.keys >= NOTABLE_KEYS && share >= NOTABLE_SHARE)
+        || share >= 0.5
+}
+
+fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
+    let mut calls = case.calls_of(Class::Delete);
+    if !by_name(case) {
+        calls.extend(case.calls_of(Class::Empty));
+        calls.extend(
+            case.calls_of(Class::Expire)
+                .into_iter()
+                .filter(|(name, _)| !matches!(*name, "setex" | "psetex")),
+        );
+    }
+    let level = if accounts_alone(case, account) {
+        Level::Confirmed
+    } else {
+        Level::Suspected
+    };
+    let summary = format!(
+        "{} deleted; commands seen: {}",
+        amount(account),
+        words::list(calls)
+    );
+    let mut verdict = with_account(Verdict::new(Cause::Deletion, level, summary), account);
+    if let Some(step) = case.step_to(account.biggest.to) {
+        verdict
+            .evidence
+            .extend(case.command_evidence(step, Class::Delete, "calls, not keys"));
+        verdict.evidence.push(case.keys_evidence(
+            step,
+            "fell by more than expiry, eviction and flushes explain",
+        ));
+        verdict.evidence.extend(case.command_evidence(
+            step,
+            Class::Empty,
+            "the last element takes the key along",
+        ));
+        verdict.evidence.extend(case.command_evidence(
+            step,
+            Class::Expire,
+            "a time in the past deletes at once",
+        ));
+        verdict.evidence.extend(case.command_evidence(
+            step,
+            Class::Script,
+            "scripts and transactions ran too",
+        ));
+    }
+    verdict
+}
+
+/// Confirmed when, in the interval of the largest loss, only commands that name keys can have
+/// taken most of it.
+fn accounts_alone(case: &Case<'_>, account: &Account<'_>) -> bool {
+    let Some(step) = case.step_to(account.biggest.to) else {
+        return false;
+    };
+    let shared: u64 = [Class::Empty, Class::Expire, Class::Overwrite]
+        .map(|class| step.effective_of(class))
+        .iter()
+        .sum();
+    by_name(case) && shared < account.biggest.keys.div_ceil(2)
+}
+
+fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
+    let seen: Vec<_> = case
+        .calls_of(Class::Delete)
+        .into_iter()
+        .chain(case.calls_of(Class::Empty))
+        .collect();
+    if !seen.is_empty() {
+        let summary = format!("{} seen, but no key count fell by it", words::list(seen));
+        return Verdict::new(Cause::Deletion, Level::Clear, summary);
+    }
+    let totals: Vec<(&str, u64)> = ["del", "unlink", "getdel", "hdel"]
+        .map(|name| (name, effective(last, name)))
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .collect();
+    if totals.is_empty() {
+        return Verdict::new(
+            Cause::Deletion,
+            Level::Clear,
+            "no DEL, UNLINK, GETDEL or HDEL has run",
+        );
+    }
+    let summary = format!(
+        "{} {}; calls, not keys",
+        words::list(totals.clone()),
+        case.totals_since()
+    );
+    let mut verdict = Case::since_start_verdict(Cause::Deletion, summary);
+    for (name, total) in totals {
+        verdict.evidence.push(case.total_evidence(
+            format!("cmdstat_{name}.calls"),
+            total,
+            "calls, not keys",
+        ));
+    }
+    verdict
+}

@@ -1,1 +1,210 @@
-//! Rule.
+//! Key eviction: memory ran out and the policy removed keys.
+
+use super::case::{Account, Case, amount, with_account};
+use super::{Cause, Level, Reading, Rule, Verdict, words};
+use crate::model::{Counter, Limit, Sample};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::Eviction,
+    explanation: "When the memory that counts (used_memory less replica and AOF buffers) passes \
+maxmemory, Redis removes keys before it runs the next command, chosen by maxmemory_policy: allkeys-* \
+takes any key, volatile-* only keys with a TTL, noeviction none (writes then fail with OOM). Every \
+removal is counted in evicted_keys, on the primary only. The resident set (RSS) plays no part in the \
+decision on Redis and Valkey. Buffers count: one slow client can push data out. On Redis Enterprise \
+and Azure Managed Redis eviction is per shard, so a shard may evict while the database has room; the \
+default policy there is volatile-lru. Not this: evicted_clients are connections, evicted_scripts are \
+cached scripts.",
+    steps: &[
+        "see what fills the memory: redis-cli --bigkeys, MEMORY STATS, and CLIENT LIST for large omem or tot-mem",
+        "give it room: CONFIG SET maxmemory <bytes>, or remove what is not needed",
+        "choose who must go first: CONFIG SET maxmemory-policy volatile-ttl (or allkeys-lfu for a pure cache)",
+        "limit buffers: CONFIG SET maxmemory-clients 5%; check client-output-buffer-limit",
+    ],
+    azure_steps: &[
+        "in the portal, look at Used Memory Percentage and Evicted Keys (a rate), split by shard where offered",
+        "read limit and policy: az redisenterprise database show --query evictionPolicy; give them here with --maxmemory and --eviction-policy",
+        "scale to a larger size, or change the eviction policy under Advanced settings; about 20 % of the memory is reserved",
+    ],
+    docs: &["https://redis.io/docs/latest/develop/reference/eviction/"],
+    judge,
+};
+
+/// From this share of the limit on, eviction is near.
+const NEAR_LIMIT: f64 = 0.9;
+
+fn judge(case: &Case<'_>) -> Verdict {
+    let Some(last) = case.last else {
+        return Case::unheard(Cause::Eviction);
+    };
+    if let Some(account) = case.account(Cause::Eviction) {
+        return evicting(case, last, &account);
+    }
+    if case.is_replica() {
+        return case.ask_primary(Cause::Eviction);
+    }
+    match last.counter(Counter::EvictedKeys) {
+        None => {
+            let mut verdict = Verdict::new(
+                Cause::Eviction,
+                Level::Unknown,
+                "evictions are not counted by this server",
+            );
+            verdict.missing = vec!["evicted_keys"];
+            verdict
+        }
+        Some(total) if total > 0 => since_start(case, last, total),
+        Some(_) => headroom(case, last),
+    }
+}
+
+fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
+    let policy = last
+        .memory
+        .policy
+        .as_deref()
+        .map_or_else(String::new, |policy| format!(" under {policy}"));
+    let summary = format!("{} evicted{policy}; {}", amount(account), state(last));
+    let mut verdict = with_account(
+        Verdict::new(Cause::Eviction, Level::Confirmed, summary),
+        account,
+    );
+    let note = format!("+{}", words::keys(account.keys));
+    verdict
+        .evidence
+        .extend(case.counter_evidence(Counter::EvictedKeys, note));
+    memory_evidence(case, last, &mut verdict);
+    if case
+        .window
+        .total(Counter::TotalEvictionExceededTime)
+        .is_some_and(|ms| ms > 0)
+    {
+        let note = "milliseconds over the limit";
+        verdict
+            .evidence
+            .extend(case.counter_evidence(Counter::TotalEvictionExceededTime, note));
+    }
+    verdict
+}
+
+fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
+    let at = Some(last.moment.at);
+    let before = case.first.filter(|_| case.window.has_interval());
+    let mut push = |field: &str, read: fn(&Sample) -> Reading, note: &str| {
+        let before = before.map_or(Reading::None, read);
+        let after = read(last);
+        if after == Reading::None {
+            verdict.missing.extend(
+                ["maxmemory", "maxmemory_policy"]
+                    .into_iter()
+                    .filter(|name| *name == field),
+            );
+        } else {
+            verdict
+                .evidence
+                .push(case.evidence(field, before, after, note, at));
+        }
+    };
+    push(
+        "used_memory",
+        |s| s.memory.used_bytes.into(),
+        "bytes, buffers included",
+    );
+    push(
+        "maxmemory",
+        |s| s.memory.limit.bytes().into(),
+        "bytes, the limit",
+    );
+    push(
+        "maxmemory_policy",
+        |s| {
+            s.memory
+                .policy
+                .as_deref()
+                .map_or(Reading::None, Reading::from)
+        },
+        "who goes first",
+    );
+    push(
+        "mem_not_counted_for_evict",
+        |s| s.memory.not_counted_bytes.into(),
+        "bytes that do not count",
+    );
+    push(
+        "used_memory_dataset",
+        |s| s.memory.dataset_bytes.into(),
+        "bytes of data, estimated",
+    );
+}
+
+fn since_start(case: &Case<'_>, last: &Sample, total: u64) -> Verdict {
+    let summary = format!(
+        "{} evicted {}; {}",
+        words::keys(total),
+        case.totals_since(),
+        state(last)
+    );
+    let mut verdict = Case::since_start_verdict(Cause::Eviction, summary);
+    verdict.keys_lost = Some(total);
+    verdict
+        .evidence
+        .push(case.total_evidence("evicted_keys", total, case.since_start()));
+    memory_evidence(case, last, &mut verdict);
+    verdict
+}
+
+/// Nothing was evicted: how near is it?
+fn headroom(case: &Case<'_>, last: &Sample) -> Verdict {
+    let policy = last.memory.policy.as_deref();
+    let near = last.memory.share().is_some_and(|share| share >= NEAR_LIMIT);
+    let (level, summary) = match (last.memory.limit, policy) {
+        (Limit::NotExposed, _) => (
+            Level::Unknown,
+            format!("no key was evicted, but {}", state(last)),
+        ),
+        (Limit::Unlimited, _) => (Level::Clear, format!("no key was evicted; {}", state(last))),
+        (_, Some("noeviction")) => (
+            Level::Clear,
+            format!("policy noeviction removes no key; {}", state(last)),
+        ),
+        _ if near => (
+            Level::AtRisk,
+            format!("no key was evicted yet, but {}", state(last)),
+        ),
+        _ => (Level::Clear, format!("no key was evicted; {}", state(last))),
+    };
+    let mut verdict = Verdict::new(Cause::Eviction, level, summary);
+    memory_evidence(case, last, &mut verdict);
+    if level == Level::Clear {
+        verdict.missing.clear();
+    }
+    verdict
+}
+
+/// Memory against the limit, in words.
+pub(super) fn state(last: &Sample) -> String {
+    let used = last
+        .memory
+        .counted_bytes()
+        .map_or_else(|| "an unknown amount".into(), words::bytes);
+    match (last.memory.limit, last.memory.share()) {
+        (Limit::NotExposed, _) => format!("{used} used, the limit is not exposed by this server"),
+        (Limit::Unlimited, _) => format!("{used} used, no limit set"),
+        (Limit::Bytes(limit), Some(share)) => {
+            format!(
+                "memory at {} of {}",
+                words::percent(share),
+                words::bytes(limit)
+            )
+        }
+        (Limit::Assumed(limit), Some(share)) => {
+            format!(
+                "memory at {} of the assumed {}",
+                words::percent(share),
+                words::bytes(limit)
+            )
+        }
+        (Limit::Bytes(limit) | Limit::Assumed(limit), None) => {
+            format!("{used} used of {}", words::bytes(limit))
+        }
+    }
+}

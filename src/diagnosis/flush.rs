@@ -1,1 +1,154 @@
-//! Rule.
+//! Key flushing: FLUSHALL or FLUSHDB emptied databases.
+
+use super::case::{Account, Case, with_account};
+use super::{Cause, Level, Rule, Verdict, words};
+use crate::model::{Class, Counter, Step};
+
+pub(super) const RULE: Rule = Rule {
+    cause: Cause::Flush,
+    explanation: "FLUSHALL empties every database, FLUSHDB the one the client has selected; both are \
+replicated, so replicas lose the keys too. Each is counted in commandstats, also from scripts and \
+transactions and under a renamed name. A line with calls=0 only says that somebody tried and was \
+refused. No keyspace notification tells of a flush and the server logs nothing. On Azure Managed \
+Redis the portal and the command line can flush as well, without any command being counted, and under \
+the OSS cluster policy a FLUSHALL reaches only the shard that it was sent to.",
+    steps: &[
+        "who did it: SLOWLOG GET 128 (a flush of a large data set is slow), then CLIENT LIST for cmd=flushall or cmd=flushdb",
+        "stop it from happening again: ACL SETUSER <user> -flushall -flushdb, for every user that need not",
+        "restore from the last RDB or AOF if there is one; keep the server from saving over it: CONFIG SET save \"\"",
+        "look for test suites and deployment scripts that were pointed at this host",
+    ],
+    azure_steps: &[
+        "in the Activity log, look for the Flush and Import operations: az monitor activity-log list --offset 6h --resource-id <cache>",
+        "who did it by command: SLOWLOG GET 128, then CLIENT LIST for cmd=flushall or cmd=flushdb",
+        "stop it from happening again: rotate the access keys; give users a custom access policy with -flushall -flushdb",
+        "restore by importing the last export, if there is one",
+    ],
+    docs: &["https://redis.io/docs/latest/commands/flushall/"],
+    judge,
+};
+
+fn judge(case: &Case<'_>) -> Verdict {
+    let Some(last) = case.last else {
+        return Case::unheard(Cause::Flush);
+    };
+    if let Some(account) = case.account(Cause::Flush) {
+        return flushed(case, &account);
+    }
+    if last.commands.is_none() {
+        return Case::no_commandstats(Cause::Flush);
+    }
+    match case
+        .window
+        .steps()
+        .find(|step| step.effective_of(Class::Flush) > 0)
+    {
+        Some(step) => flushed_nothing(case, step),
+        None => quiet(case),
+    }
+}
+
+fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
+    let calls = case.calls_of(Class::Flush);
+    let (level, summary) = if calls.is_empty() {
+        let summary = format!(
+            "{} went at once and no command was counted: a flush or import by the control plane looks like this",
+            words::keys(account.keys)
+        );
+        (Level::Suspected, summary)
+    } else {
+        let at_least = if account.at_least { "at least " } else { "" };
+        (
+            Level::Confirmed,
+            format!(
+                "{} took {at_least}{}",
+                words::list(calls),
+                words::keys(account.keys)
+            ),
+        )
+    };
+    let mut verdict = with_account(Verdict::new(Cause::Flush, level, summary), account);
+    if let Some(step) = case.step_to(account.biggest.to) {
+        evidence(case, step, &mut verdict);
+    }
+    if case.is_replica() {
+        let primary = case
+            .last
+            .and_then(|sample| sample.replication.primary.clone())
+            .unwrap_or_default();
+        verdict.summary = format!("{}; it came from the primary {primary}", verdict.summary);
+    }
+    verdict
+}
+
+fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
+    verdict
+        .evidence
+        .extend(case.command_evidence(step, Class::Flush, "a flush that ran"));
+    verdict
+        .evidence
+        .push(case.keys_evidence(step, "keys in all databases"));
+    for db in step.dbs.iter().filter(|db| db.fall() > 0).take(4) {
+        let field = format!("db{}.keys", db.index);
+        verdict.evidence.push(case.evidence(
+            field,
+            db.before,
+            db.after,
+            "keys in this database",
+            Some(step.to.at),
+        ));
+    }
+    if let Some(freed) = step.moved(Counter::LazyfreedObjects) {
+        let note = "objects freed in the background";
+        verdict.evidence.push(case.evidence(
+            "lazyfreed_objects",
+            freed.before,
+            freed.after,
+            note,
+            Some(step.to.at),
+        ));
+    }
+    verdict.evidence.extend(case.command_evidence(
+        step,
+        Class::Script,
+        "scripts or transactions ran too",
+    ));
+}
+
+/// A flush that found no key at the poll before: what was written since is gone too.
+fn flushed_nothing(case: &Case<'_>, step: &Step) -> Verdict {
+    let calls = words::list(
+        step.of(Class::Flush)
+            .map(|command| (&*command.name, command.effective)),
+    );
+    let summary = format!(
+        "{calls} ran; no key was there at the poll before, what was written since is gone too"
+    );
+    let mut verdict = Verdict::new(Cause::Flush, Level::Suspected, summary);
+    verdict.first_seen = Some(step.to.at);
+    verdict.last_seen = Some(step.to.at);
+    evidence(case, step, &mut verdict);
+    verdict
+}
+
+fn quiet(case: &Case<'_>) -> Verdict {
+    let totals = case.totals_of(Class::Flush);
+    if totals.is_empty() {
+        return Verdict::new(Cause::Flush, Level::Clear, "no FLUSHALL or FLUSHDB has run");
+    }
+    let summary = format!("{} {}", words::list(totals.clone()), case.totals_since());
+    let mut verdict = Case::since_start_verdict(Cause::Flush, summary);
+    for (name, total) in totals {
+        verdict.evidence.push(case.total_evidence(
+            format!("cmdstat_{name}.calls"),
+            total,
+            case.since_start(),
+        ));
+    }
+    if let Some(last) = case.last {
+        verdict
+            .evidence
+            .push(case.total_evidence("keys", last.keys().unwrap_or(0), "keys now"));
+    }
+    verdict
+}

@@ -135,15 +135,10 @@ impl ChangeKind {
             } => format!("{field} changed: {before} → {after}"),
             Self::Flushed {
                 command,
-                calls: 1,
-                keys_before,
-            } => format!("{command} ran, {} before", keys(keys_before)),
-            Self::Flushed {
-                command,
                 calls,
                 keys_before,
             } => {
-                format!("{command} ran {calls} times, {} before", keys(keys_before))
+                format!("{command} ran {calls}×, {} before", keys(keys_before))
             }
             Self::FlushDenied { command, calls } => {
                 format!("{command} refused or failed, {calls}×")
@@ -155,8 +150,8 @@ impl ChangeKind {
             Self::LinkDown => "link to the primary is down".into(),
             Self::LinkUp => "link to the primary is up".into(),
             Self::FullSyncs(n) => format!("{n} full synchronisation(s) served"),
-            Self::SaveFailing(what) => format!("{what} writes to disk are failing"),
-            Self::SaveRecovered(what) => format!("{what} writes to disk work again"),
+            Self::SaveFailing(what) => format!("{what}: writing to disk fails"),
+            Self::SaveRecovered(what) => format!("{what}: writing to disk works again"),
             Self::EvictionBegan => "eviction began".into(),
             Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),

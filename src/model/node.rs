@@ -110,6 +110,20 @@ impl Product {
         }
     }
 
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis",
+            Self::Valkey => "Valkey",
+            Self::RedisEnterprise => "Redis Enterprise",
+            Self::AzureManagedRedis => "Azure Managed Redis",
+            Self::KeyDb => "KeyDB",
+            Self::Dragonfly => "Dragonfly",
+            Self::ElastiCache => "ElastiCache",
+            Self::Unknown => "unknown server",
+        }
+    }
+
     /// Whether a proxy of Redis Enterprise answers: reduced `INFO`, blocked commands.
     pub fn is_enterprise(self) -> bool {
         matches!(self, Self::RedisEnterprise | Self::AzureManagedRedis)
@@ -118,7 +132,7 @@ impl Product {
 
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
+        f.write_str(self.name())
     }
 }
 

@@ -14,9 +14,14 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Seconds from an earlier moment to this one; zero if `earlier` is later.
+    /// Time from an earlier moment to this one; zero if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.elapsed.saturating_sub(earlier.elapsed)
+    }
+
+    /// The same in seconds.
     pub fn seconds_since(self, earlier: Self) -> f64 {
-        self.elapsed.saturating_sub(earlier.elapsed).as_secs_f64()
+        self.since(earlier).as_secs_f64()
     }
 }
 

@@ -122,7 +122,7 @@ impl History {
             (step, found)
         });
         if let Some(Entry::Gap(gap)) = self.entries.back() {
-            let after_s = moment.seconds_since(gap.from) as u64;
+            let after_s = moment.since(gap.from).as_secs();
             self.note(Change {
                 moment,
                 kind: ChangeKind::Reconnected { after_s },
@@ -137,7 +137,9 @@ impl History {
                 None
             }
             Some((step, found)) => {
-                found.into_iter().for_each(|change| self.note(change));
+                for change in found {
+                    self.note(change);
+                }
                 Some(Box::new(step))
             }
         };
@@ -168,33 +170,27 @@ impl History {
             attempts,
         };
         self.polls += 1;
-        match self.entries.back_mut() {
-            Some(Entry::Gap(gap)) => {
-                gap.to = moment;
-                gap.attempts += 1;
-                if gap.failure.kind == failure.kind {
-                    gap.failure = failure;
-                } else {
-                    let kind = failure.kind;
-                    gap.failure = failure;
-                    self.note(Change {
-                        moment,
-                        kind: ChangeKind::Gap(kind),
-                    });
-                }
-            }
-            _ => {
-                self.note(Change {
-                    moment,
-                    kind: ChangeKind::Gap(failure.kind),
-                });
-                self.entries.push_back(Entry::Gap(Gap {
-                    from: moment,
-                    to: moment,
-                    attempts: 1,
-                    failure,
-                }));
-            }
+        let kind = failure.kind;
+        let mut is_news = true;
+        if let Some(Entry::Gap(gap)) = self.entries.back_mut() {
+            is_news = gap.failure.kind != kind;
+            gap.to = moment;
+            gap.attempts += 1;
+            gap.failure = failure;
+        } else {
+            let gap = Gap {
+                from: moment,
+                to: moment,
+                attempts: 1,
+                failure,
+            };
+            self.entries.push_back(Entry::Gap(gap));
+        }
+        if is_news {
+            self.note(Change {
+                moment,
+                kind: ChangeKind::Gap(kind),
+            });
         }
         self.forget(moment);
     }

@@ -1,0 +1,289 @@
+//! What every rule needs at hand: the window, its ends, the ledger, and shorthand for evidence.
+
+use jiff::Timestamp;
+
+use super::cause::Cause;
+use super::ledger::{Ledger, Loss};
+use super::words;
+use super::{Evidence, Level, Reading, Scope, Verdict};
+use crate::model::{
+    Class, CommandStat, Counter, Delta, NodeId, Product, Role, Sample, Step, Window,
+};
+
+/// One window under judgement.
+pub(super) struct Case<'a> {
+    pub(super) window: Window<'a>,
+    pub(super) ledger: &'a Ledger,
+    pub(super) first: Option<&'a Sample>,
+    pub(super) last: Option<&'a Sample>,
+}
+
+/// The losses of one cause, added up.
+pub(super) struct Account<'a> {
+    pub(super) keys: u64,
+    pub(super) at_least: bool,
+    pub(super) first: &'a Loss,
+    pub(super) last: &'a Loss,
+    pub(super) biggest: &'a Loss,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(window: Window<'a>, ledger: &'a Ledger) -> Self {
+        Self {
+            first: window.first_sample(),
+            last: window.last_sample(),
+            window,
+            ledger,
+        }
+    }
+
+    pub(super) fn node(&self) -> &'a NodeId {
+        self.window.node()
+    }
+
+    pub(super) fn product(&self) -> Product {
+        self.last.map_or(Product::Unknown, Sample::product)
+    }
+
+    pub(super) fn is_replica(&self) -> bool {
+        self.last
+            .is_some_and(|sample| sample.replication.role == Role::Replica)
+    }
+
+    /// Nothing was ever answered: whatever needs a sample is unknown.
+    pub(super) fn unheard(cause: Cause) -> Verdict {
+        let mut verdict = Verdict::new(cause, Level::Unknown, "no reply from the server yet");
+        verdict.missing = vec!["INFO"];
+        verdict
+    }
+
+    /// Without command statistics, nothing can be said of commands.
+    pub(super) fn no_commandstats(cause: Cause) -> Verdict {
+        let summary = "command statistics are not exposed by this server";
+        let mut verdict = Verdict::new(cause, Level::Unknown, summary);
+        verdict.missing = vec!["commandstats"];
+        verdict
+    }
+
+    /// A replica's counters tell of its primary's keys.
+    pub(super) fn ask_primary(&self, cause: Cause) -> Verdict {
+        let primary = self
+            .last
+            .and_then(|sample| sample.replication.primary.as_deref())
+            .unwrap_or("its primary");
+        let summary =
+            format!("this node is a replica: removals are counted by its primary, {primary}");
+        let mut verdict = Verdict::new(cause, Level::Unknown, summary);
+        verdict.missing = vec!["the primary's counters"];
+        verdict
+    }
+
+    pub(super) fn account(&self, cause: Cause) -> Option<Account<'a>> {
+        let mut losses = self.ledger.losses_by(cause);
+        let first = losses.next()?;
+        let mut account = Account {
+            keys: first.keys,
+            at_least: first.at_least,
+            first,
+            last: first,
+            biggest: first,
+        };
+        for loss in losses {
+            account.keys = account.keys.saturating_add(loss.keys);
+            account.at_least |= loss.at_least;
+            account.last = loss;
+            if loss.keys > account.biggest.keys {
+                account.biggest = loss;
+            }
+        }
+        Some(account)
+    }
+
+    /// The step that ended at a moment.
+    pub(super) fn step_to(&self, to: crate::model::Moment) -> Option<&'a Step> {
+        self.window.steps().find(|step| step.to == to)
+    }
+
+    /// Effective calls of a class over the window, by command.
+    pub(super) fn calls_of(&self, class: Class) -> Vec<(&'a str, u64)> {
+        let mut rows: Vec<(&str, u64)> = Vec::new();
+        for command in self.window.steps().flat_map(|step| step.of(class)) {
+            match rows.iter_mut().find(|(name, _)| *name == &*command.name) {
+                Some(row) => row.1 = row.1.saturating_add(command.effective),
+                None => rows.push((&command.name, command.effective)),
+            }
+        }
+        rows.retain(|(_, calls)| *calls > 0);
+        rows
+    }
+
+    /// Effective calls of a class since start, by command.
+    pub(super) fn totals_of(&self, class: Class) -> Vec<(&'a str, u64)> {
+        let commands = self.last.and_then(|sample| sample.commands.as_ref());
+        commands
+            .map(|commands| {
+                commands
+                    .of(class)
+                    .map(|stat| (&*stat.name, stat.effective()))
+                    .filter(|(_, calls)| *calls > 0)
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// "since its start 41 d ago", as far as that is known.
+    pub(super) fn since_start(&self) -> String {
+        match self.last.and_then(|sample| sample.server.uptime_s) {
+            Some(uptime) => format!(
+                "since the start {} ago or the last reset",
+                words::duration(uptime)
+            ),
+            None => "since the server's start or the last reset".into(),
+        }
+    }
+
+    /// The same for a sentence: with an interval to compare, totals are known to be old.
+    pub(super) fn totals_since(&self) -> String {
+        let watched = if self.window.has_interval() {
+            "; none while watching"
+        } else {
+            ""
+        };
+        format!("{}{watched}", self.since_start())
+    }
+
+    /// A verdict over totals since start: never more than suspected.
+    pub(super) fn since_start_verdict(cause: Cause, summary: String) -> Verdict {
+        let mut verdict = Verdict::new(cause, Level::Suspected, summary);
+        verdict.scope = Scope::SinceStart;
+        verdict
+    }
+
+    pub(super) fn evidence(
+        &self,
+        field: impl Into<String>,
+        before: impl Into<Reading>,
+        after: impl Into<Reading>,
+        note: impl Into<String>,
+        at: Option<Timestamp>,
+    ) -> Evidence {
+        Evidence {
+            node: self.node().clone(),
+            field: field.into(),
+            before: before.into(),
+            after: after.into(),
+            note: note.into(),
+            at,
+        }
+    }
+
+    /// A total of the last sample, with nothing before it.
+    pub(super) fn total_evidence(
+        &self,
+        field: impl Into<String>,
+        total: u64,
+        note: impl Into<String>,
+    ) -> Evidence {
+        self.evidence(
+            field,
+            Reading::None,
+            total,
+            note,
+            self.last.map(|sample| sample.moment.at),
+        )
+    }
+
+    /// A counter at both ends of the window, or around its biggest step if it was reset in between.
+    pub(super) fn counter_evidence(
+        &self,
+        counter: Counter,
+        note: impl Into<String>,
+    ) -> Option<Evidence> {
+        let moved = || {
+            self.window
+                .steps()
+                .filter_map(|step| Some((step, step.moved(counter)?)))
+        };
+        let steady = moved().all(|(_, moved)| matches!(moved.delta, Delta::Grew(_)));
+        let ends = self
+            .first?
+            .counter(counter)
+            .zip(self.last?.counter(counter));
+        let (before, after, at) = if let Some((before, after)) = ends.filter(|_| steady) {
+            (before, after, moved().next_back().map(|(step, _)| step.to))
+        } else {
+            let (step, moved) = moved().max_by_key(|(_, moved)| moved.delta.at_least())?;
+            (moved.before, moved.after, Some(step.to))
+        };
+        Some(self.evidence(
+            counter.field(),
+            before,
+            after,
+            note,
+            at.map(|moment| moment.at),
+        ))
+    }
+
+    /// The commands of one class in one step.
+    pub(super) fn command_evidence(&self, step: &Step, class: Class, note: &str) -> Vec<Evidence> {
+        let mut commands: Vec<_> = step
+            .of(class)
+            .filter(|command| command.effective > 0)
+            .collect();
+        commands.sort_by_key(|command| std::cmp::Reverse(command.effective));
+        commands
+            .into_iter()
+            .take(4)
+            .map(|command| {
+                let field = format!("cmdstat_{}.calls", command.name);
+                self.evidence(
+                    field,
+                    command.calls_before,
+                    command.calls_after,
+                    note,
+                    Some(step.to.at),
+                )
+            })
+            .collect()
+    }
+
+    /// The key count around one step.
+    pub(super) fn keys_evidence(&self, step: &Step, note: &str) -> Evidence {
+        self.evidence(
+            "keys",
+            step.keys_before,
+            step.keys_after,
+            note,
+            Some(step.to.at),
+        )
+    }
+}
+
+/// Fills in what an account says.
+pub(super) fn with_account(mut verdict: Verdict, account: &Account<'_>) -> Verdict {
+    verdict.keys_lost = Some(account.keys);
+    verdict.at_least = account.at_least;
+    verdict.first_seen = Some(account.first.to.at);
+    verdict.last_seen = Some(account.last.to.at);
+    verdict
+}
+
+/// `at least 1,204 keys` or `1,204 keys`.
+pub(super) fn amount(account: &Account<'_>) -> String {
+    let at_least = if account.at_least { "at least " } else { "" };
+    format!("{at_least}{}", words::keys(account.keys))
+}
+
+/// Effective calls of one command in a table of the last sample.
+pub(super) fn effective(sample: &Sample, name: &str) -> u64 {
+    sample
+        .commands
+        .as_ref()
+        .and_then(|commands| commands.get(name))
+        .map_or(0, CommandStat::effective)
+}
+
+/// The first characters of an id, enough to tell two apart.
+pub(super) fn short(id: Option<&str>) -> String {
+    id.map_or_else(|| "–".into(), |id| id.chars().take(8).collect())
+}

@@ -1,0 +1,63 @@
+//! What happened besides losses and is worth a line: denied attempts, resets, gaps, hidden
+//! sections.
+
+use super::case::Case;
+use super::words;
+use crate::model::{ChangeKind, Limit};
+
+/// Notices of changes at most; the Changes panel and the report's list have all.
+const MOST: usize = 50;
+
+pub(super) fn of(case: &Case<'_>) -> Vec<String> {
+    let mut notices: Vec<String> = case
+        .window
+        .changes()
+        .filter(|change| is_worth_a_notice(&change.kind))
+        .map(|change| {
+            format!(
+                "{}  {}",
+                change.at().strftime("%H:%M:%S"),
+                change.kind.sentence()
+            )
+        })
+        .collect();
+    if notices.len() > MOST {
+        let left_out = notices.len() - MOST;
+        notices.drain(..left_out);
+        notices.insert(0, format!("{left_out} earlier changes left out"));
+    }
+    notices.extend(hidden(case));
+    notices
+}
+
+/// Losses have verdicts of their own; news like "a replica joined" stays in the timeline.
+fn is_worth_a_notice(kind: &ChangeKind) -> bool {
+    kind.is_trouble() && !matches!(kind, ChangeKind::Flushed { .. } | ChangeKind::EvictionBegan)
+}
+
+/// What this server does not tell, once.
+fn hidden(case: &Case<'_>) -> Vec<String> {
+    let Some(last) = case.last else {
+        return Vec::new();
+    };
+    let mut notices = Vec::new();
+    if last.product().is_enterprise() {
+        notices.push(format!(
+            "{} answers with a reduced INFO: limit, policy, replicas and offsets are not exposed",
+            last.product()
+        ));
+    }
+    match last.memory.limit {
+        Limit::Assumed(limit) => notices.push(format!(
+            "the limit of {} is assumed from the command line",
+            words::bytes(limit)
+        )),
+        Limit::NotExposed => notices
+            .push("give the memory limit with --maxmemory to judge how near eviction is".into()),
+        Limit::Unlimited | Limit::Bytes(_) => {}
+    }
+    if last.commands.is_none() {
+        notices.push("commandstats are not exposed: deletes and flushes cannot be told".into());
+    }
+    notices
+}

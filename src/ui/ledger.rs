@@ -1,0 +1,132 @@
+//! The line under the causes: where the keys went.
+
+use ratatui::text::{Line, Span};
+
+use super::format;
+use super::text::{span, width};
+use super::theme::{Role, Theme};
+use crate::diagnosis::Ledger;
+
+/// The balance in one line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LedgerLine<'a> {
+    /// The balance.
+    pub ledger: &'a Ledger,
+    /// Two polls can be compared; otherwise there is nothing to balance.
+    pub has_interval: bool,
+    /// A server has answered.
+    pub answered: bool,
+    /// Colours.
+    pub theme: Theme,
+}
+
+impl LedgerLine<'_> {
+    /// The line, in short words where `room` is short.
+    pub(crate) fn line(&self, room: usize) -> Line<'static> {
+        let dim = |text: &str| Line::from(span(self.theme, Role::Dim, text));
+        let (Some(before), Some(after)) = (self.ledger.keys_before, self.ledger.keys_after) else {
+            return match (self.answered, self.has_interval) {
+                (false, _) => dim("keys: no answer yet"),
+                (true, false) => dim("keys: two polls make a balance; one has come"),
+                (true, true) => dim("keys: not exposed by this server"),
+            };
+        };
+        let long = self.parts(before, after, true);
+        let wide = |spans: &[Span<'static>]| -> usize {
+            spans.iter().map(|span| width(&span.content)).sum()
+        };
+        if wide(&long) <= room {
+            Line::from(long)
+        } else {
+            Line::from(self.parts(before, after, false))
+        }
+    }
+
+    fn parts(&self, before: u64, after: u64, long: bool) -> Vec<Span<'static>> {
+        let theme = self.theme;
+        let ledger = self.ledger;
+        let number = |n: u64| {
+            if long {
+                format::count(n)
+            } else {
+                format::compact(n)
+            }
+        };
+        let gap = if long { "   " } else { "  " };
+        let mut spans = vec![
+            span(theme, Role::Label, if long { "keys  " } else { "keys " }),
+            span(theme, Role::Strong, number(before)),
+        ];
+        let outs = [
+            (ledger.flushed, "flushed"),
+            (ledger.evicted, "evicted"),
+            (ledger.expired, "expired"),
+            (ledger.deleted, "deleted"),
+            (ledger.moved, "moved"),
+            (ledger.replaced, "replaced"),
+            (ledger.lost, "lost"),
+        ];
+        let mut balance = |sign: &str, n: u64, word: &str, role: Role| {
+            spans.push(span(theme, Role::Text, gap));
+            spans.push(span(theme, role, format!("{sign}{}", number(n))));
+            spans.push(span(theme, Role::Label, format!(" {word}")));
+        };
+        for (n, word) in outs.into_iter().filter(|(n, _)| *n > 0) {
+            balance("−", n, word, Role::Text);
+        }
+        if ledger.unexplained > 0 {
+            balance("−", ledger.unexplained, "UNEXPLAINED", Role::Trouble);
+        }
+        if ledger.created > 0 {
+            balance("+", ledger.created, "created", Role::Text);
+        }
+        spans.push(span(theme, Role::Label, format!("{gap}= ")));
+        spans.push(span(theme, Role::Strong, number(after)));
+        if ledger.unexplained == 0 && long {
+            spans.push(span(theme, Role::Dim, format!("{gap}0 unexplained")));
+        }
+        spans
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(ledger: &Ledger, room: usize) -> String {
+        let line = LedgerLine {
+            ledger,
+            has_interval: true,
+            answered: true,
+            theme: Theme::default(),
+        };
+        line.line(room).to_string()
+    }
+
+    #[test]
+    fn only_what_moved_is_said() {
+        let ledger = Ledger {
+            keys_before: Some(51_417),
+            keys_after: Some(0),
+            flushed: 50_213,
+            deleted: 1_204,
+            ..Ledger::default()
+        };
+        assert_eq!(
+            text(&ledger, 100),
+            "keys  51,417   −50,213 flushed   −1,204 deleted   = 0   0 unexplained"
+        );
+        assert_eq!(
+            text(&ledger, 40),
+            "keys 51.4 k  −50.2 k flushed  −1,204 deleted  = 0"
+        );
+    }
+
+    #[test]
+    fn hidden_keys_are_not_zero_keys() {
+        assert_eq!(
+            text(&Ledger::default(), 80),
+            "keys: not exposed by this server"
+        );
+    }
+}

@@ -1,0 +1,311 @@
+//! Panels 2 to 7.
+
+use std::time::Duration;
+
+use super::Views;
+use crate::app::{Mode, Panel};
+use crate::model::{Counter, ReplicaLine, Role, Sample};
+use crate::ui::changes::{ChangeRow, Changes};
+use crate::ui::commands::{CommandRow, Commands, sort_word};
+use crate::ui::eviction::Eviction;
+use crate::ui::format;
+use crate::ui::keyspace::{DbRow, Keyspace};
+use crate::ui::persistence::Persistence;
+use crate::ui::replication::{Link, ReplicaRow, Replication};
+
+impl<'a> Views<'a> {
+    fn counter(&self, counter: Counter) -> Option<u64> {
+        self.sample.and_then(|sample| sample.counter(counter))
+    }
+
+    /// The oldest sample in the span that graphs show.
+    fn span_start(&self) -> Option<&'a Sample> {
+        let end = self.shown();
+        let span_s = self.app.screen().span.duration().as_secs_f64();
+        self.window
+            .samples()
+            .find(|sample| end.seconds_since(sample.moment) <= span_s)
+    }
+
+    /// Panel 2.
+    pub(crate) fn keyspace(&self) -> Keyspace<'a> {
+        let keyspace = self.sample.map(|sample| &sample.keyspace);
+        let fields = [Counter::ExpiredSubkeys, Counter::ExpiredFields];
+        Keyspace {
+            frame: self.frame(Panel::Keyspace, self.app.screen().span.label()),
+            answered: self.sample.is_some(),
+            keys: keyspace.and_then(|keyspace| keyspace.keys()),
+            expires: keyspace.and_then(|keyspace| keyspace.expires()),
+            expired_rate: self.window.rate(Counter::ExpiredKeys),
+            expired: self.counter(Counter::ExpiredKeys),
+            expired_fields: fields.into_iter().find_map(|counter| self.counter(counter)),
+            loading: self.sample.is_some_and(Sample::is_loading),
+            replica: self
+                .sample
+                .is_some_and(|s| s.replication.role == Role::Replica),
+            dbs: self.dbs(),
+            selected: self.selected(Panel::Keyspace),
+            series: self.series(Sample::keys),
+            theme: self.theme,
+        }
+    }
+
+    /// Databases that hold keys, then those that did at the left edge of the graph.
+    fn dbs(&self) -> Vec<DbRow> {
+        let Some(sample) = self.sample.filter(|sample| sample.keyspace.exposed) else {
+            return Vec::new();
+        };
+        let start = self.span_start().filter(|start| start.keyspace.exposed);
+        let change = |index: u32, keys: u64| {
+            start.map(|start| i128::from(keys) - i128::from(start.keyspace.keys_of(index)))
+        };
+        let mut rows: Vec<DbRow> = sample
+            .keyspace
+            .dbs
+            .iter()
+            .map(|db| DbRow {
+                index: db.index,
+                keys: db.keys,
+                expires: db.expires,
+                avg_ttl_ms: db.avg_ttl_ms,
+                change: change(db.index, db.keys),
+            })
+            .collect();
+        let gone = start.iter().flat_map(|start| &start.keyspace.dbs);
+        for db in gone.filter(|db| db.keys > 0) {
+            if rows.iter().all(|row| row.index != db.index) {
+                rows.push(DbRow {
+                    index: db.index,
+                    change: change(db.index, 0),
+                    ..DbRow::default()
+                });
+            }
+        }
+        rows
+    }
+
+    /// Panel 3.
+    pub(crate) fn eviction(&self) -> Eviction<'a> {
+        let memory = self
+            .sample
+            .map(|sample| sample.memory.clone())
+            .unwrap_or_default();
+        Eviction {
+            frame: self.frame(Panel::Eviction, ""),
+            answered: self.sample.is_some(),
+            counted_bytes: memory.counted_bytes(),
+            share: memory.share(),
+            limit: memory.limit,
+            buffers_bytes: memory.buffers_bytes(),
+            policy: memory.policy,
+            policy_assumed: memory.policy_assumed,
+            evicted_rate: self.window.rate(Counter::EvictedKeys),
+            evicted: self.counter(Counter::EvictedKeys),
+            peak_bytes: memory.peak_bytes,
+            dataset_bytes: memory.dataset_bytes,
+            rss_bytes: memory.rss_bytes,
+            not_counted_bytes: memory.not_counted_bytes,
+            system_bytes: memory.system_bytes,
+            over_ms: self.counter(Counter::TotalEvictionExceededTime),
+            over_now_ms: memory.exceeded_now_ms,
+            series: self.series(|sample| sample.memory.counted_bytes()),
+            theme: self.theme,
+        }
+    }
+
+    /// Panel 4.
+    pub(crate) fn commands(&self) -> Commands<'a> {
+        let screen = self.app.screen();
+        Commands {
+            frame: self.frame(Panel::Commands, sort_word(screen.sort)),
+            answered: self.sample.is_some(),
+            rows: self.command_rows(),
+            filter: screen.filter.value(),
+            typing: screen.mode == Mode::Typing,
+            sort: screen.sort,
+            selected: self.selected(Panel::Commands),
+            theme: self.theme,
+        }
+    }
+
+    fn command_rows(&self) -> Option<Vec<CommandRow>> {
+        let commands = self.sample?.commands.as_ref()?;
+        let step = self.window.last_step().filter(|step| step.seconds() > 0.0);
+        let refusals = |n: u64| commands.tells_refusals().then_some(n);
+        let rows = self.app.command_rows().into_iter().map(|stat| {
+            let class = crate::model::class_of(&stat.name);
+            CommandRow {
+                name: stat.name.to_string(),
+                class: class.map(crate::model::Class::word),
+                flushes: class == Some(crate::model::Class::Flush),
+                calls: stat.calls,
+                rate: step.map(|step| step.effective(&stat.name) as f64 / step.seconds()),
+                rejected: refusals(stat.rejected),
+                failed: refusals(stat.failed),
+                seen: self
+                    .app
+                    .last_seen(&stat.name)
+                    .map(|moment| self.ago(moment)),
+            }
+        });
+        Some(rows.collect())
+    }
+
+    /// Time from a moment to the one that is shown.
+    fn ago(&self, moment: crate::model::Moment) -> Duration {
+        self.shown().elapsed.saturating_sub(moment.elapsed)
+    }
+
+    /// Panel 5.
+    pub(crate) fn replication(&self) -> Replication<'a> {
+        let replication = self
+            .sample
+            .map(|s| s.replication.clone())
+            .unwrap_or_default();
+        let rate = self.stream_rate();
+        let primary = replication.primary.as_deref();
+        let link = (replication.role == Role::Replica).then(|| Link {
+            primary: primary.map(|address| self.veil.address(address)),
+            up: replication.link_up,
+            down_s: replication.link_down_s,
+            heard_s: replication.last_io_s,
+            syncing: replication.syncing,
+            received: replication.received_offset,
+            applied: replication.applied_offset,
+            read_only: replication.read_only,
+        });
+        let backlog_s = rate
+            .filter(|rate| *rate > 0.0)
+            .and_then(|rate| Some(replication.backlog_size_bytes? as f64 / rate));
+        Replication {
+            frame: self.frame(Panel::Replication, replication.role.id()),
+            answered: self.sample.is_some(),
+            hidden: self.is_enterprise(),
+            role: replication.role.id(),
+            link,
+            connected: replication.connected_replicas,
+            offset: replication.offset,
+            backlog_bytes: replication.backlog_used_bytes,
+            backlog_s,
+            full_syncs: self.counter(Counter::SyncFull),
+            partial_syncs: (
+                self.counter(Counter::SyncPartialOk),
+                self.counter(Counter::SyncPartialErr),
+            ),
+            replicas: replication
+                .replicas
+                .iter()
+                .enumerate()
+                .map(|(at, line)| self.replica_row(at, line, rate))
+                .collect(),
+            failover: replication.failover,
+            selected: self.selected(Panel::Replication),
+            series: self.series(|sample| {
+                let replication = &sample.replication;
+                let behind = |line: &ReplicaLine| line.behind_bytes(replication.offset);
+                replication.replicas.iter().filter_map(behind).max()
+            }),
+            theme: self.theme,
+        }
+    }
+
+    fn is_enterprise(&self) -> bool {
+        self.sample
+            .is_some_and(|sample| sample.product().is_enterprise())
+    }
+
+    /// Bytes a second that the replication stream grows by.
+    fn stream_rate(&self) -> Option<f64> {
+        let mut samples = self.window.samples().rev();
+        let (is, was) = (samples.next()?, samples.next()?);
+        let grown = is
+            .replication
+            .offset?
+            .checked_sub(was.replication.offset?)?;
+        let seconds = is.moment.seconds_since(was.moment);
+        (seconds > 0.0).then(|| grown as f64 / seconds)
+    }
+
+    fn replica_row(&self, at: usize, line: &ReplicaLine, rate: Option<f64>) -> ReplicaRow {
+        let replication = self.sample.map(|sample| &sample.replication);
+        let behind = line.behind_bytes(replication.and_then(|r| r.offset));
+        let backlog = replication.and_then(|r| r.backlog_used_bytes);
+        let behind_s = match (behind, rate) {
+            (Some(0), _) => Some(0.0),
+            (Some(behind), Some(rate)) if rate > 0.0 => Some(behind as f64 / rate),
+            _ => None,
+        };
+        ReplicaRow {
+            address: if self.veil.is_drawn() {
+                format!("replica {}", at + 1)
+            } else {
+                line.address.clone()
+            },
+            state: line.state.clone(),
+            online: line.is_online(),
+            offset: line.offset,
+            behind_bytes: behind,
+            behind_s,
+            ack_age_s: line.ack_age_s,
+            covered: behind
+                .zip(backlog)
+                .map(|(behind, backlog)| behind <= backlog),
+        }
+    }
+
+    /// Panel 6.
+    pub(crate) fn persistence(&self) -> Persistence<'a> {
+        let persistence = self
+            .sample
+            .map(|s| s.persistence.clone())
+            .unwrap_or_default();
+        let server = self.sample.map(|sample| &sample.server);
+        // The server's own clock where it tells it: the last save is a time of that clock.
+        let now_s = server
+            .and_then(|server| server.time_us)
+            .map(|us| us / 1_000_000)
+            .or_else(|| u64::try_from(self.sample?.moment.at.as_second()).ok());
+        let replicas = self
+            .sample
+            .map_or(&[][..], |sample| &sample.replication.replicas);
+        Persistence {
+            frame: self.frame(Panel::Persistence, ""),
+            answered: self.sample.is_some(),
+            hidden: self.is_enterprise(),
+            uptime_s: server.and_then(|server| server.uptime_s),
+            restarts: self.app.restarts(),
+            loading: persistence.loading || persistence.async_loading,
+            loading_percent: persistence.loading_percent,
+            save_ok: persistence.last_save_ok,
+            saving: persistence.saving,
+            saves: self.counter(Counter::RdbSaves),
+            save_age_s: now_s
+                .zip(persistence.last_save_s)
+                .map(|(now, save)| now.saturating_sub(save)),
+            unsaved: persistence.unsaved_changes,
+            aof: persistence.aof,
+            aof_ok: persistence.aof_write_ok,
+            aof_bytes: persistence.aof_size_bytes,
+            rewriting: persistence.aof_rewriting,
+            replicas: replicas.iter().filter(|line| line.is_online()).count(),
+            theme: self.theme,
+        }
+    }
+
+    /// Panel 7.
+    pub(crate) fn changes(&self) -> Changes<'a> {
+        let now = self.shown();
+        let rows = self.window.changes().rev().map(|change| ChangeRow {
+            time: format::clock_near(change.at(), now.at),
+            age: self.ago(change.moment),
+            text: self.veil.text(&change.kind.sentence()),
+            trouble: change.kind.is_trouble(),
+        });
+        Changes {
+            frame: self.frame(Panel::Changes, "newest first"),
+            rows: rows.collect(),
+            selected: self.selected(Panel::Changes),
+            theme: self.theme,
+        }
+    }
+}

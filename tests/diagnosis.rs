@@ -1,0 +1,708 @@
+//! Every rule on pretended servers: the cause that is named, the keys that are counted, and the
+//! traps that must not be stepped into.
+
+mod support {
+    pub mod story;
+}
+
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Scope};
+use amr_top::model::FailureKind;
+use rstest::rstest;
+use support::story::{Facts, Story};
+
+fn assert_top(diagnosis: &Diagnosis, cause: Cause, level: Level, keys: Option<u64>) {
+    let verdict = diagnosis.of(cause).expect("every cause has a verdict");
+    assert_eq!(
+        diagnosis.top_cause,
+        Some(cause),
+        "{:#?}",
+        diagnosis.verdicts
+    );
+    assert_eq!(
+        (verdict.level, verdict.keys_lost),
+        (level, keys),
+        "{verdict:#?}"
+    );
+    assert_eq!(verdict.scope, Scope::Window);
+    assert!(
+        !verdict.evidence.is_empty(),
+        "a claim needs evidence: {verdict:#?}"
+    );
+    assert!(!verdict.next_steps.is_empty());
+    assert_balance(diagnosis);
+}
+
+fn assert_nothing_lost(diagnosis: &Diagnosis) {
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    let losses: Vec<_> = diagnosis
+        .verdicts
+        .iter()
+        .filter(|v| v.is_loss_in_window())
+        .collect();
+    assert!(losses.is_empty(), "{losses:#?}");
+    assert_balance(diagnosis);
+}
+
+fn assert_balance(diagnosis: &Diagnosis) {
+    let l = &diagnosis.ledger;
+    if let (Some(before), Some(after)) = (l.keys_before, l.keys_after) {
+        let removed = l.expired
+            + l.evicted
+            + l.flushed
+            + l.deleted
+            + l.moved
+            + l.replaced
+            + l.lost
+            + l.unexplained;
+        assert_eq!(before + l.created, after + removed, "{l:#?}");
+    }
+    for verdict in &diagnosis.verdicts {
+        assert!(
+            !verdict.is_loss() || !verdict.evidence.is_empty(),
+            "{verdict:#?}"
+        );
+        assert!(
+            verdict.level != Level::Unknown
+                || !verdict.missing.is_empty()
+                || verdict.cause == Cause::Unexplained
+        );
+    }
+}
+
+#[test]
+fn flushall_is_named_with_all_keys() {
+    let story = Story::with_keys(50_213).then(|f| {
+        f.keys(0);
+        f.ran("flushall", 1);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Flush,
+        Level::Confirmed,
+        Some(50_213),
+    );
+}
+
+#[test]
+fn flushall_is_named_even_when_the_keys_are_written_again_at_once() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.keys(900);
+        f.ran("flushall", 1);
+        f.ran("set", 900);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Flush,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn flushdb_takes_the_database_that_collapsed_only() {
+    let mut facts = Facts::default();
+    facts.dbs.insert(0, (1_000, 0));
+    facts.dbs.insert(3, (700, 0));
+    let story = Story::with(facts).then(|f| {
+        f.dbs.remove(&3);
+        f.ran("flushdb", 1);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Flush,
+        Level::Confirmed,
+        Some(700),
+    );
+}
+
+#[test]
+fn flushdb_of_an_empty_database_is_not_charged_with_what_expired() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.keys(997);
+        f.add("expired_keys", 3);
+        f.ran("flushdb", 1);
+    });
+    assert_eq!(story.diagnosis().ledger.flushed, 0);
+}
+
+#[test]
+fn a_refused_flush_is_told_and_is_no_loss() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.commands.insert("flushall", (0, 1, 0));
+        f.errors.insert("NOPERM", 1);
+    });
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert!(
+        diagnosis
+            .notices
+            .iter()
+            .any(|n| n.contains("FLUSHALL refused")),
+        "{:?}",
+        diagnosis.notices
+    );
+}
+
+#[test]
+fn a_wave_of_expirations_is_named() {
+    let story = Story::with_keys(1_500).then(|f| {
+        f.keys(500);
+        f.add("expired_keys", 1_000);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Expiration,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn a_cache_that_turns_over_steadily_is_healthy() {
+    let story = Story::with_keys(1_000).repeat(60, |n, f| {
+        f.keys(1_000 + [3, 0, 5, 1][n % 4]);
+        f.add("expired_keys", 12);
+        f.ran("set", 12);
+    });
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn eviction_is_named_although_the_key_count_stands_still() {
+    let story = Story::with_keys(1_000).repeat(3, |_, f| {
+        f.add("evicted_keys", 50);
+        f.ran("set", 50);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Eviction,
+        Level::Confirmed,
+        Some(150),
+    );
+}
+
+#[test]
+fn deletes_that_hit_are_counted_in_keys_not_calls() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.keys(700);
+        f.ran("del", 1);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Deletion,
+        Level::Confirmed,
+        Some(300),
+    );
+}
+
+#[test]
+fn deletes_of_missing_keys_are_healthy() {
+    let story = Story::with_keys(1_000).repeat(10, |_, f| f.ran("del", 400));
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn hdel_that_empties_hashes_is_a_deletion() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.keys(800);
+        f.ran("hdel", 200);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Deletion,
+        Level::Suspected,
+        Some(200),
+    );
+}
+
+#[test]
+fn queues_that_drain_and_refill_are_healthy() {
+    let story = Story::with_keys(1_000).repeat(30, |n, f| {
+        f.keys(if n % 2 == 0 { 996 } else { 1_000 });
+        f.ran("lpop", 50);
+        f.ran("lpush", 50);
+    });
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn two_causes_have_two_shares_and_the_larger_leads() {
+    let story = Story::with_keys(1_000)
+        .then(|f| {
+            f.keys(900);
+            f.add("expired_keys", 100);
+        })
+        .then(|f| {
+            f.keys(500);
+            f.ran("unlink", 4);
+        });
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Deletion, Level::Confirmed, Some(400));
+    assert_eq!(
+        diagnosis.of(Cause::Expiration).and_then(|v| v.keys_lost),
+        Some(100)
+    );
+}
+
+#[test]
+fn a_restart_without_data_is_an_instance_failure() {
+    let story = Story::with_keys(1_000)
+        .fails(FailureKind::Refused)
+        .then(|f| {
+            f.restart();
+            f.keys(0);
+        });
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn a_restart_from_an_old_save_loses_the_difference() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.restart();
+        f.keys(950);
+        f.persistence
+            .insert("rdb_last_load_keys_loaded", "950".into());
+        f.persistence
+            .insert("rdb_last_load_keys_expired", "20".into());
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Confirmed,
+        Some(30),
+    );
+}
+
+#[test]
+fn while_it_loads_the_counts_are_not_believed() {
+    let loading = Story::with_keys(1_000).then(|f| {
+        f.restart();
+        f.keys(10);
+        f.persistence.insert("loading", "1".into());
+    });
+    let during = loading.diagnosis();
+    assert_eq!(
+        during
+            .of(Cause::InstanceFailure)
+            .map(|v| (v.level, v.keys_lost)),
+        Some((Level::Suspected, None))
+    );
+    let after = loading.then(|f| {
+        f.keys(1_000);
+        f.persistence.insert("loading", "0".into());
+    });
+    assert_nothing_lost(&after.diagnosis());
+}
+
+#[test]
+fn a_restart_that_brings_everything_back_is_no_loss() {
+    let story = Story::with_keys(1_000).then(Facts::restart);
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert!(
+        diagnosis.notices.iter().any(|n| n.contains("restarted")),
+        "{:?}",
+        diagnosis.notices
+    );
+}
+
+#[rstest]
+#[case(FailureKind::Refused)]
+#[case(FailureKind::Hanging)]
+#[case(FailureKind::UnknownHost)]
+fn a_server_that_never_answers_is_an_instance_failure(#[case] kind: FailureKind) {
+    let story = Story::unpolled(Facts::default()).fails(kind).fails(kind);
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Suspected,
+        None,
+    );
+}
+
+#[test]
+fn a_server_that_stops_answering_is_an_instance_failure() {
+    let story = Story::with_keys(10)
+        .fails(FailureKind::Hanging)
+        .fails(FailureKind::Hanging);
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Confirmed,
+        None,
+    );
+}
+
+#[test]
+fn a_wrong_password_says_nothing_about_the_data() {
+    let story = Story::unpolled(Facts::default()).fails(FailureKind::PasswordWrong);
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert_eq!(
+        diagnosis.of(Cause::InstanceFailure).map(|v| v.level),
+        Some(Level::Unknown)
+    );
+}
+
+#[test]
+fn resetstat_gives_no_negative_number_and_no_loss() {
+    let story = Story::with(Facts {
+        stats: [
+            ("expired_keys", 900),
+            ("evicted_keys", 50),
+            ("total_commands_processed", 1 << 20),
+        ]
+        .into(),
+        commands: [("del", (500, 0, 0)), ("flushall", (3, 0, 0))].into(),
+        dbs: [(0, (1_000, 0))].into(),
+        ..Facts::default()
+    })
+    .then(Facts::reset_stats);
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert!(
+        diagnosis.notices.iter().any(|n| n.contains("reset")),
+        "{:?}",
+        diagnosis.notices
+    );
+}
+
+#[test]
+fn a_replica_does_not_call_its_primary_s_expirations_deletions() {
+    let mut facts = Facts {
+        replica_of: Some("10.0.0.9"),
+        ..Facts::default()
+    };
+    facts.keys(1_000);
+    let story = Story::with(facts).then(|f| {
+        f.keys(900);
+        f.ran("del", 100);
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!(
+        diagnosis.of(Cause::Deletion).map(|v| v.level),
+        Some(Level::Unknown)
+    );
+    assert_top(&diagnosis, Cause::Unexplained, Level::Suspected, Some(100));
+    assert!(diagnosis.verdicts[0].summary.contains("10.0.0.9:6379"));
+}
+
+#[test]
+fn a_replica_that_is_wiped_by_an_empty_primary_lost_by_replication() {
+    let mut facts = Facts {
+        replica_of: Some("10.0.0.9"),
+        ..Facts::default()
+    };
+    facts.keys(1_000);
+    let story = Story::with(facts).then(|f| {
+        f.keys(0);
+        f.replication.insert("master_replid", "2".repeat(40));
+        f.replication.insert("master_repl_offset", "14".into());
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Replication,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn a_failover_behind_one_address_is_sized_in_bytes_and_keys() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.run_id = "b".repeat(40);
+        f.keys(770);
+        let old = f
+            .replication
+            .insert("master_replid", "2".repeat(40))
+            .expect("was there");
+        f.replication.insert("master_replid2", old);
+        f.replication.insert("second_repl_offset", "3001".into());
+    });
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Replication, Level::Confirmed, Some(230));
+    // 5,000 bytes were written when last seen, 3,000 had arrived.
+    assert!(
+        diagnosis.verdicts[0].summary.contains("1.95 kB"),
+        "{}",
+        diagnosis.verdicts[0].summary
+    );
+}
+
+#[test]
+fn what_another_process_counted_before_is_not_ours() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.run_id = "b".repeat(40);
+        f.add("expired_keys", 70_000);
+        f.ran("flushall", 3);
+        f.errors.insert("OOM", 9);
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!((diagnosis.ledger.expired, diagnosis.ledger.flushed), (0, 0));
+    assert_nothing_lost(&diagnosis);
+}
+
+#[test]
+fn a_replica_far_behind_is_a_risk_not_a_loss() {
+    let mut facts = Facts::default();
+    facts.keys(10);
+    facts.replication.insert("connected_slaves", "1".into());
+    facts
+        .replication
+        .insert("master_repl_offset", "20000000".into());
+    facts.replication.insert(
+        "slave0",
+        "ip=10.0.0.9,port=6379,state=online,offset=5000000,lag=14".into(),
+    );
+    let story = Story::with(facts).then(|_| {});
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::AtRisk);
+    assert!(
+        verdict.summary.contains("14.3 MB behind"),
+        "{}",
+        verdict.summary
+    );
+}
+
+#[test]
+fn writes_refused_for_memory_are_named() {
+    let story = Story::with_keys(10).then(|f| {
+        f.errors.insert("OOM", 40);
+        f.commands.insert("set", (0, 40, 0));
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::RejectedWrites,
+        Level::Confirmed,
+        None,
+    );
+}
+
+#[test]
+fn swapdb_moves_and_does_not_lose() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.dbs = [(1, (1_000, 0))].into();
+        f.ran("swapdb", 1);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Relocation,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn rename_onto_a_key_replaces_it() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.keys(990);
+        f.ran("rename", 10);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Overwrite,
+        Level::Suspected,
+        Some(10),
+    );
+}
+
+#[test]
+fn what_no_counter_explains_is_unexplained() {
+    let story = Story::with_keys(1_000).then(|f| f.keys(600));
+    assert_top(
+        &story.diagnosis(),
+        Cause::Unexplained,
+        Level::Suspected,
+        Some(400),
+    );
+}
+
+#[test]
+fn on_enterprise_a_collapse_without_a_command_points_at_the_control_plane() {
+    let mut facts = Facts {
+        enterprise: true,
+        ..Facts::default()
+    };
+    facts.keys(1_000);
+    let story = Story::with(facts).then(|f| f.keys(0));
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Flush, Level::Suspected, Some(1_000));
+    assert!(
+        diagnosis.verdicts[0]
+            .next_steps
+            .iter()
+            .any(|step| step.contains("Activity log"))
+    );
+}
+
+#[test]
+fn what_enterprise_hides_is_unknown_and_named() {
+    let mut facts = Facts {
+        enterprise: true,
+        ..Facts::default()
+    };
+    facts.keys(1_000);
+    let diagnosis = Story::with(facts).then(|_| {}).diagnosis();
+    for (cause, missing) in [
+        (Cause::Eviction, "maxmemory"),
+        (Cause::Replication, "master_replid"),
+        (Cause::InstanceFailure, "uptime_in_seconds"),
+        (Cause::RejectedWrites, "errorstats"),
+    ] {
+        let verdict = diagnosis.of(cause).expect("a verdict");
+        assert_eq!(verdict.level, Level::Unknown, "{verdict:#?}");
+        assert!(verdict.missing.contains(&missing), "{verdict:#?}");
+    }
+}
+
+#[test]
+fn one_reading_gives_totals_and_at_most_a_suspicion() {
+    let mut facts = Facts::default();
+    facts.keys(0);
+    facts.add("expired_keys", 46_583);
+    facts.add("evicted_keys", 13_224);
+    facts.ran("flushall", 2);
+    facts.ran("del", 2);
+    let diagnosis = Story::with(facts).diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
+    for cause in [
+        Cause::Flush,
+        Cause::Expiration,
+        Cause::Eviction,
+        Cause::Deletion,
+    ] {
+        let verdict = diagnosis.of(cause).expect("a verdict");
+        assert_eq!(
+            (verdict.level, verdict.scope),
+            (Level::Suspected, Scope::SinceStart),
+            "{verdict:#?}"
+        );
+    }
+    assert!(
+        diagnosis
+            .verdicts
+            .iter()
+            .all(|v| v.level != Level::Confirmed)
+    );
+}
+
+#[test]
+fn a_fresh_server_has_lost_nothing() {
+    assert_nothing_lost(&Story::with_keys(3).diagnosis());
+    assert_nothing_lost(&Story::with_keys(3).repeat(5, |_, _| {}).diagnosis());
+}
+
+#[test]
+fn a_loss_before_the_kept_history_does_not_come_back() {
+    // One hour is kept; the flush lies further back.
+    let story = Story::with_keys(1_000)
+        .then(|f| {
+            f.keys(0);
+            f.ran("flushall", 1);
+        })
+        .repeat(3_700, |_, f| f.keys(5));
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert_eq!(
+        diagnosis.of(Cause::Flush).map(|v| v.scope),
+        Some(Scope::SinceStart)
+    );
+}
+
+mod hostile {
+    use std::time::Duration;
+
+    use amr_top::diagnosis::diagnose;
+    use amr_top::model::{Assumptions, History, Moment, NodeId, Observation};
+    use proptest::prelude::*;
+
+    const FIELDS: &[&str] = &[
+        "run_id",
+        "uptime_in_seconds",
+        "used_memory",
+        "maxmemory",
+        "maxmemory_policy",
+        "loading",
+        "rdb_changes_since_last_save",
+        "expired_keys",
+        "evicted_keys",
+        "total_commands_processed",
+        "role",
+        "master_host",
+        "master_replid",
+        "master_replid2",
+        "master_repl_offset",
+        "second_repl_offset",
+        "connected_slaves",
+        "slave0",
+        "master_link_status",
+    ];
+
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("0".to_owned()),
+            Just(u64::MAX.to_string()),
+            Just((1u64 << 53).to_string()),
+            Just("-1".to_owned()),
+            Just("master".to_owned()),
+            Just("slave".to_owned()),
+            Just("noeviction".to_owned()),
+            (0u64..2_000).prop_map(|n| n.to_string()),
+            "[ -~]{0,12}",
+            any::<String>(),
+        ]
+    }
+
+    fn reply() -> impl Strategy<Value = String> {
+        let field =
+            (proptest::sample::select(FIELDS), value()).prop_map(|(n, v)| format!("{n}:{v}"));
+        let calls =
+            (value(), value()).prop_map(|(c, f)| format!("calls={c},usec=1,failed_calls={f}"));
+        let command = (
+            proptest::sample::select(
+                &["flushall", "flushdb", "del", "hdel", "swapdb", "rename"][..],
+            ),
+            calls,
+        )
+            .prop_map(|(name, calls)| format!("cmdstat_{name}:{calls}"));
+        let db = (0u8..3, value()).prop_map(|(db, keys)| format!("db{db}:keys={keys},expires=1"));
+        let lines = |line, n| proptest::collection::vec(line, 0..n);
+        (
+            lines(field.boxed(), 20),
+            lines(command.boxed(), 6),
+            lines(db.boxed(), 4),
+        )
+            .prop_map(|(fields, commands, dbs)| {
+                format!(
+                    "# Stats\r\n{}\r\n# Commandstats\r\n{}\r\n# Keyspace\r\n{}\r\n",
+                    fields.join("\r\n"),
+                    commands.join("\r\n"),
+                    dbs.join("\r\n")
+                )
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_server_can_bring_the_diagnosis_down(replies in proptest::collection::vec(reply(), 1..8)) {
+            let mut history =
+                History::new(NodeId::new("x"), Assumptions::default(), Duration::from_secs(60));
+            for (n, info) in (1u64..).zip(replies) {
+                let elapsed = Duration::from_secs(n);
+                let moment = Moment { elapsed, at: jiff::Timestamp::UNIX_EPOCH + elapsed };
+                let round_trip = Duration::ZERO;
+                history.observe(Observation::Answer { moment, round_trip, info: info.into() });
+                super::assert_balance(&diagnose(&history.window()));
+            }
+        }
+    }
+}
