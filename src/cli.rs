@@ -16,7 +16,7 @@ use crate::demo::Incident;
 use crate::report::{Causes, Format};
 
 /// The policies that Redis and Valkey know.
-pub const POLICIES: [&str; 8] = [
+pub const POLICIES: [&str; 10] = [
     "noeviction",
     "allkeys-lru",
     "allkeys-lfu",
@@ -25,6 +25,8 @@ pub const POLICIES: [&str; 8] = [
     "volatile-lfu",
     "volatile-random",
     "volatile-ttl",
+    "allkeys-lrm",
+    "volatile-lrm",
 ];
 
 const EXAMPLES: &str = "\
