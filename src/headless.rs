@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch as channel};
 use tokio_util::sync::CancellationToken;
 
@@ -224,6 +225,15 @@ async fn poll(settings: Settings, history: &mut History, until: Until) {
         answer: settings.connect_timeout + settings.timeout + Duration::from_millis(250),
         interval: settings.interval,
     };
+    // Listens from here on, so that no Ctrl-C is lost. Without a handler it ends the program,
+    // which is what is wanted then.
+    let signal = signal(SignalKind::interrupt()).ok();
+    let interrupted = async move {
+        match signal {
+            Some(mut signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
     let stop = CancellationToken::new();
     let (sender, mut observations) = mpsc::channel(CHANNEL);
     let (control, controlled) = channel::channel(Control {
@@ -237,12 +247,6 @@ async fn poll(settings: Settings, history: &mut History, until: Until) {
         sender,
         stop.clone(),
     ));
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler Ctrl-C ends the program, which is what is wanted then.
-            std::future::pending::<()>().await;
-        }
-    };
     watch::watch(&mut observations, history, until, patience, interrupted).await;
     stop.cancel();
     drop(control);

@@ -16,7 +16,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 pub use exit::{Causes, Exit, exit_code};
-pub use export::{ExportError, Snapshot, export, export_to};
+pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
 use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};
@@ -67,6 +67,9 @@ pub struct Report<'a> {
     ledger: Balance,
     changes: Vec<Happened>,
     notices: Vec<String>,
+    /// Whether there is any sample; without one, silence is not good news.
+    #[serde(skip)]
+    answered: bool,
 }
 
 /// The time that was watched.
@@ -168,6 +171,7 @@ impl<'a> Report<'a> {
                 })
                 .collect(),
             notices: all,
+            answered: window.last_sample().is_some(),
         }
     }
 
@@ -212,8 +216,8 @@ impl<'a> Report<'a> {
             };
             return format!("{}: {}{scope}", row.title, said.join(", "));
         }
-        if self.nodes.iter().all(|node| node.keys.is_none()) && self.window.polls == 0 {
-            return "Nothing was observed".into();
+        if !self.answered {
+            return "No reply was read: nothing can be said about the keys".into();
         }
         let risks = self.verdicts.iter().filter(|r| r.verdict == Level::AtRisk);
         let risks: Vec<&str> = risks.map(|row| row.title).collect();
