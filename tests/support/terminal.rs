@@ -20,6 +20,7 @@ struct Seen {
     parser: Parser,
     raw: Vec<u8>,
     ended: bool,
+    hung_up: bool,
 }
 
 type Shared = Arc<(Mutex<Seen>, Condvar)>;
@@ -175,8 +176,9 @@ impl Run {
         kill_process(self.pid, signal).expect("the program runs");
     }
 
-    /// Takes the terminal away.
+    /// Takes the terminal away, as soon as the program has written once more.
     pub fn hang_up(&mut self) {
+        lock(&self.seen).hung_up = true;
         self.writer = None;
         self.master = None;
     }
@@ -241,15 +243,16 @@ fn watch(mut reader: Box<dyn Read + Send>, shared: &Shared) {
     loop {
         let count = reader.read(&mut some).unwrap_or(0);
         let mut seen = lock(shared);
-        if count == 0 {
+        if seen.hung_up || count == 0 {
             seen.ended = true;
         } else {
             seen.raw.extend_from_slice(&some[..count]);
             seen.parser.process(&some[..count]);
         }
+        let ended = seen.ended;
         drop(seen);
         shared.1.notify_all();
-        if count == 0 {
+        if ended {
             return;
         }
     }
