@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
 pub use units::{bytes, duration, show_duration};
 
+use crate::demo::Incident;
 use crate::report::{Causes, Format};
 
 /// The policies that Redis and Valkey know.
@@ -60,7 +61,7 @@ Exit codes:
   2  usage
   3  a cause that --fail-on names is confirmed or suspected";
 
-const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals}\n";
+const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals}";
 
 /// Tells why keys vanished from Redis: Azure Managed Redis, Redis, Valkey. Read-only.
 #[derive(Debug, Parser)]
@@ -154,9 +155,8 @@ pub struct Snapshot {
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Incident to play
-    // The one place to change when the demo's list of incidents is known here.
-    #[arg(long, value_name = "NAME")]
-    pub incident: Option<String>,
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub incident: Incident,
 }
 
 /// Options that every command shares.
@@ -193,6 +193,18 @@ pub struct Options {
     /// What the server hides.
     #[command(flatten)]
     pub known: Known,
+}
+
+impl Options {
+    /// The same without what belongs to the user's own server.
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            login: Login::default(),
+            tls: TlsOptions::default(),
+            known: Known::default(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Who we say we are.

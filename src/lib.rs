@@ -55,6 +55,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod diagnosis;
+pub mod headless;
 pub mod info;
 pub mod keymap;
 pub mod model;

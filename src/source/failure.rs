@@ -203,6 +203,8 @@ fn said(code: &str, words: &str, auth: &Auth) -> Failure {
         "NOAUTH" => FailureKind::PasswordNeeded,
         "WRONGPASS" => FailureKind::PasswordWrong,
         "ERR" if words.starts_with("invalid password") => FailureKind::PasswordWrong,
+        // Redis refuses more than ten words from a stranger, and the list of sections has eleven.
+        "ERR" if is_from_a_stranger(words) => FailureKind::PasswordNeeded,
         "NOPERM" => FailureKind::NotPermitted,
         "DENIED" => FailureKind::ProtectedMode,
         "ERR" if is_full(words) => FailureKind::TooManyClients,
@@ -219,13 +221,18 @@ fn said(code: &str, words: &str, auth: &Auth) -> Failure {
     failure(kind, detail.trim_end())
 }
 
+fn is_from_a_stranger(words: &str) -> bool {
+    words.starts_with("Protocol error: unauthenticated")
+}
+
 fn is_full(words: &str) -> bool {
     words.starts_with("max number of clients")
 }
 
 /// Whether an error says that this form of `INFO` is not known here, so that another may be.
 pub(crate) fn is_about_the_form(error: &RedisError) -> bool {
-    error.code() == Some("ERR") && !is_full(error.detail().unwrap_or_default())
+    let words = error.detail().unwrap_or_default();
+    error.code() == Some("ERR") && !is_full(words) && !is_from_a_stranger(words)
 }
 
 /// Whether an error to `AUTH` says that no password is needed. The one-argument form is refused
