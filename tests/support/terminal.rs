@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// The longest that anything is waited for; machines that test are slow at times.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 struct Seen {
@@ -26,7 +26,7 @@ struct Seen {
 type Shared = Arc<(Mutex<Seen>, Condvar)>;
 
 /// A run of the program.
-pub struct Run {
+pub(crate) struct Run {
     master: Option<Box<dyn MasterPty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     seen: Shared,
@@ -37,7 +37,7 @@ pub struct Run {
 }
 
 /// The program with arguments, in a folder, with nothing of our environment that it listens to.
-pub fn program(arguments: &[&str], folder: &Path) -> CommandBuilder {
+pub(crate) fn program(arguments: &[&str], folder: &Path) -> CommandBuilder {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_amr-top"));
     command.args(arguments);
     command.cwd(folder);
@@ -70,7 +70,7 @@ fn side(cells: u16) -> NonZeroU16 {
 
 impl Run {
     /// Starts a command in a terminal of this size.
-    pub fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
+    pub(crate) fn start(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let pair = native_pty_system()
             .openpty(size(columns, rows))
             .expect("a pseudo-terminal");
@@ -105,7 +105,7 @@ impl Run {
     }
 
     /// Waits until the screen is as wanted, or panics with the last screen.
-    pub fn wait_for(&self, what: &str, wanted: impl Fn(&Screen) -> bool) {
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&Screen) -> bool) {
         let guard = lock(&self.seen);
         let (guard, outcome) = self
             .seen
@@ -128,38 +128,38 @@ impl Run {
     }
 
     /// Waits until a text is on the screen.
-    pub fn see(&self, text: &str) {
+    pub(crate) fn see(&self, text: &str) {
         self.wait_for(&format!("'{text}' on the screen"), |screen| {
             screen.contents().contains(text)
         });
     }
 
     /// Waits until a text is on the screen no more.
-    pub fn see_no(&self, text: &str) {
+    pub(crate) fn see_no(&self, text: &str) {
         self.wait_for(&format!("no '{text}' on the screen"), |screen| {
             !screen.contents().contains(text)
         });
     }
 
     /// What is on the screen.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         lock(&self.seen).parser.screen().contents()
     }
 
     /// Everything that the program ever wrote.
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         lock(&self.seen).raw.clone()
     }
 
     /// Sends keys as a terminal does.
-    pub fn keys(&mut self, keys: &str) {
+    pub(crate) fn keys(&mut self, keys: &str) {
         let writer = self.writer.as_mut().expect("the terminal is open");
         writer.write_all(keys.as_bytes()).expect("keys");
         writer.flush().expect("keys");
     }
 
     /// Resizes the terminal. What it shows is mangled first, as terminals do.
-    pub fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         let mut seen = lock(&self.seen);
         seen.parser.screen_mut().set_size(side(rows), side(columns));
         seen.parser.process(b"\x1b[H\x1b[2Jmangled by the terminal");
@@ -172,28 +172,31 @@ impl Run {
     }
 
     /// Sends a signal to the program.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("the program runs");
     }
 
     /// Takes the terminal away, as soon as the program has written once more.
-    pub fn hang_up(&mut self) {
+    pub(crate) fn hang_up(&mut self) {
         lock(&self.seen).hung_up = true;
         self.writer = None;
         self.master = None;
     }
 
     /// Waits until the program has ended; its exit code.
-    pub fn exit(&self) -> u32 {
-        match self.exit.recv_timeout(PATIENCE) {
-            Ok(status) => status.exit_code(),
-            Err(_) => panic!("still running; the last screen:\n{}", self.screen()),
-        }
+    pub(crate) fn exit(&self) -> u32 {
+        let status = self.exit.recv_timeout(PATIENCE).unwrap_or_else(|error| {
+            panic!(
+                "still running ({error}); the last screen:\n{}",
+                self.screen()
+            )
+        });
+        status.exit_code()
     }
 
     /// Waits for the end and checks that the terminal is as it was before; the exit code and
     /// what stands on the normal screen.
-    pub fn given_back(&self) -> (u32, String) {
+    pub(crate) fn given_back(&self) -> (u32, String) {
         let code = self.exit();
         let guard = lock(&self.seen);
         let (seen, _) = self
@@ -216,7 +219,7 @@ impl Run {
     }
 
     /// Whether the terminal is in raw mode.
-    pub fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         let master = self.master.as_ref().expect("the terminal is open");
         settings(master.as_ref()) != self.settings
     }
