@@ -79,6 +79,13 @@ async fn a_server_without_command_statistics_still_answers() {
     assert_eq!(field(&watch.answer().await, "evicted_keys"), "13224");
 }
 
+fn impatient(port: u16) -> Settings {
+    Settings {
+        timeout: std::time::Duration::from_millis(300),
+        ..settings(port)
+    }
+}
+
 #[tokio::test]
 async fn a_flow_that_died_silently_is_left_for_a_new_one() {
     let info = fixture("redis-6.2.16-primary.txt");
@@ -91,7 +98,7 @@ async fn a_flow_that_died_silently_is_left_for_a_new_one() {
         }
         bulk(&info)
     });
-    let mut watch = Watch::start(settings(fake.port));
+    let mut watch = Watch::start(impatient(fake.port));
     watch.answer().await;
     for _ in 0..3 {
         watch.failure(FailureKind::Hanging).await;
@@ -181,7 +188,7 @@ async fn half_a_reply() {
     let failure = first_failure(settings(fake.port), FailureKind::Closed).await;
     assert!(failure.detail.contains("23 bytes"), "{failure:?}");
     let fake = Fake::blurting(b"$100\r\n# Server\r\nredis_v", false);
-    let failure = first_failure(settings(fake.port), FailureKind::Hanging).await;
+    let failure = first_failure(impatient(fake.port), FailureKind::Hanging).await;
     assert!(failure.detail.contains("23 bytes"), "{failure:?}");
 }
 
@@ -189,11 +196,7 @@ async fn half_a_reply() {
 async fn an_endless_reply_is_cut_off() {
     let text = format!("# Server\r\na:{}\r\n", "x".repeat(5 << 20));
     let fake = Fake::answering(move |_, _| bulk(&text));
-    let settings = Settings {
-        timeout: support::DEADLINE,
-        ..settings(fake.port)
-    };
-    let failure = first_failure(settings, FailureKind::Rubbish).await;
+    let failure = first_failure(settings(fake.port), FailureKind::Rubbish).await;
     assert!(failure.detail.contains("4194304 bytes"), "{failure:?}");
 }
 

@@ -1,5 +1,9 @@
 //! What integration tests share: a poller to watch, servers that misbehave, certificates.
 #![allow(
+    clippy::expect_used,
+    reason = "a test whose surroundings cannot be set up has failed"
+)]
+#![allow(
     dead_code,
     unreachable_pub,
     reason = "compiled into every test that says `mod support`, and none uses all of it"
@@ -21,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 /// Time for anything that must happen at all.
 pub const DEADLINE: Duration = Duration::from_secs(15);
 
-/// Quick settings for a port on this host.
+/// Quick polls of a port on this host, and patience with a busy machine.
 pub fn settings(port: u16) -> Settings {
     Settings {
         endpoint: Endpoint::Tcp {
@@ -32,7 +36,7 @@ pub fn settings(port: u16) -> Settings {
         tls: None,
         interval: Duration::from_millis(100),
         connect_timeout: Duration::from_secs(2),
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
     }
 }
@@ -108,7 +112,7 @@ impl Watch {
                 observation
             }
             Ok(None) => panic!("the poller has ended; seen: {}", self.story()),
-            Err(_) => panic!("nothing in {DEADLINE:?}; seen: {}", self.story()),
+            Err(late) => panic!("{late}: nothing in {DEADLINE:?}; seen: {}", self.story()),
         }
     }
 
