@@ -41,7 +41,7 @@ fn dashboard(target: Option<&str>, options: &cli::Options) -> Result<ExitCode> {
     let resolved = resolve(target, options)?;
     let notice = resolved.notices.first().cloned();
     let show = tui::dashboard(resolved.settings, look(options, notice), export);
-    runtime()?.block_on(show)
+    show_screen(show)
 }
 
 /// Opens the dashboard on an incident that is played for it.
@@ -64,7 +64,7 @@ fn play(demo: &cli::Demo, options: &cli::Options) -> Result<ExitCode> {
         demo.incident.description()
     );
     let show = tui::dashboard(resolved.settings, look(options, Some(notice)), export);
-    runtime()?.block_on(show)
+    show_screen(show)
 }
 
 /// Shows the bundled incident, where no server can be started.
@@ -73,7 +73,7 @@ fn replay(options: &cli::Options) -> Result<ExitCode> {
     let look = look(options, Some(notice.to_owned()));
     let node = NodeId::new("recorded-incident:6379");
     let show = tui::replay(node, Assumptions::default(), bundled(), look, export);
-    runtime()?.block_on(show)
+    show_screen(show)
 }
 
 fn resolve(target: Option<&str>, options: &cli::Options) -> Result<Resolved> {
@@ -81,10 +81,14 @@ fn resolve(target: Option<&str>, options: &cli::Options) -> Result<Resolved> {
     Ok(config::resolve(target, options, &Environment::read(), ask)?)
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Shows a screen to its end. A look-up or a disk that hangs does not keep the shell waiting.
+fn show_screen(screen: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
+        .build()?;
+    let outcome = runtime.block_on(screen);
+    runtime.shutdown_background();
+    outcome
 }
 
 /// How the screen looks at first. `NO_COLOR` is honoured as <https://no-color.org> has it.
