@@ -13,6 +13,7 @@
 
 mod bundled;
 mod incident;
+mod keeper;
 pub mod server;
 mod traffic;
 
