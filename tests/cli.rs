@@ -68,7 +68,7 @@ fn serve(mut stream: TcpStream, answer: &str) {
 #[case("snapshot --help", "--output")]
 #[case("demo --help", "--incident")]
 #[case("--version", "amr-top ")]
-#[case("completions bash", "_amr-top")]
+#[case("completions bash", "complete -F")]
 #[case("completions zsh", "#compdef amr-top")]
 #[case("completions fish", "amr-top")]
 #[case("man", ".TH amr-top")]
