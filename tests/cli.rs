@@ -208,6 +208,29 @@ fn two_saved_replies_are_a_window() {
             .is_some_and(|w| w.contains("FLUSHALL"))
     };
     assert!(changes.iter().any(flushed), "{changes:#?}");
+    assert_eq!(report["top_cause"], "flush");
+    assert_eq!(report["verdicts"][0]["cause"], "flush");
+    assert_eq!(report["verdicts"][0]["verdict"], "confirmed");
+    assert!(
+        !report["verdicts"][0]["evidence"]
+            .as_array()
+            .expect("is a list")
+            .is_empty()
+    );
+}
+
+#[rstest]
+#[case("any", 3)]
+#[case("flush", 3)]
+#[case("instance-failure,flush", 3)]
+#[case("instance-failure", 0)]
+#[case("none", 0)]
+fn the_exit_code_tells_a_named_cause(#[case] fail_on: &str, #[case] code: i32) {
+    amr_top(&format!(
+        "check --info {PRIMARY} --info {FLUSHED} --fail-on {fail_on}"
+    ))
+    .assert()
+    .code(code);
 }
 
 #[test]
@@ -228,7 +251,7 @@ fn a_saved_reply_comes_through_standard_input_too() {
 
 #[test]
 fn every_form_is_written_and_ascii_is_ascii() {
-    for (form, says) in [("text", "redis 7.0.15"), ("markdown", "# Redis data loss")] {
+    for (form, says) in [("text", "Redis 7.0.15"), ("markdown", "# Redis data loss")] {
         amr_top(&format!(
             "check --fail-on none --info {PRIMARY} --format {form}"
         ))
@@ -256,7 +279,9 @@ fn a_port_that_refuses_is_reported() {
     );
     assert!(node["version"].is_null() && node["keys"].is_null());
     assert_eq!(report["window"]["gaps"], 1);
-    assert_ne!(output.status.code(), Some(0));
+    assert_eq!(report["verdicts"][0]["cause"], "instance-failure");
+    assert!(report["verdicts"][0]["keys_lost"].is_null());
+    assert_eq!(output.status.code(), Some(3));
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(words.contains("connection refused"), "{words}");
 }

@@ -175,6 +175,9 @@ fn ledger(balance: &Balance) -> Option<String> {
         return None;
     }
     let known = |keys: Option<u64>| keys.map_or_else(|| "?".into(), count);
+    if balance.keys_before == balance.keys_after && ways.is_empty() && balance.created == 0 {
+        return Some(format!("Keys: {} now", known(balance.keys_after)));
+    }
     let mut parts = vec![format!("{} before", known(balance.keys_before))];
     let gone = ways.iter().map(|(way, n)| format!("−{} {way}", count(*n)));
     parts.extend(gone);
