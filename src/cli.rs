@@ -12,10 +12,11 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
 
 pub use units::{bytes, duration, show_duration};
 
+use crate::demo::Incident;
 use crate::report::{Causes, Format};
 
 /// The policies that Redis and Valkey know.
-pub const POLICIES: [&str; 8] = [
+pub const POLICIES: [&str; 10] = [
     "noeviction",
     "allkeys-lru",
     "allkeys-lfu",
@@ -24,6 +25,8 @@ pub const POLICIES: [&str; 8] = [
     "volatile-lfu",
     "volatile-random",
     "volatile-ttl",
+    "allkeys-lrm",
+    "volatile-lrm",
 ];
 
 const EXAMPLES: &str = "\
@@ -154,9 +157,8 @@ pub struct Snapshot {
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Incident to play
-    // The one place to change when the demo's list of incidents is known here.
-    #[arg(long, value_name = "NAME")]
-    pub incident: Option<String>,
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub incident: Incident,
 }
 
 /// Options that every command shares.
@@ -193,6 +195,18 @@ pub struct Options {
     /// What the server hides.
     #[command(flatten)]
     pub known: Known,
+}
+
+impl Options {
+    /// The same without what belongs to the user's own server.
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            login: Login::default(),
+            tls: TlsOptions::default(),
+            known: Known::default(),
+            ..self.clone()
+        }
+    }
 }
 
 /// Who we say we are.

@@ -16,7 +16,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 pub use exit::{Causes, Exit, exit_code};
-pub use export::{ExportError, Snapshot, export, export_to};
+pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
 use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};

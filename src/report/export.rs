@@ -99,44 +99,56 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// Writes `amr-top-HOST-TIME.json` and `.md` into a folder and returns their paths.
-pub fn export(
-    folder: &Path,
-    snapshot: &Snapshot<'_>,
-    at: Timestamp,
-) -> Result<Vec<PathBuf>, ExportError> {
-    let stem = format!(
-        "amr-top-{}-{}",
-        file_name_of(snapshot.node.as_str()),
-        at.strftime("%Y%m%dT%H%M%SZ")
-    );
-    let json = snapshot.render(Format::Json, Style::default());
-    let markdown = snapshot.render(Format::Markdown, Style::default());
-    for number in 1..=MOST_NAMES {
-        let name = match number {
-            1 => stem.clone(),
-            n => format!("{stem}-{n}"),
-        };
-        let paths = [".json", ".md"].map(|end| folder.join(format!("{name}{end}")));
-        if paths.iter().any(|path| path.symlink_metadata().is_ok()) {
-            continue;
+/// A snapshot as the texts of its two files: owned, so that they can be written elsewhere than
+/// on the thread that draws.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    stem: String,
+    json: String,
+    markdown: String,
+}
+
+impl Snapshot<'_> {
+    /// The two files, named after the node and the time.
+    pub fn pages(&self, at: Timestamp) -> Pages {
+        let node = file_name_of(self.node.as_str());
+        Pages {
+            stem: format!("amr-top-{node}-{}", at.strftime("%Y%m%dT%H%M%SZ")),
+            json: self.render(Format::Json, Style::default()),
+            markdown: self.render(Format::Markdown, Style::default()),
         }
-        match write_new(&paths[0], &json) {
-            Err(ExportError::Exists(_)) => continue,
-            done => done?,
-        }
-        match write_new(&paths[1], &markdown) {
-            Ok(()) => return Ok(paths.into()),
-            Err(error) => {
-                // Half an export is none; the first file is ours.
-                let _ = fs::remove_file(&paths[0]);
-                if !matches!(error, ExportError::Exists(_)) {
-                    return Err(error);
+    }
+}
+
+impl Pages {
+    /// Writes `amr-top-HOST-TIME.json` and `.md` into a folder and returns their paths.
+    pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
+        for number in 1..=MOST_NAMES {
+            let name = match number {
+                1 => self.stem.clone(),
+                n => format!("{}-{n}", self.stem),
+            };
+            let paths = [".json", ".md"].map(|end| folder.join(format!("{name}{end}")));
+            if paths.iter().any(|path| path.symlink_metadata().is_ok()) {
+                continue;
+            }
+            match write_new(&paths[0], &self.json) {
+                Err(ExportError::Exists(_)) => continue,
+                done => done?,
+            }
+            match write_new(&paths[1], &self.markdown) {
+                Ok(()) => return Ok(paths.into()),
+                Err(error) => {
+                    // Half an export is none; the first file is ours.
+                    let _ = fs::remove_file(&paths[0]);
+                    if !matches!(error, ExportError::Exists(_)) {
+                        return Err(error);
+                    }
                 }
             }
         }
+        Err(ExportError::Exists(folder.join(&self.stem)))
     }
-    Err(ExportError::Exists(folder.join(stem)))
 }
 
 /// Writes one file by its full name. A device or a pipe is written to as it is.
@@ -235,11 +247,8 @@ mod tests {
     fn exported(folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
         let (history, diagnosis) = fixture::flush();
         let snapshot = Snapshot::new(&history, &history.window(), &diagnosis, &[]);
-        export(
-            folder,
-            &snapshot,
-            Timestamp::from_second(AT).expect("is a time"),
-        )
+        let at = Timestamp::from_second(AT).expect("is a time");
+        snapshot.pages(at).write(folder)
     }
 
     fn names(folder: &Path) -> Vec<String> {
