@@ -49,7 +49,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("model", &["info"]),
     ("diagnosis", &["info", "model"]),
     ("app", &["info", "model", "diagnosis"]),
-    ("cli", &["report"]),
+    ("cli", &["demo", "report"]),
     ("config", &["cli", "model"]),
     ("source", &["config", "info", "model"]),
     ("recording", &["config", "info", "model", "diagnosis"]),
