@@ -159,10 +159,9 @@ pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, Headless
 fn verdict(seen: &Seen, diagnosis: &Diagnosis, fail_on: &Causes) -> Exit {
     let found = exit_code(diagnosis, fail_on, seen.reach);
     match seen.nothing() {
-        None => found,
         Some(nothing) if !nothing.is_outage() => Exit::Failed,
         Some(_) if found == Exit::Clean && *fail_on != Causes::None => Exit::Failed,
-        Some(_) => found,
+        None | Some(_) => found,
     }
 }
 

@@ -118,65 +118,39 @@ fn a_missing_file_is_named_in_one_line() {
 }
 
 /// The fields of schema 1; more may be added, none may go.
+const FIELDS: &str = "schema window nodes top_cause verdicts ledger notices";
+const WINDOW_FIELDS: &str = "from to seconds polls gaps";
+const NODE_FIELDS: &str = "id role product version keys";
+const VERDICT_FIELDS: &str = "cause verdict scope summary keys_lost first_seen evidence suspects \
+                              missing next_steps docs";
+const EVIDENCE_FIELDS: &str = "node field before after note";
+const LEDGER_FIELDS: &str =
+    "keys_before keys_after expired evicted flushed deleted moved unexplained";
+
+fn assert_has(value: &Value, names: &str) {
+    for name in names.split_whitespace() {
+        assert!(value.get(name).is_some(), "no {name} in {value:#}");
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().expect("is a list")
+}
+
 fn assert_schema(report: &Value) {
-    let has = |value: &Value, names: &[&str]| {
-        for name in names {
-            assert!(value.get(name).is_some(), "no {name} in {value:#}");
-        }
-    };
     assert_eq!(report["schema"], "amr-top/report/1");
-    has(
-        report,
-        &[
-            "window",
-            "nodes",
-            "top_cause",
-            "verdicts",
-            "ledger",
-            "notices",
-        ],
-    );
-    has(
-        &report["window"],
-        &["from", "to", "seconds", "polls", "gaps"],
-    );
-    for node in report["nodes"].as_array().expect("is a list") {
-        has(node, &["id", "role", "product", "version", "keys"]);
+    assert_has(report, FIELDS);
+    assert_has(&report["window"], WINDOW_FIELDS);
+    assert_has(&report["ledger"], LEDGER_FIELDS);
+    for node in list(&report["nodes"]) {
+        assert_has(node, NODE_FIELDS);
     }
-    for verdict in report["verdicts"].as_array().expect("is a list") {
-        has(
-            verdict,
-            &[
-                "cause",
-                "verdict",
-                "scope",
-                "summary",
-                "keys_lost",
-                "first_seen",
-                "evidence",
-                "suspects",
-                "missing",
-                "next_steps",
-                "docs",
-            ],
-        );
-        for evidence in verdict["evidence"].as_array().expect("is a list") {
-            has(evidence, &["node", "field", "before", "after", "note"]);
+    for verdict in list(&report["verdicts"]) {
+        assert_has(verdict, VERDICT_FIELDS);
+        for evidence in list(&verdict["evidence"]) {
+            assert_has(evidence, EVIDENCE_FIELDS);
         }
     }
-    has(
-        &report["ledger"],
-        &[
-            "keys_before",
-            "keys_after",
-            "expired",
-            "evicted",
-            "flushed",
-            "deleted",
-            "moved",
-            "unexplained",
-        ],
-    );
     for time in ["from", "to"] {
         let time = report["window"][time].as_str().expect("is a time");
         assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
