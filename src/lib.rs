@@ -33,7 +33,7 @@
 //! | [`keymap`] | one table of keys: dispatch, hints, help and README come from it |
 //! | [`ui`] | drawing: one widget a file, colours in one place |
 //! | [`tui`] | the event loop and the terminal's life |
-//! | [`check`] | the headless commands |
+//! | [`headless`] | the commands without a screen: `check`, `snapshot` |
 //! | [`demo`] | throw-away servers and the incidents that are played on them |
 //!
 //! The first four are pure: no terminal, no network, no files, no clock. `tests/layering.rs` keeps

@@ -20,7 +20,7 @@ pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
 use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};
-use crate::model::{NodeId, Product, Role, Window};
+use crate::model::{NodeId, Product, Role, Sample, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -279,9 +279,9 @@ impl<'a> Node<'a> {
         Self {
             id: window.node(),
             role: sample.map_or(Role::Unknown, |sample| sample.replication.role),
-            product: sample.map_or(Product::Unknown, |sample| sample.product()),
+            product: sample.map_or(Product::Unknown, Sample::product),
             version: sample.and_then(|sample| sample.server.version.0.as_deref()),
-            keys: sample.and_then(|sample| sample.keys()),
+            keys: sample.and_then(Sample::keys),
         }
     }
 }

@@ -53,8 +53,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("info", &[]),
     ("model", &["info"]),
     ("diagnosis", &["info", "model"]),
-    // Of `config` only plain values: which intervals are allowed.
-    ("app", &["info", "model", "diagnosis", "config"]),
+    ("app", &["info", "model", "diagnosis"]),
     ("config", &["model", "cli"]),
     ("source", &["config", "info", "model"]),
     ("recording", &["config", "info", "model", "diagnosis"]),

@@ -1,5 +1,7 @@
 //! The report for people: the cause first, then every verdict, then where the keys went.
 
+use std::fmt::Write as _;
+
 use unicode_width::UnicodeWidthStr as _;
 
 use super::words::{ascii, clock, count, level_word, safe};
@@ -107,7 +109,7 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
     );
     for (cell, width) in [(keys(row), columns.keys), (time(row), columns.time)] {
         if width > 0 {
-            cells += &format!("{cell:>width$}  ");
+            let _ = write!(cells, "{cell:>width$}  ");
         }
     }
     cells
@@ -115,9 +117,8 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
 
 fn keys(row: &Row<'_>) -> String {
     match (row.keys_lost, row.at_least) {
-        (None, _) => String::new(),
         (Some(n), true) => format!("≥ {}", super::words::plural(n, "key")),
-        (Some(0), false) => String::new(),
+        (None, _) | (Some(0), false) => String::new(),
         (Some(n), false) => format!("−{}", super::words::plural(n, "key")),
     }
 }
@@ -175,6 +176,9 @@ fn ledger(balance: &Balance) -> Option<String> {
         return None;
     }
     let known = |keys: Option<u64>| keys.map_or_else(|| "?".into(), count);
+    if balance.keys_before == balance.keys_after && ways.is_empty() && balance.created == 0 {
+        return Some(format!("Keys: {} now", known(balance.keys_after)));
+    }
     let mut parts = vec![format!("{} before", known(balance.keys_before))];
     let gone = ways.iter().map(|(way, n)| format!("−{} {way}", count(*n)));
     parts.extend(gone);

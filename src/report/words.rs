@@ -75,7 +75,7 @@ pub(super) fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '−' | '–' | '—' => out.push('-'),
+            '−' | '–' | '—' | '·' => out.push('-'),
             '→' => out.push_str("->"),
             '≥' => out.push_str(">="),
             '≤' => out.push_str("<="),
@@ -84,7 +84,6 @@ pub(super) fn ascii(text: &str) -> String {
             '▲' => out.push('!'),
             '△' => out.push('~'),
             '◇' => out.push('*'),
-            '·' => out.push('-'),
             '’' | '‘' => out.push('\''),
             c if c.is_ascii() => out.push(c),
             _ => out.push('?'),
