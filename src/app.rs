@@ -74,7 +74,7 @@ impl App {
         self.tick(observation.moment());
         self.history.observe(observation);
         if self.cursor == Cursor::Live {
-            self.diagnosis = diagnose(&self.history.window());
+            self.diagnose();
         }
     }
 
@@ -85,7 +85,7 @@ impl App {
             self.history.observe(observation);
         }
         if self.cursor == Cursor::Live {
-            self.diagnosis = diagnose(&self.history.window());
+            self.diagnose();
         }
     }
 
@@ -209,7 +209,21 @@ impl App {
 
     fn go_to(&mut self, cursor: Cursor) {
         self.cursor = cursor;
+        self.diagnose();
+    }
+
+    /// Judges what is shown anew. Verdicts change places; the selection stays on its cause.
+    fn diagnose(&mut self) {
         self.diagnosis = diagnose(&self.window());
+        if let Some(cause) = self.screen.chosen
+            && let Some(row) = self
+                .diagnosis
+                .verdicts
+                .iter()
+                .position(|v| v.cause == cause)
+        {
+            self.screen.set_row_of(Panel::Causes, row);
+        }
     }
 
     fn open(&mut self) {
@@ -251,24 +265,28 @@ impl App {
     }
 
     fn select(&mut self, row: usize) {
-        if self.screen.scrolls() {
+        if let View::Card(_) = self.screen.view {
             self.screen.scroll = row.min(usize::from(u16::MAX));
             return;
         }
-        let last = self.rows(self.screen.focus).saturating_sub(1);
-        self.screen.set_row(row.min(last));
+        let focus = self.screen.focus;
+        let last = self.rows(focus).saturating_sub(1);
+        self.screen.set_row_of(focus, row.min(last));
+        if focus == Panel::Causes {
+            self.screen.chosen = self.selected_cause();
+        }
     }
 
     /// Moves the selection; at the edge of a panel on the overview, the focus moves on.
     fn move_selection(&mut self, by: isize) {
-        if self.screen.scrolls() {
+        if let View::Card(_) = self.screen.view {
             self.screen.scroll = self.screen.scroll.saturating_add_signed(by);
             return;
         }
         let rows = self.rows(self.screen.focus);
         let row = self.selected().min(rows.saturating_sub(1));
         match row.checked_add_signed(by).filter(|to| *to < rows) {
-            Some(to) => self.screen.set_row(to),
+            Some(to) => self.select(to),
             None if self.screen.view == View::Overview => self.screen.focus_vertically(by > 0),
             None => {}
         }
@@ -391,3 +409,6 @@ impl App {
         self.notice.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,14 @@
 //! What the command line, the environment and files mean together: plain settings, checked.
 
+mod resolve;
+mod target;
+
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use resolve::{Environment, Resolved, resolve};
 
 use crate::model::{Assumptions, NodeId};
 
@@ -66,6 +72,90 @@ pub struct Tls {
 /// Time between polls that is allowed.
 pub const INTERVAL_RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(3_600);
+
+/// What is wrong with what was typed. No message ever holds a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not a host.
+    #[error("'{0}' is not a host; give HOST, HOST:PORT, [IPV6]:PORT or a redis:// URL")]
+    Host(String),
+    /// Not a port.
+    #[error("the port is not a number from 1 to 65535; give HOST:PORT")]
+    Port,
+    /// A scheme of another protocol.
+    #[error(
+        "'{0}://' is not a scheme of Redis; use redis://, rediss:// (TLS) or redis+unix:///PATH"
+    )]
+    Scheme(String),
+    /// Credentials without a scheme.
+    #[error("credentials need a URL; put redis:// or rediss:// before it")]
+    NoScheme,
+    /// A password that breaks the URL.
+    #[error(
+        "the user name or password in the URL has a character that must be percent-encoded \
+         (/ is %2F, ? is %3F, # is %23, % is %25, @ is %40); or leave it out and use \
+         --password-file, --ask-pass or AMR_TOP_PASSWORD"
+    )]
+    UnescapedPassword,
+    /// More than a database number behind the host.
+    #[error("the URL has a path that is not a database number; end it after the port")]
+    Path,
+    /// Not an absolute path of a socket.
+    #[error("a socket needs an absolute path; write redis+unix:///run/redis.sock")]
+    SocketPath,
+    /// TLS over a socket.
+    #[error("TLS options make no sense with a socket; leave them out")]
+    TlsOverSocket,
+    /// Half a client certificate.
+    #[error("--cert and --key belong together; give both")]
+    HalfCertificate,
+    /// Polling too often or too seldom.
+    #[error("interval '{0}' is out of range; choose from 100ms to 1h")]
+    Interval(String),
+    /// A wait too long to be meant.
+    #[error("{option} '{given}' is too long; choose at most {most}")]
+    TooLong {
+        /// The option.
+        option: &'static str,
+        /// What was typed.
+        given: String,
+        /// The longest time.
+        most: &'static str,
+    },
+    /// A user without a password.
+    #[error(
+        "user '{0}' is given without a password; use --password-file, --ask-pass or \
+         AMR_TOP_PASSWORD"
+    )]
+    NoPassword(String),
+    /// An environment variable that is no text.
+    #[error("the environment variable {0} is not UTF-8; use --password-file")]
+    NotText(&'static str),
+    /// A file without a password.
+    #[error("'{}' holds no password; its first line must be the password", .0.display())]
+    EmptyPasswordFile(PathBuf),
+    /// A file that cannot be read.
+    #[error("cannot read '{}' ({source}); check the path and its permissions", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The terminal gave no password.
+    #[error("cannot ask for a password ({0}); use --password-file or AMR_TOP_PASSWORD")]
+    Prompt(io::Error),
+}
+
+impl ConfigError {
+    /// Whether the words on the command line are wrong, as opposed to files and terminals.
+    pub fn is_usage(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unreadable { .. } | Self::EmptyPasswordFile(_) | Self::Prompt(_)
+        )
+    }
+}
 
 impl Settings {
     /// The name that the node is shown under: no credentials.

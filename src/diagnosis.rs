@@ -120,6 +120,12 @@ impl From<&str> for Reading {
     }
 }
 
+impl From<Option<&str>> for Reading {
+    fn from(text: Option<&str>) -> Self {
+        text.map_or(Self::None, Self::from)
+    }
+}
+
 impl From<String> for Reading {
     fn from(text: String) -> Self {
         Self::Text(text)

@@ -1,6 +1,8 @@
 //! One table of keys: what a key does, the footer, the help and the README all come from it.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::fmt::Write as _;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::{Action, Mode, Panel, View};
 
@@ -78,7 +80,7 @@ const FILTERING: &str = "While a filter is typed";
 const HELPING: &str = "While the keys are shown";
 
 /// The table.
-const ROWS: &[Row] = &[
+static ROWS: &[Row] = &[
     Row {
         group: MOVE,
         keys: "Tab Shift-Tab",
@@ -476,7 +478,7 @@ pub fn markdown() -> String {
             .map(|key| format!("`{key}`"))
             .collect();
         let keys = keys.join(" ");
-        text += &format!("| {heading} | {keys} | {words} |\n");
+        let _ = writeln!(text, "| {heading} | {keys} | {words} |");
     }
     text
 }

@@ -51,9 +51,15 @@
 //! [guide]: https://learn.microsoft.com/azure/redis/troubleshoot-data-loss
 
 pub mod app;
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod diagnosis;
+pub mod headless;
 pub mod info;
 pub mod keymap;
 pub mod model;
+pub mod report;
+pub mod source;
+pub mod tui;
 pub mod ui;

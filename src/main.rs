@@ -1,3 +1,151 @@
 //! The program: hooks, parse, dispatch, exit code.
 
-fn main() {}
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use amr_top::app::{App, Screen, ThemeName};
+use amr_top::cli::{self, Cli, Command};
+use amr_top::config::{self, ConfigError, Environment, Resolved};
+use amr_top::demo::server::ServerError;
+use amr_top::demo::{Demo, DemoError, bundled};
+use amr_top::headless::{self, HeadlessError};
+use amr_top::model::{Assumptions, NodeId};
+use amr_top::report::{Exit, Snapshot};
+use amr_top::tui;
+use color_eyre::eyre::{Report, Result};
+
+fn main() -> ExitCode {
+    let outcome = tui::terminal::install_hooks().and_then(|()| run());
+    outcome.unwrap_or_else(|report| complain(&report).into())
+}
+
+fn run() -> Result<ExitCode> {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(help) => return Ok(show(&help).into()),
+    };
+    let exit = match &cli.command {
+        None => return dashboard(cli.target.as_deref(), &cli.options),
+        Some(Command::Demo(demo)) => return play(demo, &cli.options),
+        Some(Command::Check(check)) => headless::check(check, &cli.options)?,
+        Some(Command::Snapshot(snapshot)) => headless::snapshot(snapshot, &cli.options)?,
+        Some(Command::Completions { shell }) => headless::print_page(&cli::completions(*shell))?,
+        Some(Command::Man) => headless::print_page(&cli::man()?)?,
+    };
+    Ok(exit.into())
+}
+
+/// Opens the dashboard on a server.
+fn dashboard(target: Option<&str>, options: &cli::Options) -> Result<ExitCode> {
+    let resolved = resolve(target, options)?;
+    let notice = resolved.notices.first().cloned();
+    let show = tui::dashboard(resolved.settings, look(options, notice), export);
+    show_screen(show)
+}
+
+/// Opens the dashboard on an incident that is played for it.
+fn play(demo: &cli::Demo, options: &cli::Options) -> Result<ExitCode> {
+    let stage = match Demo::start(demo.incident) {
+        Ok(stage) => stage,
+        Err(DemoError::Server(ServerError::NotFound)) => return replay(options),
+        Err(error) => return Err(error.into()),
+    };
+    let ours = options.without_secrets();
+    let nobody = Environment::default();
+    let resolved = config::resolve(
+        Some(&stage.address()),
+        &ours,
+        &nobody,
+        |_| Ok(String::new()),
+    )?;
+    let notice = format!(
+        "demo: {}; nothing of yours is touched",
+        demo.incident.description()
+    );
+    let show = tui::dashboard(resolved.settings, look(options, Some(notice)), export);
+    show_screen(show)
+}
+
+/// Shows the bundled incident, where no server can be started.
+fn replay(options: &cli::Options) -> Result<ExitCode> {
+    let notice = "no redis-server on PATH: this is a recorded incident, shown as it happened";
+    let look = look(options, Some(notice.to_owned()));
+    let node = NodeId::new("recorded-incident:6379");
+    let show = tui::replay(node, Assumptions::default(), bundled(), look, export);
+    show_screen(show)
+}
+
+fn resolve(target: Option<&str>, options: &cli::Options) -> Result<Resolved> {
+    let ask = |prompt: &str| rpassword::prompt_password(prompt);
+    Ok(config::resolve(target, options, &Environment::read(), ask)?)
+}
+
+/// Shows a screen to its end. A look-up or a disk that hangs does not keep the shell waiting.
+fn show_screen(screen: impl Future<Output = Result<ExitCode>>) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(screen);
+    runtime.shutdown_background();
+    outcome
+}
+
+/// How the screen looks at first. `NO_COLOR` is honoured as <https://no-color.org> has it.
+fn look(options: &cli::Options, notice: Option<String>) -> tui::Options {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let mut screen = Screen::default();
+    screen.ascii = options.ascii;
+    if options.no_color || no_color {
+        screen.theme = ThemeName::Plain;
+    }
+    tui::Options { screen, notice }
+}
+
+/// Takes what a snapshot needs out of the dashboard; the job writes it to the current folder.
+fn export(app: &App) -> tui::ExportJob {
+    let snapshot = Snapshot::new(app.history(), &app.window(), app.diagnosis(), &[]);
+    let pages = snapshot.pages(app.now().at);
+    Box::new(move || match pages.write(Path::new(".")) {
+        Ok(paths) => {
+            let names: Vec<_> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            Ok(format!("snapshot written: {}", names.join(" and ")))
+        }
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Help and version to standard output, usage errors to standard error.
+fn show(help: &clap::Error) -> Exit {
+    // Nobody may be listening, and that is no failure.
+    let _ = help.print();
+    match help.exit_code() {
+        0 => Exit::Clean,
+        _ => Exit::Usage,
+    }
+}
+
+/// One line for what the user can mend; a full report for what only we can.
+fn complain(report: &Report) -> Exit {
+    let mut out = io::stderr().lock();
+    let (written, exit) = if let Some(error) = report.downcast_ref::<HeadlessError>() {
+        (writeln!(out, "amr-top: {error}"), error.exit())
+    } else if let Some(error) = report.downcast_ref::<ConfigError>() {
+        let exit = if error.is_usage() {
+            Exit::Usage
+        } else {
+            Exit::Failed
+        };
+        (writeln!(out, "amr-top: {error}"), exit)
+    } else if let Some(error) = report.downcast_ref::<DemoError>() {
+        (writeln!(out, "amr-top: {error}"), Exit::Failed)
+    } else {
+        (writeln!(out, "amr-top: {report:?}"), Exit::Failed)
+    };
+    // Where not even standard error can be written to, the exit code has to do.
+    let _ = written;
+    exit
+}

@@ -435,6 +435,19 @@ fn a_failover_behind_one_address_is_sized_in_bytes_and_keys() {
 }
 
 #[test]
+fn what_another_process_counted_before_is_not_ours() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.run_id = "b".repeat(40);
+        f.add("expired_keys", 70_000);
+        f.ran("flushall", 3);
+        f.errors.insert("OOM", 9);
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!((diagnosis.ledger.expired, diagnosis.ledger.flushed), (0, 0));
+    assert_nothing_lost(&diagnosis);
+}
+
+#[test]
 fn a_replica_far_behind_is_a_risk_not_a_loss() {
     let mut facts = Facts::default();
     facts.keys(10);

@@ -196,6 +196,8 @@ pub struct Screen {
     pub scroll: usize,
     /// The panel that had the focus last, causes apart.
     detail: Option<Panel>,
+    /// The cause that the user has moved the selection to.
+    pub(super) chosen: Option<Cause>,
     rows: [usize; Panel::ALL.len()],
 }
 
@@ -216,8 +218,8 @@ impl Screen {
         self.mode == Mode::Help || matches!(self.view, View::Card(_))
     }
 
-    pub(super) fn set_row(&mut self, row: usize) {
-        self.rows[self.focus as usize] = row;
+    pub(super) fn set_row_of(&mut self, panel: Panel, row: usize) {
+        self.rows[panel as usize] = row;
     }
 
     /// The requests that concern the view alone.

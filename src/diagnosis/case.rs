@@ -209,12 +209,11 @@ impl<'a> Case<'a> {
             .first?
             .counter(counter)
             .zip(self.last?.counter(counter));
-        let (before, after, at) = match ends.filter(|_| steady) {
-            Some((before, after)) => (before, after, moved().next_back().map(|(step, _)| step.to)),
-            None => {
-                let (step, moved) = moved().max_by_key(|(_, moved)| moved.delta.at_least())?;
-                (moved.before, moved.after, Some(step.to))
-            }
+        let (before, after, at) = if let Some((before, after)) = ends.filter(|_| steady) {
+            (before, after, moved().next_back().map(|(step, _)| step.to))
+        } else {
+            let (step, moved) = moved().max_by_key(|(_, moved)| moved.delta.at_least())?;
+            (moved.before, moved.after, Some(step.to))
         };
         Some(self.evidence(
             counter.field(),

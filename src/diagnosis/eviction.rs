@@ -58,11 +58,12 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
-    let policy = last
-        .memory
-        .policy
-        .as_deref()
-        .map_or_else(String::new, |policy| format!(" under {policy}"));
+    // A policy that was changed since is not the one that evicted.
+    let policies = [Some(last), case.first].into_iter().flatten();
+    let policy = policies
+        .filter_map(|sample| sample.memory.policy.as_deref())
+        .find(|policy| *policy != "noeviction");
+    let policy = policy.map_or_else(String::new, |policy| format!(" under {policy}"));
     let summary = format!("{} evicted{policy}; {}", amount(account), state(last));
     let mut verdict = with_account(
         Verdict::new(Cause::Eviction, Level::Confirmed, summary),
@@ -79,61 +80,64 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
         .is_some_and(|ms| ms > 0)
     {
         let note = "milliseconds over the limit";
+        let counter = Counter::TotalEvictionExceededTime;
         verdict
             .evidence
-            .extend(case.counter_evidence(Counter::TotalEvictionExceededTime, note));
+            .extend(case.counter_evidence(counter, note));
     }
     verdict
 }
 
+/// The memory gauges that decide, before and after; a hidden limit or policy is named as missing.
 fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
     let at = Some(last.moment.at);
     let before = case.first.filter(|_| case.window.has_interval());
-    let mut push = |field: &str, read: fn(&Sample) -> Reading, note: &str| {
-        let before = before.map_or(Reading::None, read);
+    let rows: [(&'static str, fn(&Sample) -> Reading, &str); 5] = [
+        (
+            "used_memory",
+            |s| s.memory.used_bytes.into(),
+            "bytes, buffers included",
+        ),
+        (
+            "maxmemory",
+            |s| limit(s.memory.limit),
+            "bytes, the limit; 0 is none",
+        ),
+        (
+            "maxmemory_policy",
+            |s| s.memory.policy.as_deref().into(),
+            "who goes first",
+        ),
+        (
+            "mem_not_counted_for_evict",
+            |s| s.memory.not_counted_bytes.into(),
+            "bytes not counted",
+        ),
+        (
+            "used_memory_dataset",
+            |s| s.memory.dataset_bytes.into(),
+            "bytes of data, estimated",
+        ),
+    ];
+    for (field, read, note) in rows {
         let after = read(last);
-        if after == Reading::None {
-            verdict.missing.extend(
-                ["maxmemory", "maxmemory_policy"]
-                    .into_iter()
-                    .filter(|name| *name == field),
-            );
-        } else {
+        if after != Reading::None {
+            let before = before.map_or(Reading::None, read);
             verdict
                 .evidence
                 .push(case.evidence(field, before, after, note, at));
+        } else if matches!(field, "maxmemory" | "maxmemory_policy") {
+            verdict.missing.push(field);
         }
-    };
-    push(
-        "used_memory",
-        |s| s.memory.used_bytes.into(),
-        "bytes, buffers included",
-    );
-    push(
-        "maxmemory",
-        |s| s.memory.limit.bytes().into(),
-        "bytes, the limit",
-    );
-    push(
-        "maxmemory_policy",
-        |s| {
-            s.memory
-                .policy
-                .as_deref()
-                .map_or(Reading::None, Reading::from)
-        },
-        "who goes first",
-    );
-    push(
-        "mem_not_counted_for_evict",
-        |s| s.memory.not_counted_bytes.into(),
-        "bytes that do not count",
-    );
-    push(
-        "used_memory_dataset",
-        |s| s.memory.dataset_bytes.into(),
-        "bytes of data, estimated",
-    );
+    }
+}
+
+fn limit(limit: Limit) -> Reading {
+    match limit {
+        Limit::NotExposed => Reading::None,
+        Limit::Unlimited => Reading::Number(0),
+        Limit::Bytes(bytes) | Limit::Assumed(bytes) => Reading::Number(bytes),
+    }
 }
 
 fn since_start(case: &Case<'_>, last: &Sample, total: u64) -> Verdict {

@@ -84,10 +84,14 @@ fn is_wave(case: &Case<'_>, account: &Account<'_>) -> bool {
     let others = others.into_iter().fold(0u64, u64::saturating_add);
     let (peak, fall) = peak_and_fall(case);
     let fall = fall.saturating_sub(others) as f64;
-    let fell = fall >= account.keys as f64 * WAVE_SHARE && fall >= peak as f64 * NOTABLE_SHARE;
+    let least = f64::max(
+        account.keys as f64 * WAVE_SHARE,
+        peak as f64 * NOTABLE_SHARE,
+    );
+    let is_missed = fall > 0.0 && fall >= least;
     let intervals = case.ledger.losses_by(Cause::Expiration).count();
     let most_at_once = intervals <= 2 || account.biggest.keys >= account.keys / 2;
-    (fell && fall > 0.0) || (account.biggest.keys >= BURST_KEYS && most_at_once)
+    is_missed || (account.biggest.keys >= BURST_KEYS && most_at_once)
 }
 
 fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {

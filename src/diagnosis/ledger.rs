@@ -205,9 +205,8 @@ impl Booking<'_> {
                 at_least,
                 by,
             });
-            let total = self.ledger.total_of(cause);
-            *total = total.saturating_add(keys);
-            self.removed = self.removed.saturating_add(keys);
+            more(self.ledger.total_of(cause), keys);
+            more(&mut self.removed, keys);
         }
     }
 
@@ -268,65 +267,52 @@ impl Interval {
         self.from.get_or_insert(step.from);
         self.replica |= step.role_before == Role::Replica || step.role_after == Role::Replica;
         if !self.replica {
-            self.expired = self
-                .expired
-                .saturating_add(step.counter(Counter::ExpiredKeys).at_least());
-            self.evicted = self
-                .evicted
-                .saturating_add(step.counter(Counter::EvictedKeys).at_least());
-            self.hash_fields_expired = self
-                .hash_fields_expired
-                .saturating_add(step.counter(Counter::ExpiredSubkeys).at_least());
-            self.hash_fields_expired = self
-                .hash_fields_expired
-                .saturating_add(step.counter(Counter::ExpiredFields).at_least());
+            let grew = |counter| step.counter(counter).at_least();
+            more(&mut self.expired, grew(Counter::ExpiredKeys));
+            more(&mut self.evicted, grew(Counter::EvictedKeys));
+            more(&mut self.hash_fields_expired, grew(Counter::ExpiredSubkeys));
+            more(&mut self.hash_fields_expired, grew(Counter::ExpiredFields));
         }
-        for flush in step.of(Class::Flush) {
-            self.flush_calls = self.flush_calls.saturating_add(flush.effective);
-            self.flush_all |= &*flush.name == "flushall" && flush.effective > 0;
-        }
-        self.dbs_fell.extend(
-            step.dbs
-                .iter()
-                .filter(|db| db.fall() > 0)
-                .map(|db| (db.before, db.after)),
-        );
-        for ((class, _), calls) in SUSPECTS.into_iter().zip(&mut self.calls) {
-            *calls = calls.saturating_add(
-                step.of(class)
-                    .filter(|command| can_remove(&command.name))
-                    .map(|c| c.effective)
-                    .sum::<u64>(),
-            );
-        }
-        if step.effective("swapdb") + step.effective("move") > 0 {
-            let (falls, rises): (u64, u64) = step.dbs.iter().fold((0, 0), |(falls, rises), db| {
-                (falls + db.fall(), rises + db.rise())
-            });
-            self.moved_within = self.moved_within.saturating_add(falls.min(rises));
-        }
-        self.migrated = self
-            .migrated
-            .saturating_add(step.effective("migrate") + step.effective("cluster|migration"));
+        self.add_commands(step);
+        let fell = step.dbs.iter().filter(|db| db.fall() > 0);
+        self.dbs_fell.extend(fell.map(|db| (db.before, db.after)));
         match step.continuity {
+            Continuity::Same | Continuity::StatsReset => {}
             Continuity::Restart => {
                 self.restart = Some(Cause::InstanceFailure);
                 let loaded = step
                     .persistence
-                    .as_ref()
-                    .and_then(|pair| pair.1.loaded_expired_keys);
-                self.loaded_expired = self.loaded_expired.saturating_add(loaded.unwrap_or(0));
+                    .as_deref()
+                    .and_then(|(_, is)| is.loaded_expired_keys);
+                more(&mut self.loaded_expired, loaded.unwrap_or(0));
             }
-            Continuity::OtherProcess => {
-                self.restart = Some(if is_failover(step) {
-                    Cause::Replication
-                } else {
-                    Cause::InstanceFailure
-                });
+            Continuity::OtherProcess if is_failover(step) => {
+                self.restart = Some(Cause::Replication);
             }
-            Continuity::Same | Continuity::StatsReset => {}
+            Continuity::OtherProcess => self.restart = Some(Cause::InstanceFailure),
         }
         self.resync |= is_resync(step);
+    }
+
+    fn add_commands(&mut self, step: &Step) {
+        for flush in step.of(Class::Flush) {
+            more(&mut self.flush_calls, flush.effective);
+            self.flush_all |= &*flush.name == "flushall" && flush.effective > 0;
+        }
+        for ((class, _), calls) in SUSPECTS.into_iter().zip(&mut self.calls) {
+            let removers = step.of(class).filter(|command| can_remove(&command.name));
+            removers.for_each(|command| more(calls, command.effective));
+        }
+        if step.effective("swapdb") > 0 || step.effective("move") > 0 {
+            let (mut falls, mut rises) = (0, 0);
+            for db in &step.dbs {
+                more(&mut falls, db.fall());
+                more(&mut rises, db.rise());
+            }
+            more(&mut self.moved_within, falls.min(rises));
+        }
+        more(&mut self.migrated, step.effective("migrate"));
+        more(&mut self.migrated, step.effective("cluster|migration"));
     }
 
     /// Keys that the flushes of this interval took. FLUSHALL takes all that was there and was not
@@ -357,6 +343,11 @@ impl Interval {
         }
         .saturating_sub(counted)
     }
+}
+
+/// Adds without overflow: a hostile server may claim anything.
+fn more(total: &mut u64, n: u64) {
+    *total = total.saturating_add(n);
 }
 
 /// Commands of the catalogue's classes that can make a key vanish by themselves: SETEX and its

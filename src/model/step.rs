@@ -138,9 +138,15 @@ impl Step {
     /// Compares two samples of one node.
     pub fn between(before: &Sample, after: &Sample, over_gap: bool) -> Self {
         let continuity = continuity(before, after);
-        let partial = after.product().is_enterprise() && continuity == Continuity::StatsReset;
-        let fresh = continuity != Continuity::Same && !partial;
-        let (counters, unexposed) = counters(before, after, fresh, partial);
+        let comparable = match continuity {
+            Continuity::Same => Comparable::Yes,
+            // A proxy that lost part of its totals still counts old things in what is left.
+            Continuity::StatsReset if after.product().is_enterprise() => Comparable::OnlyGrowth,
+            Continuity::StatsReset | Continuity::Restart => Comparable::FromZero,
+            // The other process counted things that happened before, elsewhere.
+            Continuity::OtherProcess => Comparable::Never,
+        };
+        let (counters, unexposed) = counters(before, after, comparable);
         let history = before.replication.replid != after.replication.replid
             || before.replication.role != after.replication.role
             || before.replication.primary != after.replication.primary
@@ -158,11 +164,11 @@ impl Step {
             loading: after.is_loading(),
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
-                (Some(before), Some(after)) => commands(before, after, fresh),
+                (Some(before), Some(after)) => commands(before, after, comparable),
                 _ => Vec::new(),
             },
             errors: match (&before.errors, &after.errors) {
-                (Some(before), Some(after)) => errors(before, after, fresh),
+                (Some(before), Some(after)) => errors(before, after, comparable),
                 _ => Vec::new(),
             },
             replication: (history || process)
@@ -229,10 +235,9 @@ impl Step {
 fn continuity(before: &Sample, after: &Sample) -> Continuity {
     const SLACK_S: u64 = 2;
     let apart_s = after.moment.since(before.moment).as_secs();
-    let younger = match (before.server.uptime_s, after.server.uptime_s) {
-        (Some(was), Some(is)) => Some(is < apart_s + SLACK_S && is < was.saturating_add(apart_s)),
-        _ => None,
-    };
+    let uptime = (before.server.uptime_s, after.server.uptime_s);
+    let started_since = uptime.1.is_none_or(|is| is <= apart_s + SLACK_S);
+    let younger = matches!(uptime, (Some(was), Some(is)) if is < was);
     let fell = [
         Counter::TotalCommandsProcessed,
         Counter::TotalConnectionsReceived,
@@ -242,50 +247,65 @@ fn continuity(before: &Sample, after: &Sample) -> Continuity {
     .into_iter()
     .any(|counter| matches!((before.counter(counter), after.counter(counter)), (Some(b), Some(a)) if a < b));
     match (&before.server.run_id, &after.server.run_id) {
-        (Some(was), Some(is)) if was != is => match younger {
-            Some(false) => Continuity::OtherProcess,
-            _ => Continuity::Restart,
-        },
+        (Some(was), Some(is)) if was != is && started_since => Continuity::Restart,
+        (Some(was), Some(is)) if was != is => Continuity::OtherProcess,
         (Some(_), Some(_)) if fell => Continuity::StatsReset,
         (Some(_), Some(_)) => Continuity::Same,
-        _ if fell && younger == Some(true) => Continuity::Restart,
+        _ if fell && younger => Continuity::Restart,
         _ if fell => Continuity::StatsReset,
         _ => Continuity::Same,
     }
 }
 
-fn counters(
-    before: &Sample,
-    after: &Sample,
-    fresh: bool,
-    partial: bool,
-) -> (Vec<CounterDelta>, u32) {
+/// How readings of two samples relate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparable {
+    /// The later counts on from the earlier.
+    Yes,
+    /// The later counts from zero.
+    FromZero,
+    /// What grew has grown; what fell says nothing.
+    OnlyGrowth,
+    /// Not at all.
+    Never,
+}
+
+impl Comparable {
+    fn delta(self, before: Option<u64>, after: Option<u64>) -> Delta {
+        match Delta::between(before, after, self == Self::FromZero) {
+            Delta::Reset(_) if self == Self::OnlyGrowth => Delta::Reset(0),
+            Delta::Reset(_) | Delta::Grew(_) if self == Self::Never => Delta::Reset(0),
+            delta => delta,
+        }
+    }
+
+    /// The reading to count from, `None` where the later reading says nothing.
+    fn base(self, before: u64, after: u64) -> Option<u64> {
+        match self {
+            Self::Never => None,
+            Self::OnlyGrowth if after < before => None,
+            Self::Yes | Self::OnlyGrowth if after >= before => Some(before),
+            _ => Some(0),
+        }
+    }
+}
+
+fn counters(before: &Sample, after: &Sample, comparable: Comparable) -> (Vec<CounterDelta>, u32) {
     let mut moved = Vec::new();
     let mut unexposed = 0;
     for counter in Counter::ALL {
-        let (b, a) = (before.counter(counter), after.counter(counter));
-        let delta = match Delta::between(b, a, fresh) {
-            // A proxy that lost part of its totals: what it counts now is not all new.
-            Delta::Reset(_) if partial => Delta::Reset(0),
-            delta => delta,
-        };
-        match (delta, b, a) {
-            (Delta::Grew(0), _, _) => {}
-            (delta, Some(before), Some(after)) => moved.push(CounterDelta {
-                counter,
-                before,
-                after,
-                delta,
-            }),
-            (delta @ Delta::Reset(_), None, Some(after)) => {
+        let (was, is) = (before.counter(counter), after.counter(counter));
+        match (comparable.delta(was, is), is) {
+            (Delta::Grew(0), _) => {}
+            (Delta::Unknown, _) | (_, None) => unexposed |= 1 << counter as u32,
+            (delta, Some(after)) => {
                 moved.push(CounterDelta {
                     counter,
-                    before: 0,
+                    before: was.unwrap_or(0),
                     after,
                     delta,
                 });
             }
-            _ => unexposed |= 1 << counter as u32,
         }
     }
     moved.shrink_to_fit();
@@ -316,47 +336,49 @@ fn dbs(before: &Sample, after: &Sample) -> Vec<DbDelta> {
         .collect()
 }
 
-fn commands(before: &Commands, after: &Commands, fresh: bool) -> Vec<CommandDelta> {
-    let zero = |stat: &CommandStat| CommandStat {
-        calls: 0,
-        usec: 0,
-        rejected: 0,
-        failed: 0,
-        ..stat.clone()
-    };
+fn commands(before: &Commands, after: &Commands, comparable: Comparable) -> Vec<CommandDelta> {
     let mut moved: Vec<CommandDelta> = after
         .iter()
-        .filter_map(|stat| {
-            let was = before
-                .get(&stat.name)
-                .filter(|was| !fresh && was.calls <= stat.calls);
-            let was = was.cloned().unwrap_or_else(|| zero(stat));
+        .filter_map(|is| {
+            let was = before.get(&is.name);
+            let base = comparable.base(was.map_or(0, |was| was.calls), is.calls)?;
+            // A line that fell is new: everything on it counts from zero.
+            let was = was.filter(|was| was.calls == base);
             let delta = CommandDelta {
-                name: Arc::clone(&stat.name),
-                calls_before: was.calls,
-                calls_after: stat.calls,
-                effective: stat.effective().saturating_sub(was.effective()),
-                failed: stat.failed.saturating_sub(was.failed),
-                rejected: stat.rejected.saturating_sub(was.rejected),
+                name: Arc::clone(&is.name),
+                calls_before: base,
+                calls_after: is.calls,
+                effective: is
+                    .effective()
+                    .saturating_sub(was.map_or(0, CommandStat::effective)),
+                failed: is.failed.saturating_sub(was.map_or(0, |was| was.failed)),
+                rejected: is
+                    .rejected
+                    .saturating_sub(was.map_or(0, |was| was.rejected)),
             };
-            (delta.effective + delta.failed + delta.rejected > 0).then_some(delta)
+            (delta.effective > 0 || delta.failed > 0 || delta.rejected > 0).then_some(delta)
         })
         .collect();
     moved.shrink_to_fit();
     moved
 }
 
-fn errors(before: &[(String, u64)], after: &[(String, u64)], fresh: bool) -> Vec<ErrorDelta> {
+fn errors(
+    before: &[(String, u64)],
+    after: &[(String, u64)],
+    comparable: Comparable,
+) -> Vec<ErrorDelta> {
     after
         .iter()
         .filter_map(|(prefix, count)| {
             let was = before
                 .iter()
-                .find(|(known, was)| !fresh && known == prefix && was <= count);
-            let was = was.map_or(0, |(_, was)| *was);
-            (*count > was).then(|| ErrorDelta {
+                .find(|(known, _)| known == prefix)
+                .map_or(0, |(_, was)| *was);
+            let before = comparable.base(was, *count)?;
+            (*count > before).then(|| ErrorDelta {
                 prefix: prefix.clone(),
-                before: was,
+                before,
                 after: *count,
             })
         })

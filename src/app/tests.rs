@@ -1,0 +1,144 @@
+use super::*;
+use crate::model::{Assumptions, NodeId};
+
+fn answer(second: u64, info: &str) -> Observation {
+    let elapsed = Duration::from_secs(second);
+    let moment = Moment {
+        elapsed,
+        at: jiff::Timestamp::UNIX_EPOCH + elapsed,
+    };
+    Observation::Answer {
+        moment,
+        round_trip: Duration::ZERO,
+        info: info.into(),
+    }
+}
+
+fn info(keys: u64, flushes: u64) -> String {
+    format!(
+        "# Server\r\nredis_version:7.0.15\r\nrun_id:a\r\n# Stats\r\nexpired_keys:0\r\n# Replication\r\n\
+         role:master\r\n# Commandstats\r\ncmdstat_flushall:calls={flushes},usec=1\r\n# Keyspace\r\n\
+         db0:keys={keys},expires=0\r\n"
+    )
+}
+
+/// Ten polls, one a second; the sixth sees a flush.
+fn watched() -> App {
+    let keep = Duration::from_secs(3_600);
+    let history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
+    let start = Moment {
+        elapsed: Duration::ZERO,
+        at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let mut app = App::new(history, Duration::from_secs(1), start);
+    for second in 1..=10 {
+        let flushed = second >= 6;
+        app.observe(answer(
+            second,
+            &info(if flushed { 0 } else { 50 }, u64::from(flushed)),
+        ));
+    }
+    app
+}
+
+fn shown(app: &App) -> Option<u64> {
+    app.sample().map(|sample| sample.moment.elapsed.as_secs())
+}
+
+#[test]
+fn a_paused_screen_stands_while_observations_come_in() {
+    let mut app = watched();
+    app.act(Action::Pause);
+    app.observe(answer(11, &info(7, 1)));
+    assert_eq!((shown(&app), app.history().len()), (Some(10), 11));
+    app.act(Action::Pause);
+    assert_eq!(shown(&app), Some(11));
+}
+
+#[test]
+fn stepping_back_judges_what_was_known_then() {
+    let mut app = watched();
+    assert_eq!(app.diagnosis().top_cause, Some(Cause::Flush));
+    for _ in 0..5 {
+        app.act(Action::StepBack);
+    }
+    assert_eq!((shown(&app), app.diagnosis().top_cause), (Some(5), None));
+    app.act(Action::StepForward);
+    assert_eq!(
+        (shown(&app), app.diagnosis().top_cause),
+        (Some(6), Some(Cause::Flush))
+    );
+}
+
+#[test]
+fn the_ends_of_history_are_walls() {
+    let mut app = watched();
+    for _ in 0..30 {
+        app.act(Action::StepBack);
+    }
+    assert_eq!(shown(&app), Some(1));
+    for _ in 0..30 {
+        app.act(Action::StepForward);
+    }
+    assert_eq!(shown(&app), Some(10));
+}
+
+#[test]
+fn jumps_go_from_change_to_change() {
+    let mut app = watched();
+    app.act(Action::PreviousChange);
+    assert_eq!(shown(&app), Some(6), "the flush");
+    app.act(Action::PreviousChange);
+    assert_eq!(shown(&app), Some(1), "the beginning");
+    app.act(Action::NextChange);
+    assert_eq!(shown(&app), Some(6));
+    app.act(Action::NextChange);
+    assert_eq!(app.cursor(), Cursor::Live);
+}
+
+#[test]
+fn the_selection_stays_on_its_cause_when_verdicts_change_places() {
+    let mut app = watched();
+    app.act(Action::PreviousChange);
+    app.act(Action::StepBack);
+    let row = app
+        .diagnosis()
+        .verdicts
+        .iter()
+        .position(|v| v.cause == Cause::Flush);
+    for _ in 0..row.expect("a verdict") {
+        app.act(Action::Down);
+    }
+    assert_eq!(app.selected_cause(), Some(Cause::Flush));
+    app.act(Action::Pause);
+    assert_eq!(app.diagnosis().verdicts[0].cause, Cause::Flush);
+    assert_eq!(app.selected_cause(), Some(Cause::Flush));
+    app.act(Action::Open);
+    assert_eq!(app.screen().view, View::Card(Cause::Flush));
+}
+
+#[test]
+fn the_interval_stays_in_its_range() {
+    let mut app = watched();
+    for _ in 0..20 {
+        app.act(Action::Faster);
+    }
+    assert_eq!(app.interval(), *INTERVAL_RANGE.start());
+    for _ in 0..40 {
+        app.act(Action::Slower);
+    }
+    assert_eq!(app.interval(), *INTERVAL_RANGE.end());
+}
+
+#[test]
+fn a_filter_shows_any_command() {
+    let mut app = watched();
+    assert_eq!(app.command_rows().len(), 1);
+    app.act(Action::Filter);
+    for c in "get".chars() {
+        app.act(Action::Type(c));
+    }
+    assert!(app.command_rows().is_empty());
+    app.act(Action::Back);
+    assert_eq!(app.command_rows().len(), 1);
+}

@@ -1,0 +1,386 @@
+//! What can be typed.
+
+mod units;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueHint};
+
+pub use units::{bytes, duration, show_duration};
+
+use crate::demo::Incident;
+use crate::report::{Causes, Format};
+
+/// The policies that Redis and Valkey know.
+pub const POLICIES: [&str; 10] = [
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lrm",
+    "volatile-lrm",
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  amr-top                                   watch 127.0.0.1:6379
+  amr-top mycache.westeurope.redis.azure.net --ask-pass
+  amr-top rediss://user@cache.example:6380 --password-file secret.txt
+  amr-top check --for 30s --format json cache:6379
+  amr-top check --info before.txt --info after.txt
+  amr-top demo                              see an incident, no server needed
+
+Passwords, first found wins: the URL, --password-file, --ask-pass, then the environment
+variables AMR_TOP_PASSWORD and REDISCLI_AUTH. NO_COLOR turns colours off.
+
+Exit codes:
+  0  fine; for check: no loss found
+  1  the program failed, or no reply could be read
+  2  usage
+  3  check found a cause that --fail-on names
+
+amr-top only reads: it never writes to the server and never sends SELECT.";
+
+const CHECK_NOTES: &str = "\
+Examples:
+  amr-top check cache:6379                         watch for 10 s, then say what was lost
+  amr-top check --once cache:6379                  one look: totals since the server's start
+  amr-top check --fail-on flush,eviction cache:6379
+  redis-cli INFO everything > before.txt           … later: > after.txt
+  amr-top check --info before.txt --info after.txt
+
+Exit codes:
+  0  no loss found
+  1  the program failed, or no reply could be read
+  2  usage
+  3  a cause that --fail-on names is confirmed or suspected";
+
+const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals}";
+
+/// Tells why keys vanished from Redis: Azure Managed Redis, Redis, Valkey. Read-only.
+#[derive(Debug, Parser)]
+#[command(name = "amr-top", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; without one, the dashboard opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Server: HOST, HOST:PORT, redis://, rediss:// or redis+unix:// URL [default: 127.0.0.1:6379]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    pub target: Option<String>,
+
+    /// Options that every command shares.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Commands besides the dashboard.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Diagnose without the screen and report
+    #[command(after_help = CHECK_NOTES)]
+    Check(Check),
+    /// Export one snapshot to a file: report, numbers and the raw INFO reply
+    Snapshot(Snapshot),
+    /// Play a data-loss incident on throw-away local servers and watch it
+    Demo(Demo),
+    /// Print shell completions
+    #[command(help_template = ONLY_ARGUMENTS)]
+    Completions {
+        /// Shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    #[command(help_template = ONLY_ARGUMENTS)]
+    Man,
+}
+
+/// `amr-top check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Server to diagnose [default: 127.0.0.1:6379]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    pub target: Option<String>,
+
+    /// How long to watch, from the first reply
+    #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub watch: Duration,
+
+    /// Look once: only totals since the server's start are known
+    #[arg(long, conflicts_with = "watch")]
+    pub once: bool,
+
+    /// Form of the report
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_parser())]
+    pub format: Format,
+
+    /// Causes that give exit code 3: any, none, or a list like flush,eviction
+    #[arg(long, value_name = "CAUSES", default_value = "any", value_parser = Causes::parse)]
+    pub fail_on: Causes,
+
+    /// Read a saved INFO reply instead of a server (- is standard input); give it a second time
+    /// with a later reply to see what happened in between
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["target", "once", "watch"],
+        value_hint = ValueHint::FilePath
+    )]
+    pub info: Vec<PathBuf>,
+}
+
+/// `amr-top snapshot`.
+#[derive(Debug, Args)]
+pub struct Snapshot {
+    /// Server to look at [default: 127.0.0.1:6379]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    pub target: Option<String>,
+
+    /// File to write, never overwritten; .json, .md or .txt decides the form; - is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Form of the export, whatever the file is called
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
+    pub format: Option<Format>,
+}
+
+/// `amr-top demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Incident to play
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub incident: Incident,
+}
+
+/// Options that every command shares.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Time between polls, 100ms to 1h
+    #[arg(short, long, global = true, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub interval: Duration,
+
+    /// Time to wait for a connection
+    #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub connect_timeout: Duration,
+
+    /// Time to wait for a reply
+    #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// Draw without colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+
+    /// Who we say we are.
+    #[command(flatten)]
+    pub login: Login,
+
+    /// How the connection is protected.
+    #[command(flatten)]
+    pub tls: TlsOptions,
+
+    /// What the server hides.
+    #[command(flatten)]
+    pub known: Known,
+}
+
+impl Options {
+    /// The same without what belongs to the user's own server.
+    pub fn without_secrets(&self) -> Self {
+        Self {
+            login: Login::default(),
+            tls: TlsOptions::default(),
+            known: Known::default(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Who we say we are.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Login")]
+pub struct Login {
+    /// ACL user
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// File whose first line is the password
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+
+    /// Ask for the password
+    #[arg(long, global = true)]
+    pub ask_pass: bool,
+}
+
+/// How the connection is protected.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "TLS")]
+pub struct TlsOptions {
+    /// Use TLS, as rediss:// does; on by default for *.redis.azure.net (port 10000)
+    #[arg(long, global = true)]
+    pub tls: bool,
+
+    /// Certificate authorities to trust instead of the system's, PEM
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cacert: Option<PathBuf>,
+
+    /// Client certificate, PEM; needs --key
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub cert: Option<PathBuf>,
+
+    /// Key of the client certificate, PEM; needs --cert
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub key: Option<PathBuf>,
+
+    /// Server name that the certificate must carry
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sni: Option<String>,
+
+    /// Accept any certificate
+    #[arg(long, global = true)]
+    pub insecure: bool,
+}
+
+/// What the user knows and the server hides.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Where the server hides them")]
+pub struct Known {
+    /// Memory limit, as in redis.conf: 4gb, 512mb, 100M
+    #[arg(long, global = true, value_name = "BYTES", value_parser = bytes)]
+    pub maxmemory: Option<u64>,
+
+    /// Eviction policy
+    #[arg(
+        long,
+        global = true,
+        value_name = "POLICY",
+        value_parser = PossibleValuesParser::new(POLICIES)
+    )]
+    pub eviction_policy: Option<String>,
+}
+
+fn format_parser() -> impl clap::builder::TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::id))
+        .map(|id| Format::from_id(&id).unwrap_or_default())
+}
+
+impl Cli {
+    /// Reads the command line and checks what clap cannot say.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut cli = Self::try_parse_from(args)?;
+        cli.settle_target()?;
+        Ok(cli)
+    }
+
+    /// Accepts `amr-top HOST check` as `amr-top check HOST`, and nothing more.
+    fn settle_target(&mut self) -> Result<(), clap::Error> {
+        let Some(command) = &mut self.command else {
+            return Ok(());
+        };
+        let Some(first) = self.target.take() else {
+            return Ok(());
+        };
+        let place = match command {
+            Command::Check(check) if check.info.is_empty() => &mut check.target,
+            Command::Snapshot(snapshot) => &mut snapshot.target,
+            _ => return Err(one_target("this command takes no TARGET")),
+        };
+        if place.is_some() {
+            return Err(one_target("two TARGETs are given; amr-top looks at one"));
+        }
+        *place = Some(first);
+        Ok(())
+    }
+}
+
+fn one_target(message: &str) -> clap::Error {
+    Cli::command().error(ErrorKind::ArgumentConflict, message)
+}
+
+/// Shell completions as a script.
+pub fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "amr-top", &mut out);
+    out
+}
+
+/// The manual page: the program, then each command.
+pub fn man() -> std::io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut out)?;
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        Cli::read(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[rstest]
+    #[case("amr-top", None)]
+    #[case("amr-top myhost", Some("myhost"))]
+    #[case("amr-top -i 2s myhost:1", Some("myhost:1"))]
+    #[case("amr-top redis://check", Some("redis://check"))]
+    #[case("amr-top checkmate", Some("checkmate"))]
+    fn the_dashboard_takes_a_target(#[case] line: &str, #[case] target: Option<&str>) {
+        let cli = read(line).expect("parses");
+        assert!(cli.command.is_none());
+        assert_eq!(cli.target.as_deref(), target);
+    }
+
+    #[rstest]
+    #[case("amr-top check h")]
+    #[case("amr-top h check")]
+    #[case("amr-top -i 2s check h")]
+    #[case("amr-top check -i 2s h")]
+    #[case("amr-top check h -i 2s")]
+    fn options_stand_before_or_after_the_command(#[case] line: &str) {
+        let cli = read(line).expect("parses");
+        let Some(Command::Check(check)) = cli.command else {
+            panic!("not a check")
+        };
+        assert_eq!(check.target.as_deref(), Some("h"));
+        let expected = if line.contains("-i") { 2 } else { 1 };
+        assert_eq!(cli.options.interval, Duration::from_secs(expected));
+    }
+
+    #[rstest]
+    #[case("amr-top a check b")]
+    #[case("amr-top a demo")]
+    #[case("amr-top a b")]
+    #[case("amr-top check --once --for 3s")]
+    #[case("amr-top check --info f h")]
+    #[case("amr-top h check --info f")]
+    #[case("amr-top check --format yaml")]
+    #[case("amr-top check --fail-on rust")]
+    #[case("amr-top --eviction-policy lru")]
+    #[case("amr-top --interval 5")]
+    #[case("amr-top snapshot")]
+    fn nonsense_is_a_usage_error(#[case] line: &str) {
+        assert_eq!(read(line).map_err(|error| error.exit_code()).err(), Some(2));
+    }
+}

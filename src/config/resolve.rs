@@ -1,0 +1,322 @@
+//! From what was typed to [`Settings`]: precedence and checks.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::target::Target;
+use super::{Auth, ConfigError, Endpoint, INTERVAL_RANGE, Settings, Tls};
+use crate::cli::{Login, Options, TlsOptions, show_duration};
+use crate::model::Assumptions;
+
+/// Where to connect when nobody says.
+const DEFAULT_TARGET: &str = "127.0.0.1";
+/// Nobody waits longer for one reply.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// The environment variables that this program reads.
+#[derive(Default)]
+pub struct Environment {
+    amr_top_password: Option<OsString>,
+    rediscli_auth: Option<OsString>,
+}
+
+impl Environment {
+    /// Reads them.
+    pub fn read() -> Self {
+        Self {
+            amr_top_password: std::env::var_os("AMR_TOP_PASSWORD"),
+            rediscli_auth: std::env::var_os("REDISCLI_AUTH"),
+        }
+    }
+
+    /// The password, if one is set and not empty.
+    fn password(&self) -> Result<Option<String>, ConfigError> {
+        let variables = [
+            ("AMR_TOP_PASSWORD", &self.amr_top_password),
+            ("REDISCLI_AUTH", &self.rediscli_auth),
+        ];
+        for (name, value) in variables {
+            match value {
+                Some(value) if !value.is_empty() => {
+                    return match value.to_str() {
+                        Some(text) => Ok(Some(text.to_owned())),
+                        None => Err(ConfigError::NotText(name)),
+                    };
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Settings, and what the user should know about how they were understood.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The settings.
+    pub settings: Settings,
+    /// One line each.
+    pub notices: Vec<String>,
+}
+
+/// Makes settings of a target, the options and the environment. `ask` prompts for a password.
+pub fn resolve(
+    target: Option<&str>,
+    options: &Options,
+    environment: &Environment,
+    ask: impl FnOnce(&str) -> io::Result<String>,
+) -> Result<Resolved, ConfigError> {
+    let target = Target::parse(target.unwrap_or(DEFAULT_TARGET))?;
+    let tls = tls(&options.tls, &target)?;
+    let interval = options.interval;
+    if !INTERVAL_RANGE.contains(&interval) {
+        return Err(ConfigError::Interval(show_duration(interval)));
+    }
+    let auth = auth(&target, &options.login, environment, ask)?;
+    let host = match &target.endpoint {
+        Endpoint::Tcp { host, .. } => host.clone(),
+        Endpoint::Unix(_) => String::new(),
+    };
+    let settings = Settings {
+        endpoint: target.endpoint,
+        auth,
+        tls,
+        interval,
+        connect_timeout: wait("--connect-timeout", options.connect_timeout)?,
+        timeout: wait("--timeout", options.timeout)?,
+        assumptions: Assumptions {
+            maxmemory_bytes: options.known.maxmemory,
+            policy: options.known.eviction_policy.clone(),
+            host,
+        },
+    };
+    let mut notices = Vec::new();
+    if target.database.is_some_and(|number| number != 0) {
+        notices.push(
+            "database number in the URL is ignored: amr-top never sends SELECT; all databases \
+             are shown"
+                .into(),
+        );
+    }
+    Ok(Resolved { settings, notices })
+}
+
+fn wait(option: &'static str, given: Duration) -> Result<Duration, ConfigError> {
+    if given > LONGEST_WAIT {
+        return Err(ConfigError::TooLong {
+            option,
+            given: show_duration(given),
+            most: "10m",
+        });
+    }
+    Ok(given)
+}
+
+/// TLS by scheme, by host, by `--tls`, or by any option that only TLS has.
+fn tls(options: &TlsOptions, target: &Target) -> Result<Option<Tls>, ConfigError> {
+    let files = [&options.cacert, &options.cert, &options.key];
+    let wanted = options.tls
+        || options.insecure
+        || options.sni.is_some()
+        || files.iter().any(|file| file.is_some());
+    if wanted && matches!(target.endpoint, Endpoint::Unix(_)) {
+        return Err(ConfigError::TlsOverSocket);
+    }
+    if options.cert.is_some() != options.key.is_some() {
+        return Err(ConfigError::HalfCertificate);
+    }
+    for file in files.into_iter().flatten() {
+        read(file)?;
+    }
+    Ok((wanted || target.tls).then(|| Tls {
+        ca: options.cacert.clone(),
+        cert: options.cert.clone(),
+        key: options.key.clone(),
+        sni: options.sni.clone(),
+        insecure: options.insecure,
+    }))
+}
+
+/// The first password found: URL, file, prompt, environment.
+fn auth(
+    target: &Target,
+    login: &Login,
+    environment: &Environment,
+    ask: impl FnOnce(&str) -> io::Result<String>,
+) -> Result<Auth, ConfigError> {
+    let user = target.auth.user.clone().or_else(|| login.user.clone());
+    let password = if let Some(password) = &target.auth.password {
+        Some(password.clone())
+    } else if let Some(file) = &login.password_file {
+        Some(first_line(file)?)
+    } else if login.ask_pass {
+        let place = &target.endpoint;
+        let prompt = match &user {
+            Some(user) => format!("Password of {user} for {place}: "),
+            None => format!("Password for {place}: "),
+        };
+        Some(ask(&prompt).map_err(ConfigError::Prompt)?).filter(|text| !text.is_empty())
+    } else {
+        environment.password()?
+    };
+    match (user, password) {
+        (Some(user), None) => Err(ConfigError::NoPassword(user)),
+        (user, password) => Ok(Auth { user, password }),
+    }
+}
+
+fn first_line(file: &Path) -> Result<String, ConfigError> {
+    let bytes = read(file)?;
+    let text = String::from_utf8(bytes).map_err(|_| ConfigError::Unreadable {
+        path: file.into(),
+        source: io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"),
+    })?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(ConfigError::EmptyPasswordFile(file.into())),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, ConfigError> {
+    fs::read(file).map_err(|source| ConfigError::Unreadable {
+        path: file.into(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn options(line: &str) -> Options {
+        let words = std::iter::once("amr-top").chain(line.split_whitespace());
+        Cli::read(words.map(OsString::from))
+            .expect("parses")
+            .options
+    }
+
+    fn no_prompt(_: &str) -> io::Result<String> {
+        Err(io::Error::other("nobody is there"))
+    }
+
+    fn plain(target: Option<&str>, line: &str) -> Result<Resolved, ConfigError> {
+        resolve(target, &options(line), &Environment::default(), no_prompt)
+    }
+
+    #[test]
+    fn without_a_word_it_is_the_local_server() {
+        let Resolved { settings, notices } = plain(None, "").expect("resolves");
+        assert_eq!(settings.node().as_str(), "127.0.0.1:6379");
+        assert_eq!(settings.auth, Auth::default());
+        assert_eq!(settings.tls, None);
+        assert_eq!(settings.interval, Duration::from_secs(1));
+        assert!(notices.is_empty());
+    }
+
+    #[rstest]
+    #[case("h", "", false)]
+    #[case("h", "--tls", true)]
+    #[case("h", "--insecure", true)]
+    #[case("h", "--sni name", true)]
+    #[case("rediss://h", "", true)]
+    #[case("redis://h", "--tls", true)]
+    #[case("x.redis.azure.net", "", true)]
+    #[case("redis://x.redis.azure.net", "", false)]
+    fn tls_is_on_where_asked(#[case] target: &str, #[case] line: &str, #[case] on: bool) {
+        let resolved = plain(Some(target), line).expect("resolves");
+        assert_eq!(resolved.settings.tls.is_some(), on);
+    }
+
+    #[rstest]
+    #[case("redis://:url@h", true, true, "url")]
+    #[case("h", true, true, "file")]
+    #[case("h", false, true, "asked")]
+    #[case("h", false, false, "ours")]
+    fn the_first_password_wins(
+        #[case] target: &str,
+        #[case] file: bool,
+        #[case] ask: bool,
+        #[case] expected: &str,
+    ) {
+        let mut secret = tempfile::NamedTempFile::new().expect("temporary file");
+        secret.write_all(b"file\r\nsecond line\n").expect("writes");
+        let mut options = options("");
+        options.login.password_file = file.then(|| secret.path().into());
+        options.login.ask_pass = ask;
+        let environment = Environment {
+            amr_top_password: Some("ours".into()),
+            rediscli_auth: Some("theirs".into()),
+        };
+        let resolved = resolve(Some(target), &options, &environment, |_| Ok("asked".into()));
+        let password = resolved.expect("resolves").settings.auth.password;
+        assert_eq!(password.as_deref(), Some(expected));
+    }
+
+    #[rstest]
+    #[case(None, Some("theirs"), Some("theirs"))]
+    #[case(Some(""), Some("theirs"), Some("theirs"))]
+    #[case(Some("ours"), None, Some("ours"))]
+    #[case(None, Some(""), None)]
+    fn empty_variables_are_unset(
+        #[case] ours: Option<&str>,
+        #[case] theirs: Option<&str>,
+        #[case] expected: Option<&str>,
+    ) {
+        let environment = Environment {
+            amr_top_password: ours.map(Into::into),
+            rediscli_auth: theirs.map(Into::into),
+        };
+        assert_eq!(
+            environment.password().expect("is text").as_deref(),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case("h", "--interval 50ms", "out of range")]
+    #[case("h", "--interval 2h", "out of range")]
+    #[case("h", "--timeout 1h", "too long")]
+    #[case("h", "--user ann", "without a password")]
+    #[case("h", "--cert c.pem", "belong together")]
+    #[case("h", "--cacert /nonexistent/ca.pem", "/nonexistent/ca.pem")]
+    #[case("h", "--password-file /nonexistent/p", "/nonexistent/p")]
+    #[case("unix:///s", "--tls", "socket")]
+    #[case("h", "--ask-pass", "nobody is there")]
+    fn errors_name_what_is_wrong(#[case] target: &str, #[case] line: &str, #[case] says: &str) {
+        let error = plain(Some(target), line).expect_err("is wrong").to_string();
+        assert!(error.contains(says), "{error}");
+    }
+
+    #[test]
+    fn a_database_number_is_told_to_be_ignored() {
+        let resolved = plain(Some("redis://h/3"), "").expect("resolves");
+        assert!(resolved.notices[0].contains("never sends SELECT"));
+        assert!(plain(Some("redis://h/0"), "").is_ok_and(|r| r.notices.is_empty()));
+    }
+
+    #[test]
+    fn the_users_knowledge_is_passed_on() {
+        let line = "--maxmemory 4gb --eviction-policy volatile-lru";
+        let assumed = plain(Some("h:1"), line)
+            .expect("resolves")
+            .settings
+            .assumptions;
+        assert_eq!(assumed.maxmemory_bytes, Some(4 << 30));
+        assert_eq!(assumed.policy.as_deref(), Some("volatile-lru"));
+        assert_eq!(assumed.host, "h");
+    }
+
+    #[test]
+    fn settings_do_not_print_the_password() {
+        let resolved = plain(Some("redis://u:hunter2@h"), "").expect("resolves");
+        assert!(!format!("{resolved:?}").contains("hunter2"));
+    }
+}

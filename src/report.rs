@@ -1,0 +1,366 @@
+//! A [`Diagnosis`] on paper: text for people, Markdown for a ticket, JSON for scripts, and the
+//! snapshot export.
+//!
+//! All forms show one [`Report`]. JSON is schema `amr-top/report/1`: fields are added, never
+//! renamed or removed. Text that came from a server is inert in every form.
+
+mod exit;
+mod export;
+mod json;
+mod markdown;
+mod panels;
+mod text;
+mod words;
+
+use jiff::{Timestamp, Unit};
+use serde::Serialize;
+
+pub use exit::{Causes, Exit, exit_code};
+pub use export::{ExportError, Pages, Snapshot, export_to};
+pub use text::Style;
+
+use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};
+use crate::model::{NodeId, Product, Role, Window};
+
+/// The schema of the JSON form.
+pub const SCHEMA: &str = "amr-top/report/1";
+
+/// Forms of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people, on a terminal or in a pipe.
+    #[default]
+    Text,
+    /// For scripts; schema `amr-top/report/1`.
+    Json,
+    /// For a ticket.
+    Markdown,
+}
+
+impl Format {
+    /// All forms.
+    pub const ALL: [Self; 3] = [Self::Text, Self::Json, Self::Markdown];
+
+    /// The word on the command line.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// The form with this word.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.id() == id)
+    }
+}
+
+/// What every form shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report<'a> {
+    schema: &'static str,
+    window: Watched,
+    nodes: Vec<Node<'a>>,
+    top_cause: Option<Cause>,
+    verdicts: Vec<Row<'a>>,
+    ledger: Balance,
+    changes: Vec<Happened>,
+    notices: Vec<String>,
+    /// Whether there is any sample; without one, silence is not good news.
+    #[serde(skip)]
+    answered: bool,
+}
+
+/// The time that was watched.
+#[derive(Clone, Debug, Serialize)]
+struct Watched {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    seconds: f64,
+    polls: u64,
+    gaps: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Node<'a> {
+    id: &'a NodeId,
+    role: Role,
+    product: Product,
+    version: Option<&'a str>,
+    keys: Option<u64>,
+}
+
+/// A verdict with its title; times to the millisecond.
+#[derive(Clone, Debug, Serialize)]
+struct Row<'a> {
+    cause: Cause,
+    title: &'static str,
+    verdict: Level,
+    scope: crate::diagnosis::Scope,
+    summary: &'a str,
+    keys_lost: Option<u64>,
+    at_least: bool,
+    first_seen: Option<Timestamp>,
+    last_seen: Option<Timestamp>,
+    evidence: Vec<Proof<'a>>,
+    suspects: &'a [String],
+    missing: &'a [&'static str],
+    next_steps: &'a [String],
+    docs: &'a [&'static str],
+    #[serde(skip)]
+    source: &'a Verdict,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Proof<'a> {
+    node: &'a NodeId,
+    field: &'a str,
+    before: &'a Reading,
+    after: &'a Reading,
+    note: &'a str,
+    at: Option<Timestamp>,
+}
+
+/// The ledger, field by field.
+#[derive(Clone, Debug, Serialize)]
+struct Balance {
+    keys_before: Option<u64>,
+    keys_after: Option<u64>,
+    expired: u64,
+    evicted: u64,
+    flushed: u64,
+    deleted: u64,
+    moved: u64,
+    unexplained: u64,
+    created: u64,
+    replaced: u64,
+    lost: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Happened {
+    at: Timestamp,
+    what: String,
+    trouble: bool,
+}
+
+impl<'a> Report<'a> {
+    /// Puts together what was found. `notices` are the caller's own, shown first.
+    pub fn new(window: &Window<'a>, diagnosis: &'a Diagnosis, notices: &[String]) -> Self {
+        let mut all: Vec<String> = Vec::new();
+        for notice in notices.iter().chain(&diagnosis.notices) {
+            let notice = words::safe(notice);
+            if !all.contains(&notice) {
+                all.push(notice);
+            }
+        }
+        Self {
+            schema: SCHEMA,
+            window: Watched::new(window),
+            nodes: vec![Node::new(window)],
+            top_cause: diagnosis.top_cause,
+            verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
+            ledger: Balance::new(&diagnosis.ledger),
+            changes: window
+                .changes()
+                .map(|change| Happened {
+                    at: to_millisecond(change.at()),
+                    what: words::safe(&change.kind.sentence()),
+                    trouble: change.kind.is_trouble(),
+                })
+                .collect(),
+            notices: all,
+            answered: window.last_sample().is_some(),
+        }
+    }
+
+    /// The report in one of its forms, ending in a line break.
+    pub fn render(&self, format: Format, style: Style) -> String {
+        match format {
+            Format::Text => self.text(style),
+            Format::Json => self.json(),
+            Format::Markdown => self.markdown(),
+        }
+    }
+
+    /// The report for people.
+    pub fn text(&self, style: Style) -> String {
+        text::render(self, style)
+    }
+
+    /// The report for a ticket.
+    pub fn markdown(&self) -> String {
+        markdown::render(self)
+    }
+
+    /// The report for scripts.
+    pub fn json(&self) -> String {
+        json::render(self)
+    }
+
+    /// What to say first: the cause, how sure, how many keys.
+    fn headline(&self) -> String {
+        let top = self.verdicts.iter().find(|row| {
+            self.top_cause
+                .map_or(row.source.is_loss(), |top| top == row.cause)
+        });
+        if let Some(row) = top {
+            let level = words::level_word(row.verdict).to_lowercase();
+            let parts = [words::keys_lost(row.source), level];
+            let said = parts.iter().filter(|part| !part.is_empty());
+            let said: Vec<&str> = said.map(String::as_str).collect();
+            let scope = match words::scope_words(row.scope) {
+                "" => String::new(),
+                scope => format!(" {scope}"),
+            };
+            return format!("{}: {}{scope}", row.title, said.join(", "));
+        }
+        if !self.answered {
+            return "No reply was read: nothing can be said about the keys".into();
+        }
+        let risks = self.verdicts.iter().filter(|r| r.verdict == Level::AtRisk);
+        let risks: Vec<&str> = risks.map(|row| row.title).collect();
+        if risks.is_empty() {
+            "No loss found".into()
+        } else {
+            format!("No loss found; at risk: {}", risks.join(", "))
+        }
+    }
+
+    /// When and how long was watched, in words.
+    fn watched(&self) -> String {
+        let Watched {
+            from, to, seconds, ..
+        } = &self.window;
+        let (Some(from), Some(to)) = (from, to) else {
+            return "nothing was observed".into();
+        };
+        let gaps = match self.window.gaps as u64 {
+            0 => String::new(),
+            n => format!(", {}", words::plural(n, "gap")),
+        };
+        let polls = words::plural(self.window.polls, "poll");
+        if from == to {
+            return format!("{} UTC, {polls}{gaps}", words::date_and_clock(*from));
+        }
+        let until = if from.strftime("%F").to_string() == to.strftime("%F").to_string() {
+            words::clock(*to)
+        } else {
+            words::date_and_clock(*to)
+        };
+        format!(
+            "{} to {until} UTC, {seconds:.0} s, {polls}{gaps}",
+            words::date_and_clock(*from),
+        )
+    }
+}
+
+impl Watched {
+    fn new(window: &Window<'_>) -> Self {
+        let (start, end) = (window.start(), window.end());
+        let seconds = match (start, end) {
+            (Some(start), Some(end)) => end.seconds_since(start),
+            _ => 0.0,
+        };
+        Self {
+            from: start.map(|moment| to_millisecond(moment.at)),
+            to: end.map(|moment| to_millisecond(moment.at)),
+            seconds: (seconds * 1_000.0).round() / 1_000.0,
+            polls: window.polls(),
+            gaps: window.gaps().count(),
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    fn new(window: &Window<'a>) -> Self {
+        let sample = window.last_sample();
+        Self {
+            id: window.node(),
+            role: sample.map_or(Role::Unknown, |sample| sample.replication.role),
+            product: sample.map_or(Product::Unknown, |sample| sample.product()),
+            version: sample.and_then(|sample| sample.server.version.0.as_deref()),
+            keys: sample.and_then(|sample| sample.keys()),
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    fn new(verdict: &'a Verdict) -> Self {
+        Self {
+            cause: verdict.cause,
+            title: verdict.cause.title(),
+            verdict: verdict.level,
+            scope: verdict.scope,
+            summary: &verdict.summary,
+            keys_lost: verdict.keys_lost,
+            at_least: verdict.at_least,
+            first_seen: verdict.first_seen.map(to_millisecond),
+            last_seen: verdict.last_seen.map(to_millisecond),
+            evidence: verdict.evidence.iter().map(Proof::new).collect(),
+            suspects: &verdict.suspects,
+            missing: &verdict.missing,
+            next_steps: &verdict.next_steps,
+            docs: &verdict.docs,
+            source: verdict,
+        }
+    }
+}
+
+impl<'a> Proof<'a> {
+    fn new(evidence: &'a Evidence) -> Self {
+        Self {
+            node: &evidence.node,
+            field: &evidence.field,
+            before: &evidence.before,
+            after: &evidence.after,
+            note: &evidence.note,
+            at: evidence.at.map(to_millisecond),
+        }
+    }
+}
+
+impl Balance {
+    fn new(ledger: &Ledger) -> Self {
+        Self {
+            keys_before: ledger.keys_before,
+            keys_after: ledger.keys_after,
+            expired: ledger.expired,
+            evicted: ledger.evicted,
+            flushed: ledger.flushed,
+            deleted: ledger.deleted,
+            moved: ledger.moved,
+            unexplained: ledger.unexplained,
+            created: ledger.created,
+            replaced: ledger.replaced,
+            lost: ledger.lost,
+        }
+    }
+
+    /// Ways in which keys went, the widest first; ways that nothing took are left out.
+    fn ways(&self) -> Vec<(&'static str, u64)> {
+        let mut ways: Vec<_> = [
+            ("flushed", self.flushed),
+            ("evicted", self.evicted),
+            ("expired", self.expired),
+            ("deleted", self.deleted),
+            ("moved", self.moved),
+            ("replaced", self.replaced),
+            ("lost", self.lost),
+            ("unexplained", self.unexplained),
+        ]
+        .into_iter()
+        .filter(|(_, keys)| *keys > 0)
+        .collect();
+        ways.sort_by_key(|(_, keys)| std::cmp::Reverse(*keys));
+        ways
+    }
+}
+
+fn to_millisecond(at: Timestamp) -> Timestamp {
+    at.round(Unit::Millisecond).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,166 @@
+//! Hand-made histories and diagnoses for the tests of reports.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Scope, Verdict};
+use crate::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId, Observation};
+
+/// 2026-11-23 14:03:00 UTC, and so many seconds.
+fn moment(seconds: u64) -> Moment {
+    let start = Timestamp::from_second(1_795_442_580).expect("is a time");
+    Moment {
+        elapsed: Duration::from_secs(seconds),
+        at: start + Duration::from_millis(seconds * 1_000 + 412),
+    }
+}
+
+fn history() -> History {
+    let keep = Duration::from_secs(3_600);
+    History::new(NodeId::new("cache:6379"), Assumptions::default(), keep)
+}
+
+fn answer(seconds: u64, info: &str) -> Observation {
+    Observation::Answer {
+        moment: moment(seconds),
+        round_trip: Duration::from_millis(1),
+        info: info.into(),
+    }
+}
+
+fn info(keys: u64, flushes: u64) -> String {
+    format!(
+        "# Server\r\nredis_version:7.0.15\r\nrun_id:{}\r\nuptime_in_seconds:1000\r\n\
+         # Memory\r\nused_memory:1048576\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n\
+         # Stats\r\ntotal_commands_processed:{}\r\nexpired_keys:36\r\nevicted_keys:0\r\n\
+         # Replication\r\nrole:master\r\nconnected_slaves:0\r\n\
+         # Commandstats\r\ncmdstat_flushall:calls={flushes},usec=10,usec_per_call=10.00,\
+         rejected_calls=0,failed_calls=0\r\n\
+         # Keyspace\r\ndb0:keys={keys},expires=12,avg_ttl=900\r\n",
+        "a".repeat(40),
+        100 + flushes
+    )
+}
+
+fn evidence(
+    field: &str,
+    before: impl Into<Reading>,
+    after: impl Into<Reading>,
+    note: &str,
+) -> Evidence {
+    Evidence {
+        node: NodeId::new("cache:6379"),
+        field: field.into(),
+        before: before.into(),
+        after: after.into(),
+        note: note.into(),
+        at: Some(moment(7).at),
+    }
+}
+
+/// FLUSHALL took 50,213 keys; a replica is behind; one cause is unknown.
+pub(super) fn flush() -> (History, Diagnosis) {
+    let mut history = history();
+    history.observe(answer(0, &info(51_417, 0)));
+    history.observe(answer(7, &info(1_177, 1)));
+    let mut flush = Verdict::new(
+        Cause::Flush,
+        Level::Confirmed,
+        "FLUSHALL ran once and took 50,213 keys",
+    );
+    flush.keys_lost = Some(50_213);
+    flush.first_seen = Some(moment(7).at);
+    flush.last_seen = Some(moment(7).at);
+    flush.evidence = vec![
+        evidence("cmdstat_flushall.calls", 0, 1, "ran once"),
+        evidence("keys", 51_417, 1_177, "in all databases"),
+    ];
+    flush.next_steps = vec![
+        "find the client: SLOWLOG GET, or ACL LOG".into(),
+        "take the right away: ACL SETUSER <user> -flushall -flushdb".into(),
+    ];
+    flush.docs = vec!["https://redis.io/docs/latest/commands/flushall/"];
+    let mut expiration = Verdict::new(
+        Cause::Expiration,
+        Level::Confirmed,
+        "36 keys ran out of time to live, as keys with a TTL do",
+    );
+    expiration.keys_lost = Some(36);
+    expiration.at_least = true;
+    let mut risk = Verdict::new(Cause::Replication, Level::AtRisk, "no replica is connected");
+    risk.evidence = vec![evidence("connected_slaves", 0, 0, "nothing takes over")];
+    let mut unknown = Verdict::new(Cause::InstanceFailure, Level::Unknown, "cannot be told");
+    unknown.missing = vec!["rdb_last_save_time", "aof_enabled"];
+    let diagnosis = Diagnosis {
+        verdicts: vec![
+            flush,
+            expiration,
+            risk,
+            unknown,
+            Verdict::new(Cause::Eviction, Level::Clear, "no key was evicted"),
+        ],
+        top_cause: Some(Cause::Flush),
+        ledger: Ledger {
+            keys_before: Some(51_417),
+            keys_after: Some(1_177),
+            created: 9,
+            expired: 36,
+            flushed: 50_213,
+            ..Ledger::default()
+        },
+        notices: vec!["statistics began anew at 13:59:00".into()],
+    };
+    (history, diagnosis)
+}
+
+/// Nothing answered.
+pub(super) fn outage() -> (History, Diagnosis) {
+    let mut history = history();
+    for seconds in [0, 1, 3] {
+        history.observe(Observation::Failed {
+            moment: moment(seconds),
+            failure: Failure {
+                kind: FailureKind::Refused,
+                detail: "os error 111".into(),
+            },
+            retry_in: Duration::from_secs(1),
+        });
+    }
+    let mut verdict = Verdict::new(
+        Cause::InstanceFailure,
+        Level::Suspected,
+        "the server has not answered for 3 s",
+    );
+    verdict.first_seen = Some(moment(0).at);
+    verdict.evidence = vec![evidence("connection", "–", "refused", "3 attempts")];
+    let diagnosis = Diagnosis {
+        verdicts: vec![verdict],
+        top_cause: Some(Cause::InstanceFailure),
+        ledger: Ledger::default(),
+        notices: Vec::new(),
+    };
+    (history, diagnosis)
+}
+
+/// Everything that a server can name is an attack.
+pub(super) fn hostile() -> (History, Diagnosis) {
+    let attack = "\u{1b}[2J|<script>`x`\u{9b}1m\u{202e}\r\n# heading\n| cell";
+    let (mut history, mut diagnosis) = flush();
+    history.observe(answer(
+        8,
+        &format!("# Server\r\nredis_version:{attack}\r\n# Replication\r\nrole:{attack}\r\n"),
+    ));
+    for verdict in &mut diagnosis.verdicts {
+        verdict.scope = Scope::SinceStart;
+        verdict.summary = attack.into();
+        verdict.suspects = vec![attack.into()];
+        verdict.next_steps = vec![attack.into()];
+        verdict.evidence = vec![Evidence {
+            field: attack.into(),
+            ..evidence("", attack, attack, attack)
+        }];
+    }
+    diagnosis.notices = vec![attack.into()];
+    (history, diagnosis)
+}

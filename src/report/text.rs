@@ -1,0 +1,311 @@
+//! The report for people: the cause first, then every verdict, then where the keys went.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::words::{ascii, clock, count, level_word, safe};
+use super::{Balance, Report, Row};
+use crate::diagnosis::{Level, Reading};
+use crate::model::Product;
+
+/// How text is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Columns to wrap at; `None` for a pipe, where lines are left whole.
+    pub width: Option<usize>,
+    /// ASCII characters only.
+    pub ascii: bool,
+}
+
+/// Changes that are shown at most, the newest.
+const MOST_CHANGES: usize = 12;
+/// Narrower than this, wrapping helps nobody.
+const NARROWEST: usize = 40;
+/// What stands left of everything that explains a verdict.
+const INDENT: &str = "             ";
+
+pub(super) fn render(report: &Report<'_>, style: Style) -> String {
+    let mut page = Page {
+        out: String::new(),
+        width: style.width.map(|width| width.max(NARROWEST)),
+    };
+    head(report, &mut page);
+    verdicts(report, &mut page);
+    if let Some(line) = ledger(&report.ledger) {
+        page.blank();
+        page.wrapped("", &line);
+    }
+    changes(report, &mut page);
+    if !report.notices.is_empty() {
+        page.blank();
+        for notice in &report.notices {
+            page.wrapped("note: ", notice);
+        }
+    }
+    if style.ascii {
+        ascii(&page.out)
+    } else {
+        page.out
+    }
+}
+
+fn head(report: &Report<'_>, page: &mut Page) {
+    page.wrapped("", &report.headline());
+    for node in &report.nodes {
+        if node.product == Product::Unknown && node.version.is_none() && node.keys.is_none() {
+            page.wrapped("  ", &format!("{}  no reply read", node.id));
+            continue;
+        }
+        let keys = node
+            .keys
+            .map_or_else(|| "keys unknown".into(), |n| super::words::plural(n, "key"));
+        let product = format!("{} {}", node.product, node.version.unwrap_or(""));
+        let parts = [node.id.as_str(), product.trim(), node.role.id(), &keys];
+        page.wrapped("  ", &parts.join("  "));
+    }
+    page.wrapped("  ", &report.watched());
+}
+
+/// Columns of the verdict rows.
+struct Columns {
+    title: usize,
+    keys: usize,
+    time: usize,
+}
+
+fn verdicts(report: &Report<'_>, page: &mut Page) {
+    let widest = |cell: &dyn Fn(&Row<'_>) -> String| {
+        let widths = report.verdicts.iter().map(|row| cell(row).width());
+        widths.max().unwrap_or(0)
+    };
+    let columns = Columns {
+        title: widest(&|row| row.title.to_owned()),
+        keys: widest(&keys),
+        time: widest(&time),
+    };
+    if !report.verdicts.is_empty() {
+        page.blank();
+    }
+    for row in &report.verdicts {
+        page.row(&first_cells(row, &columns), &safe(row.summary));
+        details(row, report.nodes.len() > 1, page);
+    }
+}
+
+fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
+    let symbol = match row.verdict {
+        Level::Confirmed => '▲',
+        Level::Suspected => '△',
+        Level::AtRisk => '◇',
+        Level::Unknown => '?',
+        Level::Clear => '·',
+    };
+    let mut cells = format!(
+        "{symbol} {:<9}  {:<title$}  ",
+        level_word(row.verdict),
+        row.title,
+        title = columns.title
+    );
+    for (cell, width) in [(keys(row), columns.keys), (time(row), columns.time)] {
+        if width > 0 {
+            cells += &format!("{cell:>width$}  ");
+        }
+    }
+    cells
+}
+
+fn keys(row: &Row<'_>) -> String {
+    match (row.keys_lost, row.at_least) {
+        (None, _) => String::new(),
+        (Some(n), true) => format!("≥ {}", super::words::plural(n, "key")),
+        (Some(0), false) => String::new(),
+        (Some(n), false) => format!("−{}", super::words::plural(n, "key")),
+    }
+}
+
+fn time(row: &Row<'_>) -> String {
+    row.first_seen.map(clock).unwrap_or_default()
+}
+
+/// What backs a verdict and what to do, for those that need a human; for the rest what was
+/// missing.
+fn details(row: &Row<'_>, name_nodes: bool, page: &mut Page) {
+    let needs_a_human = !matches!(row.verdict, Level::Clear | Level::Unknown);
+    if needs_a_human {
+        for suspect in row.suspects {
+            page.labelled("by", &safe(suspect));
+        }
+        for proof in &row.evidence {
+            let node = if name_nodes {
+                format!("{} ", proof.node)
+            } else {
+                String::new()
+            };
+            let change = match (reading(proof.before), reading(proof.after)) {
+                (before, after) if before == after => after,
+                (before, after) => format!("{before} → {after}"),
+            };
+            let line = format!("{node}{}  {change}  {}", proof.field, proof.note);
+            page.labelled("evidence", safe(&line).trim_end());
+        }
+    }
+    if !row.missing.is_empty() {
+        page.labelled("not exposed", &row.missing.join(", "));
+    }
+    if needs_a_human {
+        for step in row.next_steps {
+            page.labelled("next", &safe(step));
+        }
+        for link in row.docs {
+            page.labelled("read", link);
+        }
+    }
+}
+
+fn reading(reading: &Reading) -> String {
+    match reading {
+        Reading::Number(n) => count(*n),
+        other => other.to_string(),
+    }
+}
+
+/// `51,417 before  −50,213 flushed  +9 created  → 1,177 now`; nothing where nothing is known.
+fn ledger(balance: &Balance) -> Option<String> {
+    let ways = balance.ways();
+    if balance.keys_before.is_none() && balance.keys_after.is_none() && ways.is_empty() {
+        return None;
+    }
+    let known = |keys: Option<u64>| keys.map_or_else(|| "?".into(), count);
+    let mut parts = vec![format!("{} before", known(balance.keys_before))];
+    let gone = ways.iter().map(|(way, n)| format!("−{} {way}", count(*n)));
+    parts.extend(gone);
+    if balance.created > 0 {
+        parts.push(format!("+{} created", count(balance.created)));
+    }
+    parts.push(format!("→ {} now", known(balance.keys_after)));
+    Some(format!("Keys: {}", parts.join("  ")))
+}
+
+fn changes(report: &Report<'_>, page: &mut Page) {
+    if report.changes.is_empty() {
+        return;
+    }
+    page.blank();
+    let hidden = report.changes.len().saturating_sub(MOST_CHANGES);
+    if hidden > 0 {
+        page.wrapped("", &format!("{hidden} earlier changes are left out"));
+    }
+    for change in &report.changes[hidden..] {
+        page.wrapped(&format!("{}  ", clock(change.at)), &change.what);
+    }
+}
+
+/// Lines on their way out.
+struct Page {
+    out: String,
+    width: Option<usize>,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.out.push('\n');
+    }
+
+    /// A line under a verdict.
+    fn labelled(&mut self, label: &str, text: &str) {
+        self.wrapped(&format!("{INDENT}{label:<8}  "), text);
+    }
+
+    /// A row whose last cell wraps under itself, or under the indent where there is no room.
+    fn row(&mut self, cells: &str, text: &str) {
+        let roomy = self
+            .width
+            .is_none_or(|width| width >= cells.width() + text.width().min(30));
+        if roomy {
+            self.wrapped(cells, text);
+        } else {
+            self.out.push_str(cells.trim_end());
+            self.out.push('\n');
+            self.wrapped(INDENT, text);
+        }
+    }
+
+    /// `first` once, then the text, later lines indented by the width of `first`.
+    fn wrapped(&mut self, first: &str, text: &str) {
+        self.out.push_str(first);
+        let indent = first.width();
+        let Some(width) = self.width else {
+            self.out.push_str(text);
+            self.end_line();
+            return;
+        };
+        let mut column = indent;
+        for word in text.split_inclusive(' ') {
+            let needed = word.trim_end().width();
+            if column > indent && column + needed > width {
+                self.end_line();
+                self.out.push_str(&" ".repeat(indent));
+                column = indent;
+            }
+            self.out.push_str(word);
+            column += word.width();
+        }
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        self.out.truncate(self.out.trim_end_matches(' ').len());
+        self.out.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::report::fixture;
+
+    fn flush(style: Style) -> String {
+        let (history, diagnosis) = fixture::flush();
+        let notices = ["database number in the URL is ignored".to_owned()];
+        Report::new(&history.window(), &diagnosis, &notices).text(style)
+    }
+
+    #[test]
+    fn a_flush_in_a_pipe() {
+        insta::assert_snapshot!(flush(Style::default()));
+    }
+
+    #[test]
+    fn a_flush_on_a_narrow_terminal_in_ascii() {
+        let text = flush(Style {
+            width: Some(80),
+            ascii: true,
+        });
+        assert!(text.is_ascii());
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn an_outage() {
+        let (history, diagnosis) = fixture::outage();
+        let report = Report::new(&history.window(), &diagnosis, &[]);
+        insta::assert_snapshot!(report.text(Style::default()));
+    }
+
+    #[rstest]
+    #[case(0)]
+    #[case(40)]
+    #[case(80)]
+    #[case(200)]
+    fn foreign_text_is_inert_at_any_width(#[case] width: usize) {
+        let (history, diagnosis) = fixture::hostile();
+        let style = Style {
+            width: Some(width),
+            ascii: false,
+        };
+        let text = Report::new(&history.window(), &diagnosis, &[]).text(style);
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+    }
+}

@@ -1,0 +1,89 @@
+//! What a server says, as [`Observation`]s: the only room that talks to a target, and the clock.
+//!
+//! Promises:
+//!
+//! - **Read-only.** Every command that can be sent stands in [`commands`], and nothing else is
+//!   ever sent: the connection is set up by this program, not by the client library.
+//! - **Every attempt is told**, as an answer or as a failure with its reason, in order. The
+//!   channel is bounded; when it is full the poller waits, and polls that it then missed are
+//!   not made up for.
+//! - **A secret never leaves.** The details of a failure carry the server's words with the
+//!   password cut out and control characters made inert.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | [`commands`] | what may be sent |
+//! | `dial` | names, sockets, TLS handshakes |
+//! | [`tls`] | certificates: which to trust, which to show |
+//! | `tap` | what has crossed the wire: the first bytes, how many, how it ended |
+//! | `connection` | one conversation: `AUTH`, questions, answers, its end |
+//! | `ask` | how to get a full `INFO` out of this server in one round trip |
+//! | `schedule` | when to poll and when to try again |
+//! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
+//! | `poll` | the task that puts these together |
+//!
+//! A second kind of connection (invalidation pushes over RESP3) has its place beside
+//! `connection`, over the same `dial` and `tap`.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::model::Moment;
+#[cfg(doc)]
+use crate::model::Observation;
+
+mod ask;
+pub mod commands;
+mod connection;
+mod dial;
+mod failure;
+mod poll;
+mod schedule;
+mod tap;
+pub mod tls;
+
+pub use poll::poll;
+
+/// The program's clock. Copies tell the same time.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts the monotonic scale at zero, now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the program starts its clock"
+    )]
+    pub fn start() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+
+    /// The present moment, on both scales.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the program reads the wall clock"
+    )]
+    pub fn now(&self) -> Moment {
+        Moment {
+            elapsed: self.start.elapsed(),
+            at: Timestamp::now(),
+        }
+    }
+
+    /// Monotonic time since the start, as in [`Moment::elapsed`].
+    pub fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// What the user may change while the poller runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Time between polls; held within [`INTERVAL_RANGE`](crate::config::INTERVAL_RANGE).
+    pub interval: Duration,
+}

@@ -1,0 +1,152 @@
+//! Every command that this program can ever send, and the only functions that build one.
+//!
+//! Nothing here writes, moves or deletes a key, changes a setting, selects a database, switches
+//! the protocol or names the client. The client library is kept from sending anything on its own
+//! (`HELLO`, `SELECT`, `CLIENT SETINFO`); `tests/source.rs` compares what a real server counted
+//! with [`ALL`].
+
+use redis::{Cmd, Pipeline};
+
+use crate::config::Auth;
+
+/// One command that may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name as `INFO commandstats` counts it, lower case.
+    pub name: &'static str,
+    /// The arguments; `<…>` stands for a value of the user's.
+    pub arguments: &'static str,
+    /// What it is for and when it is sent.
+    pub purpose: &'static str,
+}
+
+/// The list.
+pub const ALL: &[Entry] = &[
+    Entry {
+        name: "auth",
+        arguments: "[<user>] <password>",
+        purpose: "once per connection, when a password was given",
+    },
+    Entry {
+        name: "info",
+        arguments: SECTIONS,
+        purpose: "each poll, on Redis 7 and later and on Valkey",
+    },
+    Entry {
+        name: "info",
+        arguments: "all",
+        purpose: "each poll, on servers that take one section only (Redis 6.2 and earlier)",
+    },
+    Entry {
+        name: "info",
+        arguments: "",
+        purpose: "each poll, on servers whose 'all' leaves out commandstats (Redis Enterprise); \
+                  in one round trip with the next two",
+    },
+    Entry {
+        name: "info",
+        arguments: "commandstats",
+        purpose: "together with the plain 'info'",
+    },
+    Entry {
+        name: "info",
+        arguments: "errorstats",
+        purpose: "together with the plain 'info'; may be refused",
+    },
+];
+
+/// The sections that the rules read. Without `cpu`, `modules` and `latencystats`, which cost the
+/// server time and tell nothing about keys.
+const SECTIONS: &str =
+    "server clients memory persistence stats replication commandstats errorstats cluster keyspace";
+
+/// `AUTH`, or `None` without a password.
+///
+/// The default user is authenticated by the one-argument form, which servers before 6.0 know too.
+pub(super) fn auth(auth: &Auth) -> Option<Cmd> {
+    let password = auth.password.as_deref()?;
+    let mut command = redis::cmd("AUTH");
+    if let Some(user) = auth.user.as_deref().filter(|user| *user != "default") {
+        command.arg(user);
+    }
+    command.arg(password);
+    Some(command)
+}
+
+/// `INFO` with the list of sections.
+pub(super) fn info_sections() -> Cmd {
+    let mut command = redis::cmd("INFO");
+    for section in SECTIONS.split(' ') {
+        command.arg(section);
+    }
+    command
+}
+
+/// `INFO all`.
+pub(super) fn info_all() -> Cmd {
+    let mut command = redis::cmd("INFO");
+    command.arg("all");
+    command
+}
+
+/// `INFO`, `INFO commandstats`, `INFO errorstats` in one round trip; one may fail without the
+/// others.
+pub(super) fn info_parts() -> Pipeline {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("INFO");
+    pipeline.cmd("INFO").arg("commandstats");
+    pipeline.cmd("INFO").arg("errorstats");
+    pipeline.ignore_errors();
+    pipeline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Cmd) -> String {
+        String::from_utf8_lossy(&command.get_packed_command()).into_owned()
+    }
+
+    #[test]
+    fn the_default_user_is_authenticated_in_the_way_that_old_servers_know() {
+        let with = |user: Option<&str>| {
+            auth(&Auth {
+                user: user.map(str::to_owned),
+                password: Some("p".to_owned()),
+            })
+            .map(|command| words(&command))
+        };
+        assert_eq!(
+            with(None).as_deref(),
+            Some("*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n")
+        );
+        assert_eq!(with(Some("default")), with(None));
+        assert_eq!(
+            with(Some("ann")).as_deref(),
+            Some("*3\r\n$4\r\nAUTH\r\n$3\r\nann\r\n$1\r\np\r\n")
+        );
+        assert_eq!(auth(&Auth::default()).map(|c| words(&c)), None);
+    }
+
+    #[test]
+    fn what_is_built_stands_in_the_list() {
+        let single = [info_sections(), info_all()];
+        let parts = info_parts();
+        for command in single.iter().chain(parts.cmd_iter()) {
+            let line: Vec<String> = command
+                .args_iter()
+                .map(|arg| match arg {
+                    redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                    _ => String::new(),
+                })
+                .collect();
+            let (name, arguments) = line.split_first().expect("a command has a name");
+            assert!(
+                ALL.iter().any(|entry| entry.name.eq_ignore_ascii_case(name)
+                    && entry.arguments == arguments.join(" ")),
+                "not in the list: {line:?}"
+            );
+        }
+    }
+}

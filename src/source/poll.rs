@@ -1,0 +1,273 @@
+//! The poller: one task per node, one [`Observation`] per attempt.
+//!
+//! After a failure, what happens to the connection:
+//!
+//! | failure | connection | next attempt |
+//! |---|---|---|
+//! | no reply in time | kept, until three in a row: then the flow is taken for dead | next poll |
+//! | a server error (busy script, loading) | kept | next poll |
+//! | `INFO` not permitted | kept: a grant takes effect at once | [`BackOff::CAP`] |
+//! | wrong or missing password | dropped | [`BackOff::CAP`], not to fill the server's ACL log |
+//! | anything else | dropped | [`BackOff`] |
+//!
+//! A connection that ends between two polls is noticed and told at once, unless it had been idle
+//! for longer than [`IDLE`]: servers and load balancers close such connections as a rule.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::ask::{Asker, Reply};
+use super::connection::{Connection, Trouble, scene};
+use super::schedule::{BackOff, Grid};
+use super::{Clock, Control, failure};
+use crate::config::Settings;
+use crate::model::{Failure, FailureKind, Observation};
+
+/// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
+/// word; a fresh connection tells a dead flow from a hanging server.
+const TIMEOUTS: u32 = 3;
+
+/// A connection that was silent for longer than this may be closed by anybody.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Polls one server until `stop` is cancelled or nobody listens to `out` any more.
+///
+/// Sends one observation per attempt, in order. When `out` is full it waits and makes no polls
+/// meanwhile. `control` changes the interval of `settings` while it runs.
+pub async fn poll(
+    settings: Settings,
+    clock: Clock,
+    control: watch::Receiver<Control>,
+    out: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
+    let unheard = out.clone();
+    let interval = control.borrow().interval;
+    let poller = Poller {
+        grid: Grid::new(clock.elapsed(), interval),
+        settings,
+        clock,
+        control: Some(control),
+        out,
+        link: None,
+        proven: false,
+        back_off: BackOff::new(),
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = unheard.closed() => {}
+        () = poller.run() => {}
+    }
+}
+
+struct Poller {
+    settings: Settings,
+    clock: Clock,
+    /// `None` when nobody holds the other end any more.
+    control: Option<watch::Receiver<Control>>,
+    out: mpsc::Sender<Observation>,
+    link: Option<Link>,
+    /// Whether the server has ever answered, spoken to in this way.
+    proven: bool,
+    grid: Grid,
+    back_off: BackOff,
+}
+
+/// A connection and what was learnt on it.
+struct Link {
+    connection: Connection,
+    asker: Asker,
+    timeouts: u32,
+    heard: Duration,
+}
+
+/// When to try again.
+enum Next {
+    Poll,
+    Wait(Duration),
+}
+
+impl Poller {
+    async fn run(mut self) {
+        loop {
+            let (observation, due) = self.attempt().await;
+            if self.out.send(observation).await.is_err() {
+                return;
+            }
+            if let Some((ended, due)) = self.rest(due).await {
+                if self.out.send(ended).await.is_err() {
+                    return;
+                }
+                self.rest(due).await;
+            }
+        }
+    }
+
+    /// One attempt: what came of it, and when the next is due.
+    async fn attempt(&mut self) -> (Observation, Due) {
+        let begun = self.clock.elapsed();
+        let fresh = self.link.is_none();
+        match self.ask().await {
+            Ok(reply) => {
+                self.proven = true;
+                self.back_off.reset();
+                if fresh {
+                    // The rhythm starts anew: else two polls might follow each other at once.
+                    self.grid = Grid::new(begun, self.grid.interval());
+                }
+                let answer = Observation::Answer {
+                    moment: reply.moment,
+                    round_trip: reply.round_trip,
+                    info: reply.info,
+                };
+                (answer, Due::Poll)
+            }
+            Err((failure, next)) => self.failed(failure, &next),
+        }
+    }
+
+    async fn ask(&mut self) -> Result<Reply, (Failure, Next)> {
+        let mut link = match self.link.take() {
+            Some(link) if !link.connection.is_over() => link,
+            _ => self.dial().await?,
+        };
+        match link.asker.info(&mut link.connection, self.clock).await {
+            Ok(reply) => {
+                link.timeouts = 0;
+                link.heard = reply.moment.elapsed;
+                self.link = Some(link);
+                Ok(reply)
+            }
+            Err(trouble) => Err(self.judge(link, &trouble)),
+        }
+    }
+
+    async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
+        match Connection::open(&self.settings, self.clock, self.proven).await {
+            Ok(connection) => Ok(Link {
+                connection,
+                asker: Asker::new(),
+                timeouts: 0,
+                heard: self.clock.elapsed(),
+            }),
+            Err(failure) => {
+                let next = Next::Wait(self.wait_after(failure.kind));
+                Err((failure, next))
+            }
+        }
+    }
+
+    /// Keeps or drops the connection after a failed question.
+    fn judge(&mut self, mut link: Link, trouble: &Trouble) -> (Failure, Next) {
+        link.timeouts += u32::from(matches!(trouble, Trouble::Timeout));
+        let scene = scene(&self.settings, self.proven);
+        let failure = link.connection.explain(trouble, scene, link.timeouts);
+        let (keep, next) = match failure.kind {
+            FailureKind::Hanging => (link.timeouts < TIMEOUTS, Next::Poll),
+            FailureKind::Server => (true, Next::Poll),
+            FailureKind::NotPermitted => (true, Next::Wait(BackOff::CAP)),
+            kind => (false, Next::Wait(self.wait_after(kind))),
+        };
+        if keep && !link.connection.is_over() {
+            self.link = Some(link);
+        }
+        (failure, next)
+    }
+
+    fn wait_after(&mut self, kind: FailureKind) -> Duration {
+        match kind {
+            FailureKind::PasswordNeeded
+            | FailureKind::PasswordWrong
+            | FailureKind::NotPermitted => BackOff::CAP,
+            _ => self.back_off.wait(self.grid.interval()),
+        }
+    }
+
+    fn failed(&self, failure: Failure, next: &Next) -> (Observation, Due) {
+        let moment = self.clock.now();
+        let (retry_in, due) = match next {
+            Next::Poll => {
+                let at = self.grid.next(moment.elapsed);
+                (at.saturating_sub(moment.elapsed), Due::Poll)
+            }
+            Next::Wait(wait) => (*wait, Due::At(moment.elapsed + *wait)),
+        };
+        let observation = Observation::Failed {
+            moment,
+            failure: failure::seal(failure, &self.settings.auth),
+            retry_in,
+        };
+        (observation, due)
+    }
+
+    /// Waits until the next attempt is due. Returns early, with what to tell, when the
+    /// connection ends meanwhile.
+    async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
+        let mut from = self.clock.elapsed();
+        loop {
+            let now = self.clock.elapsed();
+            let until = match due {
+                Due::At(at) => at,
+                Due::Poll => self.grid.next(from),
+            };
+            tokio::select! {
+                () = sleep(until.saturating_sub(now)) => return None,
+                interval = changed(&mut self.control) => {
+                    from = self.clock.elapsed();
+                    self.grid.change(from, interval);
+                }
+                () = ended(self.link.as_ref()) => {
+                    if let Some(told) = self.hung_up() {
+                        return Some(told);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The connection ended between two polls.
+    fn hung_up(&mut self) -> Option<(Observation, Due)> {
+        let link = self.link.take()?;
+        if self.clock.elapsed().saturating_sub(link.heard) > IDLE {
+            return None;
+        }
+        let failure = failure::ended(
+            &link.connection.record(),
+            scene(&self.settings, self.proven),
+        );
+        let next = Next::Wait(self.wait_after(failure.kind));
+        Some(self.failed(failure, &next))
+    }
+}
+
+/// When the next attempt is made.
+#[derive(Clone, Copy)]
+enum Due {
+    /// With the next line of the grid.
+    Poll,
+    /// At a moment, whatever the interval is.
+    At(Duration),
+}
+
+/// The interval that the user has just chosen; never returns when nobody can choose any more.
+async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
+    loop {
+        let Some(receiver) = control else {
+            return std::future::pending().await;
+        };
+        if receiver.changed().await.is_ok() {
+            return receiver.borrow_and_update().interval;
+        }
+        *control = None;
+    }
+}
+
+async fn ended(link: Option<&Link>) {
+    match link {
+        Some(link) => link.connection.over().await,
+        None => std::future::pending().await,
+    }
+}

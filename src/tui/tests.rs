@@ -1,0 +1,415 @@
+//! The loop against a scripted world, on a screen in memory.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+
+use crossterm::event::{KeyCode, KeyModifiers};
+use jiff::Timestamp;
+use ratatui::backend::TestBackend;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use super::*;
+use crate::app::{Cursor, Mode, Panel, View};
+use crate::model::{Assumptions, History, NodeId};
+
+/// Longer than any chain of wake-ups in these tests.
+const TURNS: usize = 10_000;
+
+struct World {
+    start: Instant,
+    draws: Cell<usize>,
+    intervals: RefCell<Vec<Duration>>,
+    jobs: RefCell<Vec<ExportJob>>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            draws: Cell::new(0),
+            intervals: RefCell::default(),
+            jobs: RefCell::default(),
+        }
+    }
+
+    async fn drawn(&self, times: usize) {
+        for _ in 0..TURNS {
+            if self.draws.get() >= times {
+                return;
+            }
+            yield_now().await;
+        }
+        panic!("drawn {} times, not {times}", self.draws.get());
+    }
+
+    async fn settled(&self) {
+        for _ in 0..100 {
+            yield_now().await;
+        }
+    }
+}
+
+impl Outside for World {
+    fn now(&self) -> Moment {
+        moment(self.start.elapsed())
+    }
+
+    fn set_interval(&self, interval: Duration) -> Result<(), String> {
+        self.intervals.borrow_mut().push(interval);
+        Ok(())
+    }
+
+    fn export(&self, _: &App) -> ExportJob {
+        self.jobs.borrow_mut().remove(0)
+    }
+
+    fn drawn(&self) {
+        self.draws.set(self.draws.get() + 1);
+    }
+}
+
+struct Script {
+    events: mpsc::Sender<io::Result<Event>>,
+    observations: mpsc::Sender<Observation>,
+    ends: mpsc::Sender<End>,
+}
+
+impl Script {
+    async fn event(&self, event: Event) {
+        self.events.send(Ok(event)).await.expect("the loop runs");
+    }
+
+    async fn keys(&self, keys: &str) {
+        for c in keys.chars() {
+            self.event(Event::Key(KeyEvent::new(
+                KeyCode::Char(c),
+                KeyModifiers::NONE,
+            )))
+            .await;
+        }
+    }
+
+    async fn answer(&self, second: u64) {
+        self.observations
+            .send(answer(second))
+            .await
+            .expect("the loop runs");
+    }
+}
+
+fn moment(elapsed: Duration) -> Moment {
+    let base = Timestamp::constant(1_700_000_000, 0);
+    Moment {
+        elapsed,
+        at: base + elapsed,
+    }
+}
+
+fn answer(second: u64) -> Observation {
+    Observation::Answer {
+        moment: moment(Duration::from_secs(second)),
+        round_trip: Duration::from_millis(1),
+        info: "# Server\r\nredis_version:7.0.15\r\nrun_id:a\r\nuptime_in_seconds:9\r\n".into(),
+    }
+}
+
+fn inputs() -> (Script, Inputs) {
+    let (events_in, events) = mpsc::channel(64);
+    let (observations_in, observations) = mpsc::channel(64);
+    let (ends_in, ends) = mpsc::channel(4);
+    (
+        Script {
+            events: events_in,
+            observations: observations_in,
+            ends: ends_in,
+        },
+        Inputs {
+            events,
+            observations,
+            ends,
+        },
+    )
+}
+
+fn app() -> App {
+    let history = History::new(
+        NodeId::new("cache:6379"),
+        Assumptions::default(),
+        Duration::from_secs(3_600),
+    );
+    App::new(history, Duration::from_secs(1), moment(Duration::ZERO))
+}
+
+/// Runs the loop beside a script; the script holds the other ends of the inputs.
+async fn play<F>(world: &World, script: impl FnOnce(Script) -> F) -> (Result<End>, App)
+where
+    F: Future<Output = Option<Script>>,
+{
+    let (ends, inputs) = inputs();
+    let mut app = app();
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a screen in memory");
+    let (end, _ends) = tokio::join!(run(&mut terminal, &mut app, world, inputs), script(ends));
+    (end, app)
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_change_the_app_and_q_quits() {
+    let world = World::new();
+    let (end, app) = play(&world, |script| async {
+        script.keys("4zq").await;
+        Some(script)
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::Quit);
+    assert_eq!(app.screen().focus, Panel::Commands);
+    assert_eq!(app.screen().view, View::Zoom);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_may_contain_q() {
+    let world = World::new();
+    let (end, app) = play(&world, |script| async {
+        script.keys("/qp").await;
+        script
+            .event(Event::Key(KeyEvent::new(
+                KeyCode::Char('c'),
+                KeyModifiers::CONTROL,
+            )))
+            .await;
+        Some(script)
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::Quit);
+    assert_eq!(app.screen().mode, Mode::Typing);
+    assert_eq!(app.screen().filter.value(), "qp");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_observations_are_drawn_once() {
+    let world = World::new();
+    let (_, app) = play(&world, |script| async {
+        world.drawn(1).await;
+        for second in 1..=50 {
+            script.observations.try_send(answer(second)).expect("room");
+        }
+        world.drawn(2).await;
+        world.settled().await;
+        assert_eq!(world.draws.get(), 2);
+        script.keys("q").await;
+        Some(script)
+    })
+    .await;
+    assert_eq!(app.history().len(), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_drawn_when_nothing_changed() {
+    let world = World::new();
+    play(&world, |script| async {
+        world.drawn(1).await;
+        script.keys("wWQ").await;
+        let mut release = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
+        release.kind = KeyEventKind::Release;
+        script.event(Event::Key(release)).await;
+        script.event(Event::FocusGained).await;
+        world.settled().await;
+        assert_eq!(world.draws.get(), 1);
+        script.event(Event::Resize(80, 24)).await;
+        world.drawn(2).await;
+        script.keys("q").await;
+        Some(script)
+    })
+    .await
+    .0
+    .expect("no trouble");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ages_move_once_a_second() {
+    let world = World::new();
+    play(&world, |script| async {
+        world.drawn(1).await;
+        tokio::time::sleep(Duration::from_millis(5_500)).await;
+        assert_eq!(world.draws.get(), 6);
+        script.keys("q").await;
+        Some(script)
+    })
+    .await
+    .0
+    .expect("no trouble");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_does_not_starve_the_keys() {
+    let world = World::new();
+    let (end, _) = play(&world, |script| async {
+        let flood = async {
+            for second in 1.. {
+                if script.observations.send(answer(second)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let keys = async {
+            world.drawn(5).await;
+            script.keys("q").await;
+        };
+        tokio::join!(flood, keys);
+        Some(script)
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::Quit);
+    assert!(world.draws.get() < 20, "{} draws", world.draws.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn interval_keys_reach_the_poller() {
+    let world = World::new();
+    play(&world, |script| async {
+        script.keys("+--q").await;
+        Some(script)
+    })
+    .await
+    .0
+    .expect("no trouble");
+    let said: Vec<u128> = world
+        .intervals
+        .borrow()
+        .iter()
+        .map(Duration::as_millis)
+        .collect();
+    assert_eq!(said, [2_000, 1_000, 500]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_screen_keeps_taking_in() {
+    let world = World::new();
+    let (_, app) = play(&world, |script| async {
+        script.answer(1).await;
+        world.drawn(2).await;
+        script.keys(" ").await;
+        world.drawn(3).await;
+        script.answer(2).await;
+        script.answer(3).await;
+        world.settled().await;
+        script.keys("q").await;
+        Some(script)
+    })
+    .await;
+    assert_eq!(app.history().len(), 3);
+    assert_eq!(app.cursor(), Cursor::At(Duration::from_secs(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_snapshot_is_a_notice() {
+    let world = World::new();
+    let job: ExportJob = Box::new(|| Err("cannot write here: read-only file system".to_owned()));
+    world.jobs.borrow_mut().push(job);
+    let (_, app) = play(&world, |script| async {
+        world.drawn(1).await;
+        script.keys("s").await;
+        // The key, then the outcome.
+        world.drawn(3).await;
+        script.keys("q").await;
+        Some(script)
+    })
+    .await;
+    let notice = app.notice().expect("something was said");
+    assert!(notice.trouble);
+    assert!(notice.text.contains("read-only"));
+}
+
+#[tokio::test]
+async fn a_slow_disk_does_not_freeze_the_screen_and_quitting_waits_for_it() {
+    let world = World::new();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (written, check) = std::sync::mpsc::channel::<()>();
+    world.jobs.borrow_mut().push(Box::new(move || {
+        held.recv().map_err(|error| error.to_string())?;
+        written.send(()).map_err(|error| error.to_string())?;
+        Ok("snapshot written".to_owned())
+    }));
+    let (end, app) = play(&world, |script| async {
+        world.drawn(1).await;
+        script.keys("s").await;
+        world.drawn(2).await;
+        script.keys("4").await;
+        world.drawn(3).await;
+        script.keys("s").await;
+        world.drawn(4).await;
+        script.keys("q").await;
+        world.drawn(5).await;
+        release.send(()).expect("the job waits");
+        Some(script)
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::Quit);
+    assert_eq!(app.screen().focus, Panel::Commands);
+    assert!(check.try_recv().is_ok(), "the loop waited for the snapshot");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_keys_ends_the_program() {
+    let world = World::new();
+    let (end, _) = play(&world, |script| async {
+        drop(script);
+        None
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::TerminalGone);
+
+    let (end, _) = play(&World::new(), |script| async {
+        script
+            .events
+            .send(Err(io::Error::other("gone")))
+            .await
+            .expect("the loop runs");
+        Some(script)
+    })
+    .await;
+    let report = end.expect_err("a read error is an error");
+    assert!(format!("{report:#}").contains("cannot read keys"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn signals_end_with_their_customary_code() {
+    let world = World::new();
+    let (end, _) = play(&world, |script| async {
+        script.ends.send(End::Signal(15)).await.expect("room");
+        Some(script)
+    })
+    .await;
+    let end = end.expect("no trouble");
+    assert_eq!(end, End::Signal(15));
+    assert_eq!(end.exit_code(), 143);
+    assert_eq!(End::Quit.exit_code(), 0);
+    assert_eq!(End::TerminalGone.exit_code(), 129);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_screen_stays_when_observations_end() {
+    let world = World::new();
+    let (end, app) = play(&world, |script| async {
+        let Script {
+            events,
+            observations,
+            ends,
+        } = script;
+        observations.send(answer(1)).await.expect("the loop runs");
+        drop(observations);
+        world.drawn(2).await;
+        world.settled().await;
+        let (observations, _) = mpsc::channel(1);
+        let script = Script {
+            events,
+            observations,
+            ends,
+        };
+        script.keys("q").await;
+        Some(script)
+    })
+    .await;
+    assert_eq!(end.expect("no trouble"), End::Quit);
+    assert_eq!(app.history().len(), 1);
+}

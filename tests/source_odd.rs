@@ -1,0 +1,228 @@
+//! The source and servers that are old, foreign or broken.
+
+mod support;
+
+use amr_top::config::Settings;
+use amr_top::model::FailureKind;
+use support::fake::{Act, Fake, bulk, error};
+use support::{Watch, auth, field, first_failure, fixture, is_answer, settings};
+
+#[tokio::test]
+async fn an_old_server_is_asked_for_everything() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["INFO", ..] => error("ERR syntax error"),
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    for _ in 0..3 {
+        assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
+    }
+    let asked = fake.asked();
+    // The list of sections is tried once, and what worked is remembered.
+    assert!(asked[0].1.starts_with("INFO server "), "{asked:?}");
+    assert!(
+        asked[1..].iter().all(|(_, line)| line == "INFO all"),
+        "{asked:?}"
+    );
+    assert!(asked.len() <= 5, "{asked:?}");
+}
+
+/// A proxy that knows three of our questions; `refusal` is what it says to the list of sections.
+fn enterprise(refusal: fn(&str) -> Act) -> Fake {
+    let default = fixture("synthetic-redis-enterprise-default.txt");
+    let commands = fixture("synthetic-redis-enterprise-commandstats.txt");
+    Fake::answering(move |_, words| match words {
+        ["INFO"] | ["INFO", "all"] => bulk(&default),
+        ["INFO", "commandstats"] => bulk(&commands),
+        ["INFO", "errorstats"] => error("ERR unknown section"),
+        _ => refusal(&default),
+    })
+}
+
+#[tokio::test]
+async fn redis_enterprise_is_asked_in_parts() {
+    for refusal in [
+        (|_| error("ERR wrong number of arguments for 'info' command")) as fn(&str) -> Act,
+        |default| bulk(default),
+        |_| bulk(""),
+    ] {
+        let fake = enterprise(refusal);
+        let mut watch = Watch::start(settings(fake.port));
+        for _ in 0..3 {
+            let info = watch.answer().await;
+            assert_eq!(
+                watch.seen.len(),
+                watch.seen.iter().filter(|s| is_answer(s)).count()
+            );
+            assert_eq!(field(&info, "evicted_keys"), "13224");
+            assert!(field(&info, "cmdstat_flushall").starts_with("calls=2"));
+        }
+        let asked: Vec<String> = fake.asked().into_iter().map(|(_, line)| line).collect();
+        assert_eq!(
+            asked[1..5],
+            ["INFO all", "INFO", "INFO commandstats", "INFO errorstats"]
+        );
+        assert!(!asked[2..].contains(&"INFO all".to_owned()), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_command_statistics_still_answers() {
+    let default = fixture("synthetic-redis-enterprise-default.txt");
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO"] => bulk(&default),
+        _ => error("ERR not here"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    assert_eq!(field(&watch.answer().await, "evicted_keys"), "13224");
+}
+
+fn impatient(port: u16) -> Settings {
+    Settings {
+        timeout: std::time::Duration::from_millis(300),
+        ..settings(port)
+    }
+}
+
+#[tokio::test]
+async fn a_flow_that_died_silently_is_left_for_a_new_one() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    // The first connection answers its first poll and then nothing more, as behind a load
+    // balancer that has forgotten it; others are fine.
+    let polls = std::sync::atomic::AtomicUsize::new(0);
+    let fake = Fake::answering(move |connection, _| {
+        if connection == 0 && polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+            return Act::Silence;
+        }
+        bulk(&info)
+    });
+    let mut watch = Watch::start(impatient(fake.port));
+    watch.answer().await;
+    for _ in 0..3 {
+        watch.failure(FailureKind::Hanging).await;
+    }
+    assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
+    let asked = fake.asked();
+    assert_eq!(
+        asked
+            .iter()
+            .filter(|(connection, _)| *connection == 0)
+            .count(),
+        4
+    );
+    assert_eq!(asked.last().map(|(connection, _)| *connection), Some(1));
+}
+
+#[tokio::test]
+async fn greetings_are_read() {
+    let full = Fake::greeting(b"-ERR max number of clients reached\r\n");
+    first_failure(settings(full.port), FailureKind::TooManyClients).await;
+    let protected = Fake::greeting(b"-DENIED Redis is running in protected mode because\r\n");
+    let failure = first_failure(settings(protected.port), FailureKind::ProtectedMode).await;
+    assert!(
+        failure.detail.starts_with("DENIED Redis is running"),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_redis_is_rubbish() {
+    let rubbish: [&'static [u8]; 8] = [
+        b"HTTP/1.1 400 Bad Request\r\nServer: \x1b[31mx\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\x00\xff\xfe\x01\x9b\x80\r\n\r\n",
+        b"*9223372036854775807\r\n",
+        b"*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n",
+        b":12\r\n",
+        b"$-1\r\n",
+        b"$12345678901234567890123\r\n",
+    ];
+    for words in rubbish {
+        let fake = Fake::blurting(words, true);
+        let failure = first_failure_of_either(
+            settings(fake.port),
+            [FailureKind::Rubbish, FailureKind::Closed],
+        )
+        .await;
+        let expected = if words.starts_with(b"*9") {
+            // It promised a list and hung up: nothing more can be said, and nothing broke here.
+            FailureKind::Closed
+        } else {
+            FailureKind::Rubbish
+        };
+        assert_eq!(
+            failure.0,
+            expected,
+            "{:?}: {failure:?}",
+            words.escape_ascii().to_string()
+        );
+        assert!(!failure.1.contains('\x1b'));
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_info_is_rubbish() {
+    for text in ["", "\r\n", "nothing here"] {
+        let fake = Fake::answering(move |_, _| bulk(text));
+        first_failure(settings(fake.port), FailureKind::Rubbish).await;
+    }
+}
+
+async fn first_failure_of_either(
+    settings: Settings,
+    kinds: [FailureKind; 2],
+) -> (FailureKind, String) {
+    match Watch::start(settings).next().await {
+        amr_top::model::Observation::Failed { failure, .. } if kinds.contains(&failure.kind) => {
+            (failure.kind, failure.detail)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn half_a_reply() {
+    let fake = Fake::blurting(b"$100\r\n# Server\r\nredis_v", true);
+    let failure = first_failure(settings(fake.port), FailureKind::Closed).await;
+    assert!(failure.detail.contains("23 bytes"), "{failure:?}");
+    let fake = Fake::blurting(b"$100\r\n# Server\r\nredis_v", false);
+    let failure = first_failure(impatient(fake.port), FailureKind::Hanging).await;
+    assert!(failure.detail.contains("23 bytes"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn an_endless_reply_is_cut_off() {
+    let text = format!("# Server\r\na:{}\r\n", "x".repeat(5 << 20));
+    let fake = Fake::answering(move |_, _| bulk(&text));
+    let failure = first_failure(settings(fake.port), FailureKind::Rubbish).await;
+    assert!(failure.detail.contains("4194304 bytes"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_password_that_a_server_echoes_is_not_told() {
+    const SECRET: &str = "hunter22-hunter22";
+    let replies: [fn(&[&str]) -> Act; 3] = [
+        |words| {
+            error(&format!(
+                "ERR unknown command 'AUTH', with args beginning with: '{}'",
+                &words[1][..9]
+            ))
+        },
+        |words| error(&format!("WRONGPASS no such password: {}", words[1])),
+        |words| Act::SayAndHangUp(format!("you said {}\r\n", words[1]).into_bytes()),
+    ];
+    for reply in replies {
+        let fake = Fake::answering(move |_, words| reply(words));
+        let mut watch = Watch::start(Settings {
+            auth: auth(None, SECRET),
+            ..settings(fake.port)
+        });
+        let told = format!("{:?}", watch.next().await);
+        assert!(
+            told.contains("Failed") && !told.contains("hunter"),
+            "{told}"
+        );
+    }
+}
