@@ -188,9 +188,9 @@ fn grid(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
 
 /// Heights of the three rows: the first has graphs, the last least to say.
 fn grid_rows(height: u16) -> [u16; 3] {
-    let last = (height / 4).clamp(5, 12).min(height);
+    let last = (height * 7 / 24).clamp(5, 12).min(height);
     let rest = height - last;
-    let second = (rest * 4 / 9).min(16);
+    let second = (rest * 7 / 17).min(16);
     [rest - second, second, last]
 }
 

@@ -43,7 +43,10 @@ impl CauseRow {
     }
 
     fn short_title(&self) -> &'static str {
-        self.title.strip_prefix("Redis ").unwrap_or(self.title)
+        match self.title {
+            "Redis instance failure" => "Instance failure",
+            title => title,
+        }
     }
 }
 
@@ -152,7 +155,11 @@ impl Causes<'_> {
         let theme = self.theme;
         let quiet = row.past || row.level == Level::Clear;
         let text = if quiet { Role::Dim } else { Role::Text };
-        let strong = if quiet { Role::Dim } else { Role::Strong };
+        let strong = match row.level {
+            _ if quiet => Role::Dim,
+            Level::Unknown => Role::Text,
+            _ => Role::Strong,
+        };
         let title = if narrow { row.short_title() } else { row.title };
         let mut spans = vec![
             span(
@@ -163,11 +170,13 @@ impl Causes<'_> {
             Span::raw("  "),
             span(theme, strong, pad(title, columns.title, false)),
         ];
-        if columns.keys > 0 {
+        // A row without keys and time uses their room for its words.
+        let bare = row.keys.is_empty() && row.when.is_empty();
+        if columns.keys > 0 && !bare {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 {
+        if columns.when > 0 && !bare {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }

@@ -83,7 +83,7 @@ impl Commands<'_> {
         ]
     }
 
-    fn cells(&self, row: &CommandRow) -> Vec<Cell> {
+    fn cells(row: &CommandRow) -> Vec<Cell> {
         let moving = row.rate.is_some_and(|rate| rate > 0.0);
         let text = match (row.seen, row.flushes) {
             (Some(_), true) => Role::Trouble,
@@ -150,7 +150,7 @@ impl Widget for &Commands<'_> {
             }
             Some(rows) if rows.is_empty() => paint(buf, inner, &dim("no command matches")),
             Some(rows) => {
-                let rows: Vec<_> = rows.iter().map(|row| self.cells(row)).collect();
+                let rows: Vec<_> = rows.iter().map(Commands::cells).collect();
                 let table = Table {
                     columns: &self.columns(),
                     rows: &rows,

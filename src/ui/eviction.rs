@@ -9,7 +9,7 @@ use super::fields::{Field, Fields};
 use super::format;
 use super::frame::Frame;
 use super::graph::{Graph, Series};
-use super::text::{below, height, paint, span, top, width};
+use super::text::{below, paint, span, top, width};
 use super::theme::{Role, Theme};
 use crate::model::Limit;
 
@@ -52,6 +52,8 @@ pub(crate) struct Eviction<'a> {
     pub over_now_ms: Option<u64>,
     /// Counted bytes over time.
     pub series: Series,
+    /// Evictions a second over time.
+    pub evictions: Series,
     /// Colours.
     pub theme: Theme,
 }
@@ -85,7 +87,7 @@ impl Eviction<'_> {
             s if s >= 0.98 => Role::Trouble,
             _ => Role::Fill,
         };
-        let eighths = (share.clamp(0.0, 1.0) * (cells * 8) as f64).round() as usize;
+        let eighths = super::graph::eighths(share.min(1.0), cells);
         if cells >= 6 {
             let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
             let full = format!("{}{part}", "█".repeat(eighths / 8));
@@ -152,7 +154,7 @@ impl Widget for &Eviction<'_> {
         let rest = below(inner, 1);
         let fields = self.fields();
         let fields = Fields {
-            fields: &fields,
+            all: &fields,
             columns: 2,
             theme: self.theme,
         };
@@ -168,6 +170,9 @@ impl Widget for &Eviction<'_> {
             label: format::bytes,
             theme: self.theme,
         };
-        graph.render(below(rest, rest.height - graph_rows.max(height(0))), buf);
+        let graphs = below(rest, rest.height - graph_rows);
+        let second =
+            super::graph::second(graphs, "evicted a second", &self.evictions, self.theme, buf);
+        graph.render(second, buf);
     }
 }

@@ -40,7 +40,7 @@ impl Field {
 #[derive(Clone, Debug)]
 pub(crate) struct Fields<'a> {
     /// The fields.
-    pub fields: &'a [Field],
+    pub all: &'a [Field],
     /// Columns at most.
     pub columns: usize,
     /// Colours.
@@ -54,7 +54,7 @@ impl Fields<'_> {
     fn widths(&self, columns: usize) -> Vec<Widths> {
         (0..columns)
             .map(|column| {
-                let cells = || self.fields.iter().skip(column).step_by(columns);
+                let cells = || self.all.iter().skip(column).step_by(columns);
                 let label = cells().map(|field| width(field.label)).max();
                 let value = cells().map(|field| width(&field.value)).max();
                 (label.unwrap_or(0), value.unwrap_or(0))
@@ -70,7 +70,7 @@ impl Fields<'_> {
                 .sum::<usize>()
                 + 3 * widths.len().saturating_sub(1)
         };
-        (1..=self.columns.clamp(1, self.fields.len().max(1)))
+        (1..=self.columns.clamp(1, self.all.len().max(1)))
             .rev()
             .map(|columns| self.widths(columns))
             .find(|widths| widths.len() == 1 || total(widths) <= room)
@@ -80,7 +80,7 @@ impl Fields<'_> {
     /// Rows that the fields take in this width.
     pub(crate) fn height(&self, room: u16) -> u16 {
         let columns = self.lay_out(usize::from(room)).len().max(1);
-        super::text::height(self.fields.len().div_ceil(columns))
+        super::text::height(self.all.len().div_ceil(columns))
     }
 }
 
@@ -95,7 +95,7 @@ impl Widget for &Fields<'_> {
         let roomy = widths
             .iter()
             .all(|(label, value)| label + value + 4 <= even);
-        for (row, place) in self.fields.chunks(widths.len()).zip(area.rows()) {
+        for (row, place) in self.all.chunks(widths.len()).zip(area.rows()) {
             let mut spans: Vec<Span<'static>> = Vec::new();
             for (field, (label, value)) in row.iter().zip(&widths) {
                 let name = pad(field.label, *label, false);

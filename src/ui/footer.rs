@@ -65,9 +65,10 @@ impl Widget for &Tabs {
         let wide: usize = tabs().map(|panel| width(short_title(panel)) + 4).sum();
         let terse = wide > usize::from(area.width) + 1;
         for panel in tabs() {
-            let title = match terse {
-                true if panel != self.shown => short_title(panel).chars().take(4).collect(),
-                _ => short_title(panel).to_owned(),
+            let title = if terse && panel != self.shown {
+                short_title(panel).chars().take(4).collect()
+            } else {
+                short_title(panel).to_owned()
             };
             let (key, text) = if panel == self.shown {
                 (Role::Accent, Role::Accent)

@@ -13,12 +13,22 @@ pub const UNKNOWN: &str = "–";
 /// The whole sentence for a field that a server hides.
 pub const NOT_EXPOSED: &str = "not exposed by this server";
 
+/// The nearest whole number; 0 for what is below or no number.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the cast saturates, which is what is meant"
+)]
+pub fn whole(n: f64) -> u64 {
+    n.round() as u64
+}
+
 /// All digits, thousands separated: `51,417`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -93,7 +103,7 @@ pub fn rate(per_second: f64) -> String {
     } else if per_second < 9.95 {
         format!("{per_second:.1}/s")
     } else {
-        format!("{}/s", compact(per_second.round() as u64))
+        format!("{}/s", compact(whole(per_second)))
     }
 }
 

@@ -8,10 +8,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::text::{pad, paint, span, width};
+use super::text::{below, pad, paint, span, width};
 use super::theme::{Role, Theme};
 
 /// Readings over a span of time. Ages are seconds before the right edge.
@@ -97,6 +97,18 @@ impl Graph<'_> {
     /// Smallest height that is worth drawing.
     pub(crate) const MIN_HEIGHT: u16 = 3;
 
+    /// One cell of a column; the crest stands out.
+    fn cell(&self, value: Option<f64>, top: f64, rows: usize, floor: usize) -> Span<'static> {
+        let block = bar(value, top, rows, floor);
+        let above = bar(value, top, rows, floor + 1);
+        let crest = floor + 1 == rows || above == BLOCKS[0];
+        span(
+            self.theme,
+            if crest { Role::Fill } else { Role::Body },
+            block,
+        )
+    }
+
     fn axis(&self, slots: &[Slot], area: Rect, buf: &mut Buffer) {
         let line: Vec<_> = slots
             .iter()
@@ -144,7 +156,7 @@ impl Widget for &Graph<'_> {
         let theme = self.theme;
         let top = self.series.top().max(self.ceiling.unwrap_or(0.0));
         let rows = area.height - 1;
-        let high = (self.label)(top.round() as u64);
+        let high = (self.label)(super::format::whole(top));
         let label_width = width(&high).max(6);
         let left = super::text::height(label_width + 2);
         let plot = Rect {
@@ -172,16 +184,16 @@ impl Widget for &Graph<'_> {
             ]);
             paint(buf, row, &line);
             let floor = usize::from(rows) - 1 - at;
-            let bars: String = slots
+            let bars: Vec<_> = slots
                 .iter()
-                .map(|slot| bar(slot.value, top, usize::from(rows), floor))
+                .map(|slot| self.cell(slot.value, top, usize::from(rows), floor))
                 .collect();
             let place = Rect {
                 height: 1,
                 y: row.y,
                 ..plot
             };
-            paint(buf, place, &Line::from(span(theme, Role::Fill, bars)));
+            paint(buf, place, &Line::from(bars));
         }
         let axis = Rect {
             height: 1,
@@ -198,6 +210,38 @@ impl Widget for &Graph<'_> {
     }
 }
 
+/// Eighths of cells that a share of so many cells fills.
+pub(crate) fn eighths(share: f64, cells: usize) -> usize {
+    let eighths = super::format::whole(share * (cells * 8) as f64);
+    usize::try_from(eighths).unwrap_or(usize::MAX)
+}
+
+/// Draws a smaller graph of events a second under another one where there is room for both, and
+/// returns the place that is left.
+pub(crate) fn second(
+    area: Rect,
+    title: &str,
+    series: &Series,
+    theme: Theme,
+    buf: &mut Buffer,
+) -> Rect {
+    const ENOUGH: u16 = 15;
+    if area.height < ENOUGH || series.points.is_empty() {
+        return area;
+    }
+    let rows = (area.height / 3).min(12);
+    let under = below(area, area.height - rows);
+    paint(buf, under, &Line::from(span(theme, Role::Label, title)));
+    let graph = Graph {
+        series,
+        ceiling: Some(1.0),
+        label: |n| format!("{}/s", super::format::compact(n)),
+        theme,
+    };
+    graph.render(below(under, 1), buf);
+    super::text::top(area, area.height - rows)
+}
+
 /// The block of one value in the row `floor` rows above the ground. Zero is a thin line: it was
 /// measured, unlike a hole.
 fn bar(value: Option<f64>, top: f64, rows: usize, floor: usize) -> &'static str {
@@ -205,7 +249,7 @@ fn bar(value: Option<f64>, top: f64, rows: usize, floor: usize) -> &'static str 
         return BLOCKS[0];
     };
     let eighths = if top > 0.0 {
-        (value / top * (rows * 8) as f64).round() as usize
+        eighths(value / top, rows)
     } else {
         0
     };

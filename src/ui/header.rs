@@ -65,7 +65,7 @@ impl Header {
         let mut add = |role: Role, text: String| {
             spans.push(span(theme, role, format!("  {text}")));
         };
-        if level < 3 {
+        if level < 2 {
             add(
                 Role::Label,
                 format!("every {}", format::duration(self.interval)),
@@ -77,7 +77,7 @@ impl Header {
                 add(Role::Label, "UTC".to_owned());
             }
         }
-        if let Some(age) = self.age.filter(|_| level < 2) {
+        if let Some(age) = self.age.filter(|_| level < 3) {
             add(Role::Label, format::ago(age));
         }
         if let Some(uptime) = self.uptime_s.filter(|_| level < 1) {
@@ -113,7 +113,9 @@ fn total(spans: &[Span<'_>]) -> usize {
 impl Widget for &Header {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let room = usize::from(area.width);
-        let needed = total(&self.left(0)).max(30);
+        // A long name may be cut, but not for the sake of the uptime.
+        let name = width(&self.target).saturating_sub(12).min(18);
+        let needed = total(&self.left(0)).max(30) + name;
         let right = (0..5)
             .map(|level| self.right(level))
             .find(|spans| total(spans) + needed + 2 <= room)

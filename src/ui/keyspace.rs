@@ -55,6 +55,8 @@ pub(crate) struct Keyspace<'a> {
     pub selected: Option<usize>,
     /// Keys over time.
     pub series: Series,
+    /// Expirations a second over time.
+    pub expirations: Series,
     /// Colours.
     pub theme: Theme,
 }
@@ -143,7 +145,7 @@ impl Widget for &Keyspace<'_> {
         }
         let fields = self.fields();
         let fields = Fields {
-            fields: &fields,
+            all: &fields,
             columns: 2,
             theme: self.theme,
         };
@@ -164,6 +166,14 @@ impl Widget for &Keyspace<'_> {
         if graph_rows < Graph::MIN_HEIGHT {
             table_rows = rest.height;
         }
+        let graphs = top(rest, rest.height - table_rows);
+        let second = super::graph::second(
+            graphs,
+            "expired a second",
+            &self.expirations,
+            self.theme,
+            buf,
+        );
         let graph = Graph {
             series: &self.series,
             ceiling: None,
@@ -171,7 +181,7 @@ impl Widget for &Keyspace<'_> {
             theme: self.theme,
         };
         let table_area = below(rest, rest.height - table_rows);
-        graph.render(top(rest, rest.height - table_rows), buf);
+        graph.render(second, buf);
         if rows.is_empty() && self.keys.is_some() {
             let text = span(self.theme, Role::Dim, "no database holds a key");
             paint(buf, table_area, &Line::from(text));

@@ -56,6 +56,8 @@ impl LedgerLine<'_> {
         let mut spans = vec![
             span(theme, Role::Label, if long { "keys  " } else { "keys " }),
             span(theme, Role::Strong, number(before)),
+            span(theme, Role::Label, " → "),
+            span(theme, Role::Strong, number(after)),
         ];
         let outs = [
             (ledger.flushed, "flushed"),
@@ -80,8 +82,6 @@ impl LedgerLine<'_> {
         if ledger.created > 0 {
             balance("+", ledger.created, "created", Role::Text);
         }
-        spans.push(span(theme, Role::Label, format!("{gap}= ")));
-        spans.push(span(theme, Role::Strong, number(after)));
         if ledger.unexplained == 0 && long {
             spans.push(span(theme, Role::Dim, format!("{gap}0 unexplained")));
         }
@@ -114,11 +114,11 @@ mod tests {
         };
         assert_eq!(
             text(&ledger, 100),
-            "keys  51,417   −50,213 flushed   −1,204 deleted   = 0   0 unexplained"
+            "keys  51,417 → 0   −50,213 flushed   −1,204 deleted   0 unexplained"
         );
         assert_eq!(
             text(&ledger, 40),
-            "keys 51.4 k  −50.2 k flushed  −1,204 deleted  = 0"
+            "keys 51.4 k → 0  −50.2 k flushed  −1,204 deleted"
         );
     }
 

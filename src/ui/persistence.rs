@@ -10,6 +10,7 @@ use super::format;
 use super::frame::Frame;
 use super::text::{below, height, paint, span, top, wrap};
 use super::theme::{Role, Theme};
+use crate::diagnosis::Level;
 
 /// The panel.
 #[derive(Clone, Debug)]
@@ -119,7 +120,7 @@ impl Persistence<'_> {
         };
         let age = self
             .save_age_s
-            .map_or_else(String::new, |s| format!(" of {}", format::seconds(s)));
+            .map_or_else(String::new, |s| format!(" {} ago", format::seconds(s)));
         let (text, role) = match (self.aof, self.aof_ok, self.unsaved) {
             _ if self.loading => (
                 "what it has not loaded yet is still on disk".to_owned(),
@@ -139,11 +140,11 @@ impl Persistence<'_> {
             ),
             (_, _, Some(n)) if self.saves == Some(0) => (
                 format!("{}: nothing was saved since it started", writes(n)),
-                Role::Trouble,
+                Role::Level(Level::AtRisk),
             ),
             (_, _, Some(n)) => (
-                format!("{}{age}, since the last save", writes(n)),
-                Role::Trouble,
+                format!("{} since the last save{age}", writes(n)),
+                Role::Level(Level::AtRisk),
             ),
             (_, _, None) => (format!("unknown: {}", format::NOT_EXPOSED), Role::Dim),
         };
@@ -164,7 +165,7 @@ impl Widget for &Persistence<'_> {
         }
         let fields = self.fields();
         let fields = Fields {
-            fields: &fields,
+            all: &fields,
             columns: 2,
             theme: self.theme,
         };

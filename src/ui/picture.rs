@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::theme::{ground, hex};
 use crate::app::ThemeName;
 
-/// Size of a cell in pixels: DejaVu Sans Mono at 14 px without gaps between box lines.
+/// Size of a cell in pixels: `DejaVu` Sans Mono at 14 px without gaps between box lines.
 const CELL: (f64, f64) = (8.43, 16.3);
 /// From the top of a cell to the line that letters stand on.
 const BASE: f64 = 12.6;

@@ -64,8 +64,6 @@ pub(crate) struct Replication<'a> {
     pub answered: bool,
     /// A proxy answers, which hides replication.
     pub hidden: bool,
-    /// Primary, replica, unknown.
-    pub role: &'static str,
     /// On a replica: its link.
     pub link: Option<Link>,
     /// Replicas connected.
@@ -104,21 +102,27 @@ const COLUMNS: [Column; 7] = [
 
 impl Replication<'_> {
     fn fields(&self) -> Vec<Field> {
+        let refused = match self.partial_syncs.1 {
+            Some(n) if n > 0 => format!(", {} refused", format::count(n)),
+            _ => String::new(),
+        };
         let syncs = format!(
-            "{} full, {} partial, {} refused",
+            "{} full, {} partial{refused}",
             format::count_or(self.full_syncs),
             format::count_or(self.partial_syncs.0),
-            format::count_or(self.partial_syncs.1)
         );
         let mut fields = match &self.link {
             Some(link) => link_fields(link),
             None => vec![
                 Field::new("replicas", format::count_or(self.connected)).role(Role::Strong),
+                Field::new("syncs", syncs.clone()),
                 Field::new("offset", format::count_or(self.offset)),
                 Field::new("backlog", self.backlog()),
             ],
         };
-        fields.push(Field::new("syncs", syncs));
+        if self.link.is_some() {
+            fields.push(Field::new("syncs", syncs));
+        }
         if let Some(state) = &self.failover {
             fields.push(Field::new("failover", state.clone()).role(Role::Trouble));
         }
@@ -128,10 +132,7 @@ impl Replication<'_> {
     fn backlog(&self) -> String {
         let size = format::bytes_or(self.backlog_bytes);
         match self.backlog_s {
-            Some(s) => format!(
-                "{size}, about {} of writes",
-                format::seconds(s.round() as u64)
-            ),
+            Some(s) => format!("{size} ≈ {}", format::seconds(format::whole(s))),
             None => size,
         }
     }
@@ -160,7 +161,7 @@ impl Replication<'_> {
                     (
                         known(row.behind_s.map(|s| match s {
                             s if s < 0.5 => "0 s".to_owned(),
-                            s => format!("{} s", format::count(s.round() as u64)),
+                            s => format!("{} s", format::count(format::whole(s))),
                         })),
                         Role::Text,
                     ),
@@ -215,40 +216,12 @@ fn link_fields(link: &Link) -> Vec<Field> {
     ]
 }
 
-impl Widget for &Replication<'_> {
-    fn render(self, area: Rect, buf: &mut Buffer) {
-        let inner = self.frame.draw(area, buf);
-        let say = |area: Rect, buf: &mut Buffer, text: String| {
-            paint(buf, area, &Line::from(span(self.theme, Role::Dim, text)));
-        };
-        if !self.answered {
-            return super::notice::waiting(self.theme, inner, buf);
-        }
-        if self.hidden {
-            say(
-                inner,
-                buf,
-                format!("replicas, offsets, links: {}", format::NOT_EXPOSED),
-            );
-            let advice = "the service replicates behind its proxy; see its own metrics";
-            return say(below(inner, 1), buf, advice.to_owned());
-        }
-        let fields = self.fields();
-        let fields = Fields {
-            fields: &fields,
-            columns: 2,
-            theme: self.theme,
-        };
-        let rows = fields.height(inner.width);
-        fields.render(top(inner, rows), buf);
-        let rest = below(inner, rows);
-        if self.replicas.is_empty() {
-            if self.link.is_none() {
-                let text = "no replica is connected: if this node dies, only its disk has a copy";
-                say(rest, buf, text.to_owned());
-            }
-            return;
-        }
+impl Replication<'_> {
+    fn say(&self, area: Rect, buf: &mut Buffer, text: &str) {
+        paint(buf, area, &Line::from(span(self.theme, Role::Dim, text)));
+    }
+
+    fn replicas(&self, area: Rect, buf: &mut Buffer) {
         let cells = self.rows();
         let table = Table {
             columns: &COLUMNS,
@@ -257,15 +230,10 @@ impl Widget for &Replication<'_> {
             theme: self.theme,
         };
         let wanted = height(table.height());
-        let spare = rest.height.saturating_sub(wanted + 1);
-        table.render(rest, buf);
-        if spare >= Graph::MIN_HEIGHT + 1 {
-            let under = below(rest, wanted + 1);
-            say(
-                under,
-                buf,
-                "bytes that the slowest replica is behind".to_owned(),
-            );
+        table.render(area, buf);
+        if area.height.saturating_sub(wanted + 1) > Graph::MIN_HEIGHT {
+            let under = below(area, wanted + 1);
+            self.say(under, buf, "bytes that the slowest replica is behind");
             let graph = Graph {
                 series: &self.series,
                 ceiling: None,
@@ -273,6 +241,39 @@ impl Widget for &Replication<'_> {
                 theme: self.theme,
             };
             graph.render(below(under, 1), buf);
+        }
+    }
+}
+
+impl Widget for &Replication<'_> {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let inner = self.frame.draw(area, buf);
+        if !self.answered {
+            return super::notice::waiting(self.theme, inner, buf);
+        }
+        if self.hidden {
+            let hidden = format!("replicas, offsets, links: {}", format::NOT_EXPOSED);
+            self.say(inner, buf, &hidden);
+            let advice = "the service replicates behind its proxy; see its own metrics";
+            return self.say(below(inner, 1), buf, advice);
+        }
+        let fields = self.fields();
+        let fields = Fields {
+            all: &fields,
+            columns: 2,
+            theme: self.theme,
+        };
+        // Replicas come first: the fields give way to them.
+        let table_rows = height(self.replicas.len() + 1).min(4);
+        let spared = inner.height.saturating_sub(table_rows);
+        let rows = fields.height(inner.width).min(spared);
+        fields.render(top(inner, rows), buf);
+        let rest = below(inner, rows);
+        if !self.replicas.is_empty() {
+            self.replicas(rest, buf);
+        } else if self.link.is_none() {
+            let text = "no replica is connected: if this node dies, only its disk has a copy";
+            self.say(rest, buf, text);
         }
     }
 }

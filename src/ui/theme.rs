@@ -31,8 +31,10 @@ pub enum Role {
     Good,
     /// Something failed.
     Trouble,
-    /// The filled part of a bar or graph.
+    /// The filled part of a bar, the crest of a graph.
     Fill,
+    /// What is under the crest of a graph.
+    Body,
     /// The empty part of a bar.
     Rest,
     /// The selected row.
@@ -67,6 +69,8 @@ impl Theme {
 struct Palette {
     dim: u8,
     label: u8,
+    title: u8,
+    body: u8,
     border: u8,
     accent: u8,
     good: u8,
@@ -84,6 +88,8 @@ struct Palette {
 const DARK: Palette = Palette {
     dim: 243,
     label: 247,
+    title: 252,
+    body: 237,
     border: 239,
     accent: 75,
     good: 71,
@@ -101,6 +107,8 @@ const DARK: Palette = Palette {
 const LIGHT: Palette = Palette {
     dim: 243,
     label: 240,
+    title: 235,
+    body: 253,
     border: 250,
     accent: 25,
     good: 28,
@@ -119,7 +127,9 @@ fn indexed(role: Role, palette: &Palette) -> Style {
     let fg = |n: u8| Style::new().fg(Color::Indexed(n));
     match role {
         Role::Text => Style::new(),
-        Role::Title | Role::Strong => Style::new().add_modifier(Modifier::BOLD),
+        Role::Strong => Style::new().add_modifier(Modifier::BOLD),
+        Role::Title => fg(palette.title).add_modifier(Modifier::BOLD),
+        Role::Body => fg(palette.body),
         Role::Dim | Role::Level(Level::Clear) | Role::Past => fg(palette.dim),
         Role::Label => fg(palette.label),
         Role::Accent => fg(palette.accent).add_modifier(Modifier::BOLD),
@@ -152,16 +162,15 @@ fn contrast(role: Role) -> Style {
             Style::new().fg(Color::White)
         }
         Role::Title | Role::Strong | Role::Level(Level::Clear) => bold(Color::White),
-        Role::Accent | Role::FocusBorder => bold(Color::LightCyan),
+        Role::Accent | Role::FocusBorder | Role::Level(Level::Unknown) => bold(Color::LightCyan),
         Role::Good => bold(Color::LightGreen),
         Role::Fill => Style::new().fg(Color::LightBlue),
+        Role::Body => Style::new().fg(Color::Blue),
         Role::Selected => on(Color::White, Color::Blue),
         Role::Banner => on(Color::Black, Color::LightYellow),
-        Role::Alarm => on(Color::White, Color::Red),
-        Role::Level(Level::Confirmed) => on(Color::White, Color::Red),
+        Role::Alarm | Role::Level(Level::Confirmed) => on(Color::White, Color::Red),
         Role::Level(Level::Suspected) | Role::Trouble => bold(Color::LightYellow),
         Role::Level(Level::AtRisk) => bold(Color::LightMagenta),
-        Role::Level(Level::Unknown) => bold(Color::LightCyan),
     }
 }
 
@@ -174,9 +183,12 @@ fn plain(role: Role) -> Style {
         | Role::FocusBorder
         | Role::Trouble
         | Role::Level(Level::Confirmed | Level::Suspected) => Modifier::BOLD,
-        Role::Dim | Role::Rest | Role::Border | Role::Level(Level::Clear) | Role::Past => {
-            Modifier::DIM
-        }
+        Role::Dim
+        | Role::Body
+        | Role::Rest
+        | Role::Border
+        | Role::Level(Level::Clear)
+        | Role::Past => Modifier::DIM,
         Role::Selected | Role::Banner | Role::Alarm => Modifier::REVERSED,
         _ => Modifier::empty(),
     };

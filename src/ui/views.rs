@@ -18,7 +18,7 @@ use super::theme::{Role, Theme};
 use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
 use crate::keymap;
-use crate::model::{Connection, Entry, Moment, Sample, Window};
+use crate::model::{Connection, Counter, Delta, Entry, Moment, Sample, Window};
 
 /// The dashboard as it is looked at now.
 pub(crate) struct Views<'a> {
@@ -119,6 +119,23 @@ impl<'a> Views<'a> {
         }
         series.points.reverse();
         series.holes.reverse();
+        series
+    }
+
+    /// Growth a second of one counter in the span that graphs show.
+    fn rates(&self, counter: Counter) -> Series {
+        let end = self.shown();
+        let mut series = self.series(|_| None);
+        let steps = self.window.steps().rev();
+        series.points = steps
+            .take_while(|step| end.seconds_since(step.from) <= series.span_s)
+            .filter(|step| step.seconds() > 0.0 && step.counter(counter) != Delta::Unknown)
+            .map(|step| {
+                let grown = step.counter(counter).at_least() as f64;
+                (end.seconds_since(step.to), grown / step.seconds())
+            })
+            .collect();
+        series.points.reverse();
         series
     }
 

@@ -34,8 +34,8 @@ impl<'a> Views<'a> {
         Keyspace {
             frame: self.frame(Panel::Keyspace, self.app.screen().span.label()),
             answered: self.sample.is_some(),
-            keys: keyspace.and_then(|keyspace| keyspace.keys()),
-            expires: keyspace.and_then(|keyspace| keyspace.expires()),
+            keys: keyspace.and_then(crate::model::Keyspace::keys),
+            expires: keyspace.and_then(crate::model::Keyspace::expires),
             expired_rate: self.window.rate(Counter::ExpiredKeys),
             expired: self.counter(Counter::ExpiredKeys),
             expired_fields: fields.into_iter().find_map(|counter| self.counter(counter)),
@@ -46,6 +46,7 @@ impl<'a> Views<'a> {
             dbs: self.dbs(),
             selected: self.selected(Panel::Keyspace),
             series: self.series(Sample::keys),
+            expirations: self.rates(Counter::ExpiredKeys),
             theme: self.theme,
         }
     }
@@ -109,6 +110,7 @@ impl<'a> Views<'a> {
             over_ms: self.counter(Counter::TotalEvictionExceededTime),
             over_now_ms: memory.exceeded_now_ms,
             series: self.series(|sample| sample.memory.counted_bytes()),
+            evictions: self.rates(Counter::EvictedKeys),
             theme: self.theme,
         }
     }
@@ -181,7 +183,6 @@ impl<'a> Views<'a> {
             frame: self.frame(Panel::Replication, replication.role.id()),
             answered: self.sample.is_some(),
             hidden: self.is_enterprise(),
-            role: replication.role.id(),
             link,
             connected: replication.connected_replicas,
             offset: replication.offset,
@@ -255,8 +256,10 @@ impl<'a> Views<'a> {
 
     /// Panel 6.
     pub(crate) fn persistence(&self) -> Persistence<'a> {
+        // Behind a proxy these fields are not those of the shards that hold the data.
         let persistence = self
             .sample
+            .filter(|_| !self.is_enterprise())
             .map(|s| s.persistence.clone())
             .unwrap_or_default();
         let server = self.sample.map(|sample| &sample.server);

@@ -105,7 +105,7 @@ impl<'a> Views<'a> {
                 focused: true,
                 theme: self.theme,
             },
-            explanation: "",
+            explanation: cause.explanation(),
             level: verdict.map(|verdict| verdict.level),
             past: verdict
                 .is_some_and(|verdict| verdict.scope == Scope::SinceStart && verdict.is_loss()),
