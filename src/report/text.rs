@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::words::{ascii, clock, count, level_word, safe};
+use super::words::{ascii, level_word, safe};
 use super::{Balance, Report, Row};
 use crate::diagnosis::{Level, Reading};
+use crate::format::{self, clock, count};
 use crate::model::Product;
 
 /// How text is drawn.
@@ -37,9 +38,9 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
         page.wrapped("", &line);
     }
     changes(report, &mut page);
-    if !report.notices.is_empty() {
+    if report.notices_beside_changes().next().is_some() {
         page.blank();
-        for notice in &report.notices {
+        for notice in report.notices_beside_changes() {
             page.wrapped("note: ", notice);
         }
     }
@@ -59,7 +60,7 @@ fn head(report: &Report<'_>, page: &mut Page) {
         }
         let keys = node
             .keys
-            .map_or_else(|| "keys unknown".into(), |n| super::words::plural(n, "key"));
+            .map_or_else(|| "keys unknown".into(), format::keys);
         let product = format!("{} {}", node.product, node.version.unwrap_or(""));
         let parts = [node.id.as_str(), product.trim(), node.role.id(), &keys];
         page.wrapped("  ", &parts.join("  "));
@@ -117,9 +118,9 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
 
 fn keys(row: &Row<'_>) -> String {
     match (row.keys_lost, row.at_least) {
-        (Some(n), true) => format!("≥ {}", super::words::plural(n, "key")),
+        (Some(n), true) => format!("≥ {}", format::keys(n)),
         (None, _) | (Some(0), false) => String::new(),
-        (Some(n), false) => format!("−{}", super::words::plural(n, "key")),
+        (Some(n), false) => format!("−{}", format::keys(n)),
     }
 }
 
