@@ -14,7 +14,7 @@ pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
 use crate::diagnosis::{Cause, Diagnosis, diagnose};
 use crate::model::{
     ChangeKind, CommandStat, Connection, Entry, History, INTERVAL_RANGE, Moment, Observation,
-    Sample, Window, class_of,
+    Sample, Window,
 };
 
 /// Which moment is shown.
@@ -317,7 +317,7 @@ impl App {
             .iter()
             .filter(|stat| {
                 if filter.is_empty() {
-                    class_of(&stat.name).is_some()
+                    stat.class.is_some()
                 } else {
                     stat.name.contains(&filter)
                 }
@@ -335,7 +335,7 @@ impl App {
             Sort::Danger => rows.sort_by_key(|stat| {
                 (
                     stat.calls == 0,
-                    class_of(&stat.name).map_or(u8::MAX, |class| class as u8),
+                    stat.class.map_or(u8::MAX, |class| class as u8),
                     u64::MAX - stat.calls,
                 )
             }),

@@ -18,6 +18,8 @@ use std::fmt;
 pub struct Info {
     text: Box<str>,
     fields: Vec<Field>,
+    /// One fingerprint of the name for each field: looking a name up compares these first.
+    prints: Vec<u32>,
     sections: Vec<Span>,
     unknown: Vec<Span>,
 }
@@ -28,6 +30,13 @@ pub const MOST: u64 = 1 << 53;
 
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|n| *n <= MOST)
+}
+
+/// FNV-1a over the name: cheap, and different enough for names of one reply.
+fn fingerprint(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 /// A half-open byte range of [`Info::text`]. Replies are far below 4 GiB (see
@@ -52,6 +61,7 @@ impl Info {
         let text = text.into();
         let mut info = Self {
             fields: Vec::with_capacity(256),
+            prints: Vec::with_capacity(256),
             sections: Vec::new(),
             unknown: Vec::new(),
             text,
@@ -85,12 +95,15 @@ impl Info {
             return;
         }
         match trimmed.find(':') {
-            Some(colon) if colon > 0 => self.fields.push(Field {
-                // 0 means "before the first header", so sections are counted from one.
-                section: u16::try_from(self.sections.len()).unwrap_or(u16::MAX),
-                name: Span::new(start, start + colon),
-                value: Span::new(start + colon + 1, end),
-            }),
+            Some(colon) if colon > 0 => {
+                self.prints.push(fingerprint(&trimmed[..colon]));
+                self.fields.push(Field {
+                    // 0 means "before the first header", so sections are counted from one.
+                    section: u16::try_from(self.sections.len()).unwrap_or(u16::MAX),
+                    name: Span::new(start, start + colon),
+                    value: Span::new(start + colon + 1, end),
+                });
+            }
             _ => self.unknown.push(Span::new(start, end)),
         }
     }
@@ -150,9 +163,10 @@ impl Info {
     /// Looked for first in `section`, then in any section: products move fields about, and old
     /// servers printed `# Stats` fields elsewhere.
     pub fn get(&self, section: &str, name: &str) -> Option<&str> {
+        let wanted = fingerprint(name);
         let mut elsewhere = None;
-        for field in &self.fields {
-            if self.at(field.name) == name {
+        for (field, print) in self.fields.iter().zip(&self.prints) {
+            if *print == wanted && self.at(field.name) == name {
                 if self.section_of(*field).eq_ignore_ascii_case(section) {
                     return Some(self.at(field.value));
                 }

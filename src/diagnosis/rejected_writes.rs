@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::eviction::state;
 use super::{Cause, Level, Rule, Verdict, words};
-use crate::model::{CommandDelta, ErrorDelta, Sample, class_of};
+use crate::model::{CommandDelta, ErrorDelta, Sample};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -116,7 +116,7 @@ fn refused(case: &Case<'_>, refusals: &[(&str, &str, u64)], last: &Sample) -> Ve
         .window
         .steps()
         .flat_map(|step| &step.commands)
-        .filter(|c| c.rejected > 0 && class_of(&c.name).is_none())
+        .filter(|c| c.rejected > 0 && c.class.is_none())
         .collect();
     commands.sort_by_key(|command| std::cmp::Reverse(command.rejected));
     for command in commands.into_iter().take(3) {

@@ -169,7 +169,7 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
 ];
 
 /// The class of a command, `None` for commands that make no key vanish. Names as INFO prints
-/// them, in any case.
+/// them, in any case. Searches the whole catalogue: [`CommandStat::class`] holds the answer.
 pub fn class_of(name: &str) -> Option<Class> {
     CATALOGUE
         .iter()
@@ -184,6 +184,8 @@ pub struct CommandStat {
     pub name: Arc<str>,
     /// Executions, failed ones included, since start or RESETSTAT.
     pub calls: u64,
+    /// How it can make keys vanish, if it can.
+    pub class: Option<Class>,
     /// Microseconds spent in them.
     pub usec: u64,
     /// Refused before execution (ACL, OOM, READONLY, arity…). Zero where not exposed; see
@@ -223,6 +225,7 @@ impl Commands {
             };
             commands.refusals |= value.get("rejected_calls").is_some();
             commands.stats.push(CommandStat {
+                class: class_of(name),
                 name: inert(&name.to_ascii_lowercase(), 64).into(),
                 calls,
                 usec: value.u64("usec").unwrap_or(0),
@@ -257,7 +260,7 @@ impl Commands {
     pub fn of(&self, class: Class) -> impl Iterator<Item = &CommandStat> {
         self.stats
             .iter()
-            .filter(move |stat| class_of(&stat.name) == Some(class))
+            .filter(move |stat| stat.class == Some(class))
     }
 
     /// Takes the names' memory from an earlier table, so that an hour of samples holds one copy.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::{Class, CommandStat, Commands, class_of};
+use super::command::{Class, CommandStat, Commands};
 use super::counter::{Counter, Delta};
 use super::node::Role;
 use super::observation::Moment;
@@ -97,6 +97,8 @@ impl DbDelta {
 pub struct CommandDelta {
     /// The command as INFO prints it.
     pub name: Arc<str>,
+    /// How it can make keys vanish, if it can.
+    pub class: Option<Class>,
     /// Its calls before; 0 after a reset.
     pub calls_before: u64,
     /// Its calls after.
@@ -107,13 +109,6 @@ pub struct CommandDelta {
     pub failed: u64,
     /// Calls refused before execution.
     pub rejected: u64,
-}
-
-impl CommandDelta {
-    /// The command's class in the catalogue.
-    pub fn class(&self) -> Option<Class> {
-        class_of(&self.name)
-    }
 }
 
 /// One error prefix that was counted.
@@ -221,7 +216,7 @@ impl Step {
     pub fn of(&self, class: Class) -> impl Iterator<Item = &CommandDelta> {
         self.commands
             .iter()
-            .filter(move |command| command.class() == Some(class))
+            .filter(move |command| command.class == Some(class))
     }
 
     /// Effective calls of one class.
@@ -346,6 +341,7 @@ fn commands(before: &Commands, after: &Commands, comparable: Comparable) -> Vec<
             let was = was.filter(|was| was.calls == base);
             let delta = CommandDelta {
                 name: Arc::clone(&is.name),
+                class: is.class,
                 calls_before: base,
                 calls_after: is.calls,
                 effective: is

@@ -135,7 +135,7 @@ impl<'a> Views<'a> {
         let step = self.window.last_step().filter(|step| step.seconds() > 0.0);
         let refusals = |n: u64| commands.tells_refusals().then_some(n);
         let rows = self.app.command_rows().into_iter().map(|stat| {
-            let class = crate::model::class_of(&stat.name);
+            let class = stat.class;
             CommandRow {
                 name: stat.name.to_string(),
                 class: class.map(crate::model::Class::word),
