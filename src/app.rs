@@ -11,11 +11,10 @@ use std::time::Duration;
 pub use action::{Action, Effect};
 pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
 
-use crate::config::INTERVAL_RANGE;
 use crate::diagnosis::{Cause, Diagnosis, diagnose};
 use crate::model::{
-    ChangeKind, CommandStat, Connection, Entry, History, Moment, Observation, Sample, Window,
-    class_of,
+    ChangeKind, CommandStat, Connection, Entry, History, INTERVAL_RANGE, Moment, Observation,
+    Sample, Window, class_of,
 };
 
 /// Which moment is shown.

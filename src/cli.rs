@@ -199,6 +199,7 @@ pub struct Options {
 
 impl Options {
     /// The same without what belongs to the user's own server.
+    #[must_use]
     pub fn without_secrets(&self) -> Self {
         Self {
             login: Login::default(),

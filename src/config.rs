@@ -69,10 +69,6 @@ pub struct Tls {
     pub insecure: bool,
 }
 
-/// Time between polls that is allowed.
-pub const INTERVAL_RANGE: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(100)..=Duration::from_secs(3_600);
-
 /// What is wrong with what was typed. No message ever holds a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

@@ -159,10 +159,9 @@ pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, Headless
 fn verdict(seen: &Seen, diagnosis: &Diagnosis, fail_on: &Causes) -> Exit {
     let found = exit_code(diagnosis, fail_on, seen.reach);
     match seen.nothing() {
-        None => found,
         Some(nothing) if !nothing.is_outage() => Exit::Failed,
         Some(_) if found == Exit::Clean && *fail_on != Causes::None => Exit::Failed,
-        Some(_) => found,
+        None | Some(_) => found,
     }
 }
 
@@ -204,7 +203,7 @@ fn look(target: Option<&str>, options: &Options, until: Until) -> Result<Seen, H
         settings.interval = settings
             .interval
             .min(time)
-            .max(*config::INTERVAL_RANGE.start());
+            .max(*crate::model::INTERVAL_RANGE.start());
     }
     let keep = time * 2 + Duration::from_secs(3_600);
     let mut history = History::new(settings.node(), settings.assumptions.clone(), keep);

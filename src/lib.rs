@@ -23,6 +23,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | [`format`] | numbers, sizes and times as people read them; knows nothing |
 //! | [`info`] | one `INFO` reply as fields; knows nothing |
 //! | [`model`] | what was observed: samples, steps between them, gaps, changes, the history |
 //! | [`diagnosis`] | why keys went: the ledger, and one rule a file for each cause |
@@ -33,10 +34,10 @@
 //! | [`keymap`] | one table of keys: dispatch, hints, help and README come from it |
 //! | [`ui`] | drawing: one widget a file, colours in one place |
 //! | [`tui`] | the event loop and the terminal's life |
-//! | [`check`] | the headless commands |
+//! | [`headless`] | the commands without a screen: `check`, `snapshot` |
 //! | [`demo`] | throw-away servers and the incidents that are played on them |
 //!
-//! The first four are pure: no terminal, no network, no files, no clock. `tests/layering.rs` keeps
+//! The first five are pure: no terminal, no network, no files, no clock. `tests/layering.rs` keeps
 //! the order.
 //!
 //! # Promises
@@ -55,6 +56,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod diagnosis;
+pub mod format;
 pub mod headless;
 pub mod info;
 pub mod keymap;

@@ -27,7 +27,7 @@ pub use change::{Change, ChangeKind};
 pub use command::{CATALOGUE, Class, CommandStat, Commands, class_of};
 pub use counter::{Counter, Delta};
 pub use node::{NodeId, Product, Role, Version};
-pub use observation::{Connection, Failure, FailureKind, Moment, Observation};
+pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
 pub use sample::{
     Assumptions, Db, Keyspace, Limit, Memory, Persistence, ReplicaLine, Replication, Sample, Server,
 };

@@ -20,7 +20,8 @@ pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
 use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};
-use crate::model::{NodeId, Product, Role, Window};
+use crate::format;
+use crate::model::{NodeId, Product, Role, Sample, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -146,6 +147,19 @@ struct Happened {
 }
 
 impl<'a> Report<'a> {
+    /// Notices that the list of changes does not tell already.
+    fn notices_beside_changes(&self) -> impl Iterator<Item = &str> {
+        let is_told = |notice: &str| {
+            self.changes
+                .iter()
+                .any(|change| notice.ends_with(&change.what))
+        };
+        self.notices
+            .iter()
+            .map(String::as_str)
+            .filter(move |notice| !is_told(notice))
+    }
+
     /// Puts together what was found. `notices` are the caller's own, shown first.
     pub fn new(window: &Window<'a>, diagnosis: &'a Diagnosis, notices: &[String]) -> Self {
         let mut all: Vec<String> = Vec::new();
@@ -238,20 +252,20 @@ impl<'a> Report<'a> {
         };
         let gaps = match self.window.gaps as u64 {
             0 => String::new(),
-            n => format!(", {}", words::plural(n, "gap")),
+            n => format!(", {}", format::plural(n, "gap")),
         };
-        let polls = words::plural(self.window.polls, "poll");
+        let polls = format::plural(self.window.polls, "poll");
         if from == to {
-            return format!("{} UTC, {polls}{gaps}", words::date_and_clock(*from));
+            return format!("{} UTC, {polls}{gaps}", format::date_and_clock(*from));
         }
         let until = if from.strftime("%F").to_string() == to.strftime("%F").to_string() {
-            words::clock(*to)
+            format::clock(*to)
         } else {
-            words::date_and_clock(*to)
+            format::date_and_clock(*to)
         };
         format!(
             "{} to {until} UTC, {seconds:.0} s, {polls}{gaps}",
-            words::date_and_clock(*from),
+            format::date_and_clock(*from),
         )
     }
 }
@@ -279,9 +293,9 @@ impl<'a> Node<'a> {
         Self {
             id: window.node(),
             role: sample.map_or(Role::Unknown, |sample| sample.replication.role),
-            product: sample.map_or(Product::Unknown, |sample| sample.product()),
+            product: sample.map_or(Product::Unknown, Sample::product),
             version: sample.and_then(|sample| sample.server.version.0.as_deref()),
-            keys: sample.and_then(|sample| sample.keys()),
+            keys: sample.and_then(Sample::keys),
         }
     }
 }

@@ -84,6 +84,6 @@ impl Clock {
 /// What the user may change while the poller runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Time between polls; held within [`INTERVAL_RANGE`](crate::config::INTERVAL_RANGE).
+    /// Time between polls; held within [`INTERVAL_RANGE`](crate::model::INTERVAL_RANGE).
     pub interval: Duration,
 }

@@ -29,7 +29,6 @@ mod commands;
 mod eviction;
 mod fields;
 mod footer;
-pub mod format;
 mod frame;
 mod graph;
 mod header;

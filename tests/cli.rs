@@ -68,7 +68,7 @@ fn serve(mut stream: TcpStream, answer: &str) {
 #[case("snapshot --help", "--output")]
 #[case("demo --help", "--incident")]
 #[case("--version", "amr-top ")]
-#[case("completions bash", "_amr-top")]
+#[case("completions bash", "complete -F")]
 #[case("completions zsh", "#compdef amr-top")]
 #[case("completions fish", "amr-top")]
 #[case("man", ".TH amr-top")]
@@ -118,65 +118,39 @@ fn a_missing_file_is_named_in_one_line() {
 }
 
 /// The fields of schema 1; more may be added, none may go.
+const FIELDS: &str = "schema window nodes top_cause verdicts ledger notices";
+const WINDOW_FIELDS: &str = "from to seconds polls gaps";
+const NODE_FIELDS: &str = "id role product version keys";
+const VERDICT_FIELDS: &str = "cause verdict scope summary keys_lost first_seen evidence suspects \
+                              missing next_steps docs";
+const EVIDENCE_FIELDS: &str = "node field before after note";
+const LEDGER_FIELDS: &str =
+    "keys_before keys_after expired evicted flushed deleted moved unexplained";
+
+fn assert_has(value: &Value, names: &str) {
+    for name in names.split_whitespace() {
+        assert!(value.get(name).is_some(), "no {name} in {value:#}");
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().expect("is a list")
+}
+
 fn assert_schema(report: &Value) {
-    let has = |value: &Value, names: &[&str]| {
-        for name in names {
-            assert!(value.get(name).is_some(), "no {name} in {value:#}");
-        }
-    };
     assert_eq!(report["schema"], "amr-top/report/1");
-    has(
-        report,
-        &[
-            "window",
-            "nodes",
-            "top_cause",
-            "verdicts",
-            "ledger",
-            "notices",
-        ],
-    );
-    has(
-        &report["window"],
-        &["from", "to", "seconds", "polls", "gaps"],
-    );
-    for node in report["nodes"].as_array().expect("is a list") {
-        has(node, &["id", "role", "product", "version", "keys"]);
+    assert_has(report, FIELDS);
+    assert_has(&report["window"], WINDOW_FIELDS);
+    assert_has(&report["ledger"], LEDGER_FIELDS);
+    for node in list(&report["nodes"]) {
+        assert_has(node, NODE_FIELDS);
     }
-    for verdict in report["verdicts"].as_array().expect("is a list") {
-        has(
-            verdict,
-            &[
-                "cause",
-                "verdict",
-                "scope",
-                "summary",
-                "keys_lost",
-                "first_seen",
-                "evidence",
-                "suspects",
-                "missing",
-                "next_steps",
-                "docs",
-            ],
-        );
-        for evidence in verdict["evidence"].as_array().expect("is a list") {
-            has(evidence, &["node", "field", "before", "after", "note"]);
+    for verdict in list(&report["verdicts"]) {
+        assert_has(verdict, VERDICT_FIELDS);
+        for evidence in list(&verdict["evidence"]) {
+            assert_has(evidence, EVIDENCE_FIELDS);
         }
     }
-    has(
-        &report["ledger"],
-        &[
-            "keys_before",
-            "keys_after",
-            "expired",
-            "evicted",
-            "flushed",
-            "deleted",
-            "moved",
-            "unexplained",
-        ],
-    );
     for time in ["from", "to"] {
         let time = report["window"][time].as_str().expect("is a time");
         assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
@@ -208,6 +182,29 @@ fn two_saved_replies_are_a_window() {
             .is_some_and(|w| w.contains("FLUSHALL"))
     };
     assert!(changes.iter().any(flushed), "{changes:#?}");
+    assert_eq!(report["top_cause"], "flush");
+    assert_eq!(report["verdicts"][0]["cause"], "flush");
+    assert_eq!(report["verdicts"][0]["verdict"], "confirmed");
+    assert!(
+        !report["verdicts"][0]["evidence"]
+            .as_array()
+            .expect("is a list")
+            .is_empty()
+    );
+}
+
+#[rstest]
+#[case("any", 3)]
+#[case("flush", 3)]
+#[case("instance-failure,flush", 3)]
+#[case("instance-failure", 0)]
+#[case("none", 0)]
+fn the_exit_code_tells_a_named_cause(#[case] fail_on: &str, #[case] code: i32) {
+    amr_top(&format!(
+        "check --info {PRIMARY} --info {FLUSHED} --fail-on {fail_on}"
+    ))
+    .assert()
+    .code(code);
 }
 
 #[test]
@@ -228,7 +225,7 @@ fn a_saved_reply_comes_through_standard_input_too() {
 
 #[test]
 fn every_form_is_written_and_ascii_is_ascii() {
-    for (form, says) in [("text", "redis 7.0.15"), ("markdown", "# Redis data loss")] {
+    for (form, says) in [("text", "Redis 7.0.15"), ("markdown", "# Redis data loss")] {
         amr_top(&format!(
             "check --fail-on none --info {PRIMARY} --format {form}"
         ))
@@ -256,7 +253,9 @@ fn a_port_that_refuses_is_reported() {
     );
     assert!(node["version"].is_null() && node["keys"].is_null());
     assert_eq!(report["window"]["gaps"], 1);
-    assert_ne!(output.status.code(), Some(0));
+    assert_eq!(report["verdicts"][0]["cause"], "instance-failure");
+    assert!(report["verdicts"][0]["keys_lost"].is_null());
+    assert_eq!(output.status.code(), Some(3));
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(words.contains("connection refused"), "{words}");
 }

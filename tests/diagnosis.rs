@@ -428,7 +428,7 @@ fn a_failover_behind_one_address_is_sized_in_bytes_and_keys() {
     assert_top(&diagnosis, Cause::Replication, Level::Confirmed, Some(230));
     // 5,000 bytes were written when last seen, 3,000 had arrived.
     assert!(
-        diagnosis.verdicts[0].summary.contains("1.95 kB"),
+        diagnosis.verdicts[0].summary.contains("1.95 KB"),
         "{}",
         diagnosis.verdicts[0].summary
     );

@@ -37,7 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms without a runtime, a network, a terminal or files.
-const PURE: &[&str] = &["info", "model", "diagnosis", "app"];
+const PURE: &[&str] = &["format", "info", "model", "diagnosis", "app"];
 
 /// What a pure room may not touch.
 const IMPURE: &[&str] = &[
@@ -50,21 +50,36 @@ const IMPURE: &[&str] = &[
 
 /// The rooms that a room may use; a room that is not listed may use all.
 const KNOWS: &[(&str, &[&str])] = &[
+    ("format", &[]),
     ("info", &[]),
-    ("model", &["info"]),
-    ("diagnosis", &["info", "model"]),
-    // Of `config` only plain values: which intervals are allowed.
-    ("app", &["info", "model", "diagnosis", "config"]),
+    ("model", &["format", "info"]),
+    ("diagnosis", &["format", "info", "model"]),
+    ("app", &["format", "info", "model", "diagnosis"]),
     ("config", &["model", "cli"]),
     ("source", &["config", "info", "model"]),
     ("recording", &["config", "info", "model", "diagnosis"]),
     (
         "report",
-        &["config", "info", "model", "diagnosis", "recording"],
+        &[
+            "config",
+            "format",
+            "info",
+            "model",
+            "diagnosis",
+            "recording",
+        ],
     ),
     (
         "ui",
-        &["info", "model", "diagnosis", "app", "keymap", "report"],
+        &[
+            "format",
+            "info",
+            "model",
+            "diagnosis",
+            "app",
+            "keymap",
+            "report",
+        ],
     ),
 ];
 

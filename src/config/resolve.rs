@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::target::Target;
-use super::{Auth, ConfigError, Endpoint, INTERVAL_RANGE, Settings, Tls};
+use super::{Auth, ConfigError, Endpoint, Settings, Tls};
 use crate::cli::{Login, Options, TlsOptions, show_duration};
-use crate::model::Assumptions;
+use crate::model::{Assumptions, INTERVAL_RANGE};
 
 /// Where to connect when nobody says.
 const DEFAULT_TARGET: &str = "127.0.0.1";

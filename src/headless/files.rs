@@ -12,6 +12,16 @@ use crate::model::{Assumptions, History, Moment, NodeId, Observation};
 
 /// No reply is larger.
 const LARGEST_BYTES: u64 = 16 << 20;
+/// Sections of which every reply has at least one.
+const SECTIONS: [&str; 7] = [
+    "Server",
+    "Memory",
+    "Stats",
+    "Replication",
+    "Persistence",
+    "Keyspace",
+    "Commandstats",
+];
 /// Time between two replies that do not tell it.
 const UNKNOWN_SPACING: Duration = Duration::from_secs(1);
 
@@ -137,7 +147,7 @@ fn read(path: &Path, now: Timestamp) -> Result<Saved, InfoFileError> {
     }
     let text: Box<str> = String::from_utf8_lossy(&bytes).into();
     let info = Info::parse(text.clone());
-    if info.is_empty() || info.sections().next().is_none() {
+    if info.is_empty() || !SECTIONS.iter().any(|section| info.has_section(section)) {
         return Err(InfoFileError::NotInfo(path.into()));
     }
     let server_us = info.u64("Server", "server_time_usec");
@@ -207,6 +217,7 @@ mod tests {
     #[case("")]
     #[case("hello\n")]
     #[case("a:1\n")]
+    #[case("# Heading\nurl = https://x\n")]
     fn other_files_are_refused(#[case] text: &str) {
         let file = file(text);
         let read = history(

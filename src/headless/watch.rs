@@ -173,7 +173,7 @@ mod tests {
                     return;
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         let node = NodeId::new("h:1");
         let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::format;
+
 use super::counter::Counter;
 use super::node::Role;
 use super::observation::{FailureKind, Moment};
@@ -101,8 +103,7 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// One line for people.
     pub fn sentence(&self) -> String {
-        let keys =
-            |keys: &Option<u64>| keys.map_or_else(|| "? keys".into(), |n| format!("{n} keys"));
+        let keys = |keys: &Option<u64>| keys.map_or_else(|| "keys unknown".into(), format::keys);
         match self {
             Self::Attached => "watching began".into(),
             Self::Restart {
@@ -138,7 +139,11 @@ impl ChangeKind {
                 calls,
                 keys_before,
             } => {
-                format!("{command} ran {calls}×, {} before", keys(keys_before))
+                format!(
+                    "{command} ran {}×, {} before",
+                    format::count(*calls),
+                    keys(keys_before)
+                )
             }
             Self::FlushDenied { command, calls } => {
                 format!("{command} refused or failed, {calls}×")
@@ -155,7 +160,9 @@ impl ChangeKind {
             Self::EvictionBegan => "eviction began".into(),
             Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
-            Self::Reconnected { after_s } => format!("answers again after {after_s} s"),
+            Self::Reconnected { after_s } => {
+                format!("answers again after {}", format::seconds(*after_s))
+            }
         }
     }
 
@@ -268,7 +275,7 @@ fn settings(before: &Sample, after: &Sample, kinds: &mut Vec<ChangeKind>) {
     let limit = |limit: Limit| match limit {
         Limit::NotExposed => None,
         Limit::Unlimited => Some("0 (no limit)".to_owned()),
-        Limit::Bytes(n) | Limit::Assumed(n) => Some(n.to_string()),
+        Limit::Bytes(n) | Limit::Assumed(n) => Some(format::bytes(n)),
     };
     let on = |flag: Option<bool>| flag.map(|flag| if flag { "on" } else { "off" }.to_owned());
     let rows = [

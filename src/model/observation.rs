@@ -1,5 +1,6 @@
 //! What the outside world says, before anybody has thought about it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +25,10 @@ impl Moment {
         self.since(earlier).as_secs_f64()
     }
 }
+
+/// Time between polls that is allowed.
+pub const INTERVAL_RANGE: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(3_600);
 
 /// One thing that a source has to say about its node.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! A file appears whole or not at all: it is written beside its place, synchronised, then linked
 //! under its name only if that name is free. Only the owner may read it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -92,7 +93,10 @@ impl<'a> Snapshot<'a> {
         for (title, text) in blocks {
             if let Some(text) = text {
                 let block = markdown::block(&text);
-                out += &format!("\n<details><summary>{title}</summary>\n\n{block}\n</details>\n");
+                let _ = write!(
+                    out,
+                    "\n<details><summary>{title}</summary>\n\n{block}\n</details>\n"
+                );
             }
         }
         out
@@ -161,7 +165,7 @@ pub fn export_to(path: &Path, text: &str) -> Result<(), ExportError> {
         .write(true)
         .open(path)
         .and_then(|mut device| device.write_all(text.as_bytes()))
-        .map_err(|source| failed(path, source))
+        .map_err(|source| failed(path, &source))
 }
 
 /// Mode 0600 from the start, complete, and only where no file is.
@@ -182,12 +186,12 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExportError> {
             file.as_file().sync_all()?;
             Ok(file)
         });
-    let file = written.map_err(|source| failed(path, source))?;
+    let file = written.map_err(|source| failed(path, &source))?;
     file.persist_noclobber(path).map_err(|refused| {
         if refused.error.kind() == io::ErrorKind::AlreadyExists {
             ExportError::Exists(path.into())
         } else {
-            failed(path, refused.error)
+            failed(path, &refused.error)
         }
     })?;
     // The name is on disk once the folder is; some file systems cannot do that, which is no loss.
@@ -195,7 +199,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), ExportError> {
     Ok(())
 }
 
-fn failed(path: &Path, source: io::Error) -> ExportError {
+fn failed(path: &Path, source: &io::Error) -> ExportError {
     ExportError::Write {
         path: path.into(),
         source: plain(source),
@@ -203,7 +207,7 @@ fn failed(path: &Path, source: io::Error) -> ExportError {
 }
 
 /// The system's words without the path of the temporary file.
-fn plain(error: io::Error) -> io::Error {
+fn plain(error: &io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(code) => io::Error::from_raw_os_error(code),
         None => match error.get_ref().and_then(|inner| inner.source()) {

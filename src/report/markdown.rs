@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::words::{clock, count, date_and_clock, keys_lost, level_word, safe, scope_words};
+use super::words::{keys_lost, level_word, safe, scope_words};
 use super::{Report, Row};
 use crate::diagnosis::{Level, Reading};
+use crate::format::{clock, count, date_and_clock};
 
 pub(super) fn render(report: &Report<'_>) -> String {
     let mut out = format!(
@@ -19,7 +20,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
         card(row, &mut out);
     }
     list("Changes", &changes(report), &mut out);
-    let notices: Vec<_> = report.notices.iter().map(|text| prose(text)).collect();
+    let notices: Vec<_> = report.notices_beside_changes().map(prose).collect();
     list("Notices", &notices, &mut out);
     line(
         &mut out,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Commands, Counter, Limit, Memory, Sample, Window, class_of};
+use crate::model::{Class, Commands, Counter, Limit, Memory, Sample, Window, class_of};
 
 /// The panels by name; an object without members where nothing answered.
 pub(super) fn numbers(window: &Window<'_>) -> Value {
@@ -98,7 +98,7 @@ fn commands(commands: &Commands) -> Value {
         .map(|stat| {
             json!({
                 "command": &*stat.name,
-                "class": class_of(&stat.name).map(|class| class.word()),
+                "class": class_of(&stat.name).map(Class::word),
                 "calls": stat.calls,
                 "usec": stat.usec,
                 "rejected": tells.then_some(stat.rejected),

@@ -1,10 +1,13 @@
 //! The report for people: the cause first, then every verdict, then where the keys went.
 
+use std::fmt::Write as _;
+
 use unicode_width::UnicodeWidthStr as _;
 
-use super::words::{ascii, clock, count, level_word, safe};
+use super::words::{ascii, level_word, safe};
 use super::{Balance, Report, Row};
 use crate::diagnosis::{Level, Reading};
+use crate::format::{self, clock, count};
 use crate::model::Product;
 
 /// How text is drawn.
@@ -35,9 +38,9 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
         page.wrapped("", &line);
     }
     changes(report, &mut page);
-    if !report.notices.is_empty() {
+    if report.notices_beside_changes().next().is_some() {
         page.blank();
-        for notice in &report.notices {
+        for notice in report.notices_beside_changes() {
             page.wrapped("note: ", notice);
         }
     }
@@ -57,7 +60,7 @@ fn head(report: &Report<'_>, page: &mut Page) {
         }
         let keys = node
             .keys
-            .map_or_else(|| "keys unknown".into(), |n| super::words::plural(n, "key"));
+            .map_or_else(|| "keys unknown".into(), format::keys);
         let product = format!("{} {}", node.product, node.version.unwrap_or(""));
         let parts = [node.id.as_str(), product.trim(), node.role.id(), &keys];
         page.wrapped("  ", &parts.join("  "));
@@ -107,7 +110,7 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
     );
     for (cell, width) in [(keys(row), columns.keys), (time(row), columns.time)] {
         if width > 0 {
-            cells += &format!("{cell:>width$}  ");
+            let _ = write!(cells, "{cell:>width$}  ");
         }
     }
     cells
@@ -115,10 +118,9 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
 
 fn keys(row: &Row<'_>) -> String {
     match (row.keys_lost, row.at_least) {
-        (None, _) => String::new(),
-        (Some(n), true) => format!("≥ {}", super::words::plural(n, "key")),
-        (Some(0), false) => String::new(),
-        (Some(n), false) => format!("−{}", super::words::plural(n, "key")),
+        (Some(n), true) => format!("≥ {}", format::keys(n)),
+        (None, _) | (Some(0), false) => String::new(),
+        (Some(n), false) => format!("−{}", format::keys(n)),
     }
 }
 
@@ -175,6 +177,9 @@ fn ledger(balance: &Balance) -> Option<String> {
         return None;
     }
     let known = |keys: Option<u64>| keys.map_or_else(|| "?".into(), count);
+    if balance.keys_before == balance.keys_after && ways.is_empty() && balance.created == 0 {
+        return Some(format!("Keys: {} now", known(balance.keys_after)));
+    }
     let mut parts = vec![format!("{} before", known(balance.keys_before))];
     let gone = ways.iter().map(|(way, n)| format!("−{} {way}", count(*n)));
     parts.extend(gone);

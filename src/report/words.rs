@@ -1,8 +1,7 @@
 //! Numbers, times and words as reports write them.
 
-use jiff::Timestamp;
-
 use crate::diagnosis::{Level, Scope, Verdict};
+use crate::format::keys;
 use crate::model::inert;
 
 /// Longest piece of foreign text in a report.
@@ -11,35 +10,6 @@ const LONGEST: usize = 2_000;
 /// Text that cannot steer a terminal.
 pub(super) fn safe(text: &str) -> String {
     inert(text, LONGEST)
-}
-
-/// `50213` as `50,213`.
-pub(super) fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 key`, `2 keys`.
-pub(super) fn plural(n: u64, word: &str) -> String {
-    let ending = if n == 1 { "" } else { "s" };
-    format!("{} {word}{ending}", count(n))
-}
-
-/// `14:03:07`, UTC.
-pub(super) fn clock(at: Timestamp) -> String {
-    at.strftime("%H:%M:%S").to_string()
-}
-
-/// `2026-11-23 14:03:07`, UTC.
-pub(super) fn date_and_clock(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// The severity as a word; a confirmed loss is loud.
@@ -57,8 +27,8 @@ pub(super) fn level_word(level: Level) -> &'static str {
 pub(super) fn keys_lost(verdict: &Verdict) -> String {
     match (verdict.keys_lost, verdict.at_least) {
         (None, _) => String::new(),
-        (Some(n), false) => plural(n, "key"),
-        (Some(n), true) => format!("at least {}", plural(n, "key")),
+        (Some(n), false) => keys(n),
+        (Some(n), true) => format!("at least {}", keys(n)),
     }
 }
 
@@ -75,7 +45,7 @@ pub(super) fn ascii(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '−' | '–' | '—' => out.push('-'),
+            '−' | '–' | '—' | '·' => out.push('-'),
             '→' => out.push_str("->"),
             '≥' => out.push_str(">="),
             '≤' => out.push_str("<="),
@@ -84,7 +54,6 @@ pub(super) fn ascii(text: &str) -> String {
             '▲' => out.push('!'),
             '△' => out.push('~'),
             '◇' => out.push('*'),
-            '·' => out.push('-'),
             '’' | '‘' => out.push('\''),
             c if c.is_ascii() => out.push(c),
             _ => out.push('?'),
@@ -95,19 +64,7 @@ pub(super) fn ascii(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case(0, "0")]
-    #[case(999, "999")]
-    #[case(1_000, "1,000")]
-    #[case(51_417, "51,417")]
-    #[case(1_234_567, "1,234,567")]
-    fn thousands_are_set_apart(#[case] n: u64, #[case] expected: &str) {
-        assert_eq!(count(n), expected);
-    }
 
     #[test]
     fn ascii_keeps_the_meaning() {

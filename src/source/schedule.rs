@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::config::INTERVAL_RANGE;
+use crate::model::INTERVAL_RANGE;
 
 /// A fixed grid of polls: no drift, and after a stall the polls that were missed stay missed.
 #[derive(Clone, Copy, Debug)]

@@ -5,12 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::format;
 use super::frame::Frame;
 use super::table::{Cell, Column, Table};
 use super::text::{height, pad, paint_all, span, top, wrap};
 use super::theme::{Role, Theme, symbol, word};
 use crate::diagnosis::Level;
+use crate::format;
 
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::format;
 use super::frame::Frame;
 use super::text::{first_row, pad, paint, span};
 use super::theme::{Role, Theme};
+use crate::format;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::format;
 use super::frame::Frame;
 use super::table::{Cell, Column, Table};
 use super::text::{below, paint, span};
 use super::theme::{Role, Theme};
 use crate::app::Sort;
+use crate::format;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq)]

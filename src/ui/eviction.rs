@@ -6,11 +6,11 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::fields::{Field, Fields};
-use super::format;
 use super::frame::Frame;
 use super::graph::{Graph, Series};
 use super::text::{below, paint, span, top, width};
 use super::theme::{Role, Theme};
+use crate::format;
 use crate::model::Limit;
 
 /// The panel.

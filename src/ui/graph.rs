@@ -156,7 +156,7 @@ impl Widget for &Graph<'_> {
         let theme = self.theme;
         let top = self.series.top().max(self.ceiling.unwrap_or(0.0));
         let rows = area.height - 1;
-        let high = (self.label)(super::format::whole(top));
+        let high = (self.label)(crate::format::whole(top));
         let label_width = width(&high).max(6);
         let left = super::text::height(label_width + 2);
         let plot = Rect {
@@ -212,7 +212,7 @@ impl Widget for &Graph<'_> {
 
 /// Eighths of cells that a share of so many cells fills.
 pub(crate) fn eighths(share: f64, cells: usize) -> usize {
-    let eighths = super::format::whole(share * (cells * 8) as f64);
+    let eighths = crate::format::whole(share * (cells * 8) as f64);
     usize::try_from(eighths).unwrap_or(usize::MAX)
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn second(
     let graph = Graph {
         series,
         ceiling: Some(1.0),
-        label: |n| format!("{}/s", super::format::compact(n)),
+        label: |n| format!("{}/s", crate::format::compact(n)),
         theme,
     };
     graph.render(below(under, 1), buf);

@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::format;
 use super::text::{fit, height, paint, span, width};
 use super::theme::{Role, Theme};
+use crate::format;
 
 /// Whether what is shown is the present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

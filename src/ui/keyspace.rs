@@ -6,12 +6,12 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::fields::{Field, Fields};
-use super::format;
 use super::frame::Frame;
 use super::graph::{Graph, Series};
 use super::table::{Cell, Column, Table};
 use super::text::{below, paint, span, top};
 use super::theme::{Role, Theme};
+use crate::format;
 
 /// One database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

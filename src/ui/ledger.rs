@@ -2,10 +2,10 @@
 
 use ratatui::text::{Line, Span};
 
-use super::format;
 use super::text::{span, width};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Ledger;
+use crate::format;
 
 /// The balance in one line.
 #[derive(Clone, Copy, Debug)]

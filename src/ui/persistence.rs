@@ -6,11 +6,11 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::fields::{Field, Fields};
-use super::format;
 use super::frame::Frame;
 use super::text::{below, height, paint, span, top, wrap};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
+use crate::format;
 
 /// The panel.
 #[derive(Clone, Debug)]

@@ -6,12 +6,12 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::fields::{Field, Fields};
-use super::format;
 use super::frame::Frame;
 use super::graph::{Graph, Series};
 use super::table::{Cell, Column, Table};
 use super::text::{below, height, paint, span, top};
 use super::theme::{Role, Theme};
+use crate::format;
 
 /// One replica as its primary sees it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -7,7 +7,6 @@ mod verdicts;
 use std::time::Duration;
 
 use super::footer::Footer;
-use super::format;
 use super::frame::Frame;
 use super::graph::Series;
 use super::header::{Header, Standing};
@@ -19,6 +18,7 @@ use ratatui::layout::Rect;
 
 use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
+use crate::format;
 use crate::keymap;
 use crate::model::{Connection, Counter, Delta, Entry, Moment, Sample, Window};
 

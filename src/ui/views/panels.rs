@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::Views;
 use crate::app::{Mode, Panel};
+use crate::format;
 use crate::model::{Counter, ReplicaLine, Role, Sample};
 use crate::ui::changes::{ChangeRow, Changes};
 use crate::ui::commands::{CommandRow, Commands, sort_word};
 use crate::ui::eviction::Eviction;
-use crate::ui::format;
 use crate::ui::keyspace::{DbRow, Keyspace};
 use crate::ui::persistence::Persistence;
 use crate::ui::replication::{Link, ReplicaRow, Replication};

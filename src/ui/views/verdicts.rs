@@ -3,9 +3,9 @@
 use super::Views;
 use crate::app::Panel;
 use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Verdict};
+use crate::format;
 use crate::ui::card::{Card, EvidenceRow};
 use crate::ui::causes::{CauseRow, Causes};
-use crate::ui::format;
 use crate::ui::frame::Frame;
 use crate::ui::ledger::LedgerLine;
 

@@ -36,6 +36,17 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// `1 key`, `51,417 keys`.
+pub fn keys(n: u64) -> String {
+    plural(n, "key")
+}
+
+/// `1 poll`, `2 polls`.
+pub fn plural(n: u64, word: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {word}{ending}", count(n))
+}
+
 /// [`count`], or [`UNKNOWN`].
 pub fn count_or(n: Option<u64>) -> String {
     n.map_or_else(|| UNKNOWN.to_owned(), count)
@@ -168,6 +179,11 @@ pub fn ago(age: Duration) -> String {
     } else {
         format!("{} ago", seconds(age.as_secs()))
     }
+}
+
+/// Day and time in UTC: `2026-11-23 14:03:12`.
+pub fn date_and_clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// Time of day in UTC: `14:03:12`.
