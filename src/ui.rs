@@ -89,7 +89,7 @@ pub fn render(app: &App, diagnosis: &Diagnosis, area: Rect, buf: &mut Buffer) {
 pub fn settle(app: &mut App, area: Rect) {
     let views = Views::new(app, app.diagnosis());
     let last = match (views.help(), views.view()) {
-        (Some(help), _) => help.last_scroll(area),
+        (Some(help), _) => help.last_scroll(over(area)),
         (None, View::Card(cause)) => views.card(cause).last_scroll(middle(&views, area)),
         _ => return,
     };
@@ -97,9 +97,14 @@ pub fn settle(app: &mut App, area: Rect) {
     screen.scroll = screen.scroll.min(last);
 }
 
+/// Where the help may stand: the footer that tells how to leave it stays in sight.
+fn over(area: Rect) -> Rect {
+    top(area, area.height.saturating_sub(1))
+}
+
 /// What is left between header and footer.
 fn middle(views: &Views<'_>, area: Rect) -> Rect {
-    let above = 1 + height(views.banners().len());
+    let above = 1 + height(views.banners(area).len());
     let under = 1 + u16::from(views.said().is_some());
     let rest = below(area, above);
     top(rest, rest.height.saturating_sub(under))
@@ -107,7 +112,7 @@ fn middle(views: &Views<'_>, area: Rect) -> Rect {
 
 fn whole(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     views.header().render(top(area, 1), buf);
-    for (banner, row) in views.banners().iter().zip(below(area, 1).rows()) {
+    for (banner, row) in views.banners(area).iter().zip(below(area, 1).rows()) {
         banner.render(row, buf);
     }
     let middle = middle(views, area);
@@ -121,7 +126,7 @@ fn whole(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     }
     views.footer().render(below(area, area.height - 1), buf);
     if let Some(help) = views.help() {
-        help.render(area, buf);
+        help.render(over(area), buf);
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use amr_top::demo::server::{Server, Signal};
 use amr_top::diagnosis::{Cause, Diagnosis, Level, Verdict, diagnose};
@@ -71,14 +71,13 @@ impl Scene {
         what: &str,
         condition: impl Fn(&History, &Diagnosis) -> bool,
     ) -> Diagnosis {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
             let diagnosis = diagnose(&self.history.window());
             if condition(&self.history, &diagnosis) {
                 return diagnosis;
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match tokio::time::timeout(left, self.observations.recv()).await {
+            match tokio::time::timeout_at(deadline, self.observations.recv()).await {
                 Ok(Some(observation)) => self.history.observe(observation),
                 ended => panic!(
                     "no {what} ({ended:?}): {:#?}\nthe server's log:\n{}",
@@ -474,7 +473,7 @@ async fn renames_onto_keys_replace_them() {
 }
 
 /// A primary and a replica that has caught up.
-async fn pair(keys: u32) -> (Server, redis::Connection, Server) {
+fn pair(keys: u32) -> (Server, redis::Connection, Server) {
     let primary = Server::start(&["--repl-diskless-sync-delay", "0"]).expect("a primary");
     let mut redis = client(&primary);
     let port = primary.port().to_string();
@@ -491,7 +490,7 @@ async fn pair(keys: u32) -> (Server, redis::Connection, Server) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_does_not_call_expirations_deletions() {
-    let (_primary, mut primary, replica) = pair(300).await;
+    let (_primary, mut primary, replica) = pair(300);
     let redis = client(&replica);
     let mut scene = Scene::watch(replica, redis).await;
     each(&mut primary, "PEXPIRE", "k", 300, &["1"]);
@@ -512,7 +511,7 @@ async fn a_replica_does_not_call_expirations_deletions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flush_of_the_primary_is_seen_on_the_replica() {
-    let (_primary, mut primary, replica) = pair(800).await;
+    let (_primary, mut primary, replica) = pair(800);
     let redis = client(&replica);
     let mut scene = Scene::watch(replica, redis).await;
     run(&mut primary, "FLUSHALL");
@@ -521,7 +520,7 @@ async fn a_flush_of_the_primary_is_seen_on_the_replica() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_primary_wipes_its_replica_by_replication() {
-    let (primary, _redis, replica) = pair(800).await;
+    let (primary, _redis, replica) = pair(800);
     let redis = client(&replica);
     let mut scene = Scene::watch(replica, redis).await;
     primary.signal(Signal::Kill).expect("a signal");
@@ -534,7 +533,7 @@ async fn an_empty_primary_wipes_its_replica_by_replication() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_falls_behind_is_a_risk() {
-    let (primary, redis, replica) = pair(10).await;
+    let (primary, redis, replica) = pair(10);
     let mut scene = Scene::watch(primary, redis).await;
     replica.signal(Signal::Stop).expect("a signal");
     // More than the kernel's buffers hide.

@@ -331,4 +331,6 @@ fn a_failure_says_what_to_try() {
     let shown = text(&screen(&stage::lost(), 200, 60));
     assert!(shown.contains(FailureKind::Refused.advice()), "{shown}");
     assert!(shown.contains("retry in 3 s (try 4)"), "{shown}");
+    let narrow = text(&screen(&stage::lost(), 80, 24)).replace('\n', "");
+    assert!(narrow.contains("is the port right?"), "{narrow}");
 }

@@ -88,11 +88,14 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
     verdict
 }
 
+/// Reads one gauge of a sample.
+type Gauge = fn(&Sample) -> Reading;
+
 /// The memory gauges that decide, before and after; a hidden limit or policy is named as missing.
 fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
     let at = Some(last.moment.at);
     let before = case.first.filter(|_| case.window.has_interval());
-    let rows: [(&'static str, fn(&Sample) -> Reading, &str); 5] = [
+    let rows: [(&'static str, Gauge, &str); 5] = [
         (
             "used_memory",
             |s| s.memory.used_bytes.into(),

@@ -123,11 +123,14 @@ impl ChangeKind {
                 "statistics were reset (CONFIG RESETSTAT): earlier evidence is gone".into()
             }
             Self::RoleChanged(before, after) => format!("role changed: {before} → {after}"),
-            Self::PrimaryChanged(before, after) => format!(
-                "follows another primary: {} → {}",
-                before.as_deref().unwrap_or("none"),
-                after.as_deref().unwrap_or("none")
-            ),
+            Self::PrimaryChanged(before, after) => {
+                let name = |primary: &Option<String>| primary.clone().unwrap_or("none".into());
+                format!(
+                    "follows another primary: {} → {}",
+                    name(before),
+                    name(after)
+                )
+            }
             Self::HistoryChanged => "replication history changed (new master_replid)".into(),
             Self::Setting {
                 field,

@@ -21,7 +21,7 @@ pub(crate) struct Help {
     pub theme: Theme,
 }
 
-const KEYS: usize = 18;
+const KEYS: usize = 19;
 const WIDE: u16 = 92;
 
 const LEVELS: [(Level, &str); 5] = [

@@ -31,18 +31,23 @@ impl LedgerLine<'_> {
                 (true, true) => dim("keys: not exposed by this server"),
             };
         };
-        let long = self.parts(before, after, true);
         let wide = |spans: &[Span<'static>]| -> usize {
             spans.iter().map(|span| width(&span.content)).sum()
         };
-        if wide(&long) <= room {
-            Line::from(long)
-        } else {
-            Line::from(self.parts(before, after, false))
-        }
+        // What came is said last and goes first; what went is the matter.
+        let shorter = [(true, true), (false, true), (false, false)];
+        let parts = shorter.map(|(long, created)| self.parts((before, after), long, created));
+        let [.., last] = &parts;
+        Line::from(
+            parts
+                .iter()
+                .find(|spans| wide(spans) <= room)
+                .unwrap_or(last)
+                .clone(),
+        )
     }
 
-    fn parts(&self, before: u64, after: u64, long: bool) -> Vec<Span<'static>> {
+    fn parts(&self, (before, after): (u64, u64), long: bool, created: bool) -> Vec<Span<'static>> {
         let theme = self.theme;
         let ledger = self.ledger;
         let number = |n: u64| {
@@ -79,7 +84,7 @@ impl LedgerLine<'_> {
         if ledger.unexplained > 0 {
             balance("−", ledger.unexplained, "UNEXPLAINED", Role::Trouble);
         }
-        if ledger.created > 0 {
+        if ledger.created > 0 && created {
             balance("+", ledger.created, "created", Role::Text);
         }
         if ledger.unexplained == 0 && long {

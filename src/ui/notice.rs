@@ -29,10 +29,39 @@ pub(crate) struct Banner {
     pub theme: Theme,
 }
 
+impl Banner {
+    /// The banner on as many lines as its sentence needs, where the screen has them to spare.
+    pub(crate) fn spread(self, area: Rect) -> Vec<Self> {
+        let room = usize::from(area.width).saturating_sub(4);
+        let whole = width(&self.head) + width(&self.text) + width(&self.tail);
+        if whole <= room || area.height < 20 {
+            return vec![self];
+        }
+        let lines: Vec<Self> = wrap(&self.text, room)
+            .into_iter()
+            .map(|text| Self {
+                text,
+                head: String::new(),
+                tail: String::new(),
+                ..self.clone()
+            })
+            .collect();
+        let first = Self {
+            text: String::new(),
+            ..self
+        };
+        [first].into_iter().chain(lines).collect()
+    }
+}
+
 impl Widget for &Banner {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let style = self.theme.style(self.role);
-        let tail = format!(" {} ", self.tail);
+        let tail = if self.tail.is_empty() {
+            String::new()
+        } else {
+            format!(" {} ", self.tail)
+        };
         let tail_width = height(width(&tail)).min(area.width / 2);
         let left = Rect {
             width: area.width - tail_width,
@@ -44,7 +73,8 @@ impl Widget for &Banner {
             ..area
         };
         buf.set_style(area.intersection(buf.area), style);
-        let text = format!(" {}  {}", self.head, self.text);
+        let gap = if self.head.is_empty() { "" } else { "  " };
+        let text = format!(" {}{gap}{}", self.head, self.text);
         paint(buf, left, &Line::styled(text, style));
         paint(buf, right, &Line::styled(tail, style));
     }

@@ -158,17 +158,24 @@ fn contrast(role: Role) -> Style {
     let bold = |color: Color| Style::new().fg(color).add_modifier(Modifier::BOLD);
     let on = |fg: Color, bg: Color| bold(fg).bg(bg);
     match role {
-        Role::Text | Role::Dim | Role::Label | Role::Border | Role::Rest | Role::Past => {
-            Style::new().fg(Color::White)
-        }
-        Role::Title | Role::Strong | Role::Level(Level::Clear) => bold(Color::White),
+        Role::Text
+        | Role::Dim
+        | Role::Label
+        | Role::Border
+        | Role::Rest
+        | Role::Past
+        | Role::Level(Level::Clear) => Style::new().fg(Color::White),
+        Role::Title | Role::Strong => bold(Color::White),
         Role::Accent | Role::FocusBorder | Role::Level(Level::Unknown) => bold(Color::LightCyan),
         Role::Good => bold(Color::LightGreen),
         Role::Fill => Style::new().fg(Color::LightBlue),
         Role::Body => Style::new().fg(Color::Blue),
-        Role::Selected => on(Color::White, Color::Blue),
+        Role::Selected => Style::new()
+            .bg(Color::DarkGray)
+            .add_modifier(Modifier::BOLD),
         Role::Banner => on(Color::Black, Color::LightYellow),
-        Role::Alarm | Role::Level(Level::Confirmed) => on(Color::White, Color::Red),
+        Role::Alarm => on(Color::White, Color::Red),
+        Role::Level(Level::Confirmed) => bold(Color::LightRed),
         Role::Level(Level::Suspected) | Role::Trouble => bold(Color::LightYellow),
         Role::Level(Level::AtRisk) => bold(Color::LightMagenta),
     }

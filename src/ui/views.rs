@@ -14,6 +14,8 @@ use super::help::Help;
 use super::notice::{Banner, Said};
 use super::privacy::Veil;
 use super::theme::{Role, Theme};
+use ratatui::layout::Rect;
+
 use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
 use crate::format;
@@ -175,8 +177,9 @@ impl<'a> Views<'a> {
     }
 
     /// What must be known before anything on the screen is believed.
-    pub(crate) fn banners(&self) -> Vec<Banner> {
-        [self.lost(), self.paused()].into_iter().flatten().collect()
+    pub(crate) fn banners(&self, area: Rect) -> Vec<Banner> {
+        let lost = self.lost().map(|banner| banner.spread(area));
+        lost.into_iter().flatten().chain(self.paused()).collect()
     }
 
     fn lost(&self) -> Option<Banner> {

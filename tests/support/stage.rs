@@ -134,8 +134,8 @@ fn told(observations: Vec<Observation>, now_s: f64) -> App {
 /// Traffic of a quiet primary, second by second.
 fn traffic(reply: &mut Reply, s: u32) {
     let t = u64::from(s);
-    let wave = ((f64::from(s) / 40.0).sin() * 900.0) as i64;
-    let keys = 50_600_i64 + wave + i64::from(s);
+    let wave = (f64::from(s) / 40.0).sin() * 900.0;
+    let keys = (50_600.0 + wave + f64::from(s)).trunc();
     let us = 1_795_442_292_000_000_u64 + t * 1_000_000;
     let behind = 84 + (t * 37 % 190);
     let offset = 918_273_645 + t * 96_400;
