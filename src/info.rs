@@ -32,11 +32,13 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|n| *n <= MOST)
 }
 
-/// FNV-1a over the name: cheap, and different enough for names of one reply.
+/// Length and three letters: cheap, and different enough for the names of one reply.
 fn fingerprint(name: &str) -> u32 {
-    name.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    let bytes = name.as_bytes();
+    let letter = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    let last = bytes.len().saturating_sub(1);
+    u32::from_le_bytes([length, letter(0), letter(last / 2), letter(last)])
 }
 
 /// A half-open byte range of [`Info::text`]. Replies are far below 4 GiB (see
@@ -136,11 +138,18 @@ impl Info {
         })
     }
 
-    /// Every `(name, value)` of one section.
-    pub fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.fields()
-            .filter(move |(of, _, _)| of.eq_ignore_ascii_case(section))
-            .map(|(_, name, value)| (name, value))
+    /// Every `(name, value)` of one section; of all sections of that name, should it repeat.
+    pub fn section<'a>(&'a self, section: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let is_wanted = |name: &str| name.eq_ignore_ascii_case(section);
+        let wanted: Vec<u16> = (1u16..)
+            .zip(self.sections())
+            .filter(|(_, name)| is_wanted(name))
+            .map(|(number, _)| number)
+            .collect();
+        self.fields
+            .iter()
+            .filter(move |field| wanted.contains(&field.section))
+            .map(|field| (self.at(field.name), self.at(field.value)))
     }
 
     /// Lines that are neither header nor `name:value`.

@@ -16,6 +16,8 @@ pub(super) struct Case<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) first: Option<&'a Sample>,
     pub(super) last: Option<&'a Sample>,
+    /// Effective calls over the window of every command that can make keys vanish.
+    calls: Vec<(Class, &'a str, u64)>,
 }
 
 /// The losses of one cause, added up.
@@ -32,6 +34,7 @@ impl<'a> Case<'a> {
         Self {
             first: window.first_sample(),
             last: window.last_sample(),
+            calls: calls(&window),
             window,
             ledger,
         }
@@ -106,15 +109,8 @@ impl<'a> Case<'a> {
 
     /// Effective calls of a class over the window, by command.
     pub(super) fn calls_of(&self, class: Class) -> Vec<(&'a str, u64)> {
-        let mut rows: Vec<(&str, u64)> = Vec::new();
-        for command in self.window.steps().flat_map(|step| step.of(class)) {
-            match rows.iter_mut().find(|(name, _)| *name == &*command.name) {
-                Some(row) => row.1 = row.1.saturating_add(command.effective),
-                None => rows.push((&command.name, command.effective)),
-            }
-        }
-        rows.retain(|(_, calls)| *calls > 0);
-        rows
+        let of_class = self.calls.iter().filter(|(of, ..)| *of == class);
+        of_class.map(|(_, name, calls)| (*name, *calls)).collect()
     }
 
     /// Effective calls of a class since start, by command.
@@ -257,6 +253,21 @@ impl<'a> Case<'a> {
             Some(step.to.at),
         )
     }
+}
+
+fn calls<'a>(window: &Window<'a>) -> Vec<(Class, &'a str, u64)> {
+    let mut rows: Vec<(Class, &'a str, u64)> = Vec::new();
+    for command in window.steps().flat_map(|step| &step.commands) {
+        let Some(class) = command.class.filter(|_| command.effective > 0) else {
+            continue;
+        };
+        // Names share their memory, so most comparisons end at the address.
+        match rows.iter_mut().find(|(_, name, _)| *name == &*command.name) {
+            Some(row) => row.2 = row.2.saturating_add(command.effective),
+            None => rows.push((class, &command.name, command.effective)),
+        }
+    }
+    rows
 }
 
 /// Fills in what an account says.

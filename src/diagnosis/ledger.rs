@@ -295,13 +295,16 @@ impl Interval {
     }
 
     fn add_commands(&mut self, step: &Step) {
-        for flush in step.of(Class::Flush) {
-            more(&mut self.flush_calls, flush.effective);
-            self.flush_all |= &*flush.name == "flushall" && flush.effective > 0;
-        }
-        for ((class, _), calls) in SUSPECTS.into_iter().zip(&mut self.calls) {
-            let removers = step.of(class).filter(|command| can_remove(&command.name));
-            removers.for_each(|command| more(calls, command.effective));
+        for command in &step.commands {
+            let Some(class) = command.class else { continue };
+            if class == Class::Flush {
+                more(&mut self.flush_calls, command.effective);
+                self.flush_all |= &*command.name == "flushall" && command.effective > 0;
+            }
+            let suspect = SUSPECTS.iter().position(|(suspect, _)| *suspect == class);
+            if let Some(suspect) = suspect.filter(|_| can_remove(&command.name)) {
+                more(&mut self.calls[suspect], command.effective);
+            }
         }
         if step.effective("swapdb") > 0 || step.effective("move") > 0 {
             let (mut falls, mut rises) = (0, 0);

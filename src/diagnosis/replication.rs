@@ -294,7 +294,10 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
         let most = most.map_or_else(|| "an unknown amount".into(), words::bytes);
         (
             Level::Clear,
-            format!("{} replica(s), at most {most} behind", state.replicas.len()),
+            format!(
+                "{}, at most {most} behind",
+                words::plural(state.replicas.len() as u64, "replica")
+            ),
         )
     };
     let mut verdict = Verdict::new(Cause::Replication, level, summary);

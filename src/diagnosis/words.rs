@@ -1,6 +1,8 @@
 //! Numbers in sentences: those of [`crate::format`], and lists of commands.
 
-pub(super) use crate::format::{bytes, count, keys, rate, seconds as duration, share as percent};
+pub(super) use crate::format::{
+    bytes, count, keys, plural, rate, seconds as duration, share as percent,
+};
 
 /// `DEL ×3, UNLINK ×1`: commands with their numbers, largest first, at most four.
 pub(super) fn list<'a>(commands: impl IntoIterator<Item = (&'a str, u64)>) -> String {

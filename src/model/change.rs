@@ -100,10 +100,17 @@ pub enum ChangeKind {
     },
 }
 
+fn keys(keys: Option<u64>) -> String {
+    keys.map_or_else(|| "keys unknown".into(), format::keys)
+}
+
+fn times(calls: u64) -> String {
+    format!("{}×", format::count(calls))
+}
+
 impl ChangeKind {
     /// One line for people.
     pub fn sentence(&self) -> String {
-        let keys = |keys: &Option<u64>| keys.map_or_else(|| "keys unknown".into(), format::keys);
         match self {
             Self::Attached => "watching began".into(),
             Self::Restart {
@@ -112,8 +119,8 @@ impl ChangeKind {
             } => {
                 format!(
                     "server restarted: {} before, {} after",
-                    keys(keys_before),
-                    keys(keys_after)
+                    keys(*keys_before),
+                    keys(*keys_after)
                 )
             }
             Self::OtherProcess => {
@@ -143,29 +150,27 @@ impl ChangeKind {
                 keys_before,
             } => {
                 format!(
-                    "{command} ran {}×, {} before",
-                    format::count(*calls),
-                    keys(keys_before)
+                    "{command} ran {}, {} before",
+                    times(*calls),
+                    keys(*keys_before)
                 )
             }
             Self::FlushDenied { command, calls } => {
-                format!("{command} refused or failed, {calls}×")
+                format!("{command} refused or failed, {}", times(*calls))
             }
             Self::LoadingBegan => "loading a data set from disk".into(),
-            Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(n)),
-            Self::ReplicasJoined(n) => format!("{n} replica(s) joined"),
-            Self::ReplicasLeft(n) => format!("{n} replica(s) left"),
+            Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(*n)),
+            Self::ReplicasJoined(n) => format!("{} joined", format::plural(*n, "replica")),
+            Self::ReplicasLeft(n) => format!("{} left", format::plural(*n, "replica")),
             Self::LinkDown => "link to the primary is down".into(),
             Self::LinkUp => "link to the primary is up".into(),
-            Self::FullSyncs(n) => format!("{n} full synchronisation(s) served"),
+            Self::FullSyncs(n) => format!("{} served", format::plural(*n, "full synchronisation")),
             Self::SaveFailing(what) => format!("{what}: writing to disk fails"),
             Self::SaveRecovered(what) => format!("{what}: writing to disk works again"),
             Self::EvictionBegan => "eviction began".into(),
             Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
-            Self::Reconnected { after_s } => {
-                format!("answers again after {}", format::seconds(*after_s))
-            }
+            Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Command statistics, and the catalogue of commands that can make keys vanish.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use crate::info::{Composite, Info};
 
@@ -169,12 +170,14 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
 ];
 
 /// The class of a command, `None` for commands that make no key vanish. Names as INFO prints
-/// them, in any case. Searches the whole catalogue: [`CommandStat::class`] holds the answer.
+/// them, in lower case.
 pub fn class_of(name: &str) -> Option<Class> {
-    CATALOGUE
-        .iter()
-        .find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
-        .map(|(class, _)| *class)
+    static CLASSES: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
+        let rows = CATALOGUE.iter();
+        rows.flat_map(|(class, names)| names.iter().map(|name| (*name, *class)))
+            .collect()
+    });
+    CLASSES.get(name).copied()
 }
 
 /// One `cmdstat_` line.
@@ -224,9 +227,10 @@ impl Commands {
                 continue;
             };
             commands.refusals |= value.get("rejected_calls").is_some();
+            let name = inert(&name.to_ascii_lowercase(), 64);
             commands.stats.push(CommandStat {
-                class: class_of(name),
-                name: inert(&name.to_ascii_lowercase(), 64).into(),
+                class: class_of(&name),
+                name: name.into(),
                 calls,
                 usec: value.u64("usec").unwrap_or(0),
                 rejected: value.u64("rejected_calls").unwrap_or(0),
@@ -322,7 +326,7 @@ mod tests {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), all);
-        assert_eq!(class_of("FT.DROPINDEX"), Some(Class::Delete));
+        assert_eq!(class_of("ft.dropindex"), Some(Class::Delete));
         assert_eq!(class_of("get"), None);
     }
 }
