@@ -89,10 +89,16 @@ fn it_starts_full_with_a_replica_and_leaves_nothing() {
     assert!(dirs.iter().all(|dir| !dir.exists()));
 }
 
+/// `UPDATE_INCIDENT=1 cargo test --test demo traffic` also writes the bundled incident anew.
 #[test]
 fn traffic_goes_on_and_the_flush_comes() {
     let demo = Demo::start(Incident::Flush).unwrap();
     let mut poller = Poller::new(&demo);
+    if std::env::var_os("UPDATE_INCIDENT").is_some() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/incident-flush.txt");
+        std::fs::write(file, capture(&mut poller)).unwrap();
+        return;
+    }
     let soon = Duration::from_secs(5);
     poller.until("reads", soon, |info| calls(info, "get") > 100);
     let info = poller.until("a flush", Duration::from_secs(20), |info| {
@@ -160,20 +166,9 @@ fn the_replica_falls_behind() {
     });
 }
 
-/// Not a test: writes the bundled incident.
-///
-/// ```text
-/// AMR_TOP_CAPTURE=assets/incident-flush.txt cargo test --test demo -- --ignored capture
-/// ```
-#[test]
-#[ignore = "writes the bundled incident"]
+/// Writes the bundled incident: half a minute of replies, one a second, paths made neutral.
 #[expect(clippy::disallowed_methods, reason = "an edge: it observes")]
-fn capture() {
-    let Some(file) = std::env::var_os("AMR_TOP_CAPTURE") else {
-        return;
-    };
-    let demo = Demo::start(Incident::Flush).unwrap();
-    let mut poller = Poller::new(&demo);
+fn capture(poller: &mut Poller) -> String {
     let begin = now();
     let mut text = String::new();
     for second in 0..30 {
@@ -195,5 +190,5 @@ fn capture() {
             });
         }
     }
-    std::fs::write(file, text).unwrap();
+    text
 }

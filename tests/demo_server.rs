@@ -137,13 +137,8 @@ fn the_leash_of_one_does_not_hold_another() {
 
 const HELPER: &str = "AMR_TOP_TEST_OWNER";
 
-/// Not a test: what [`nothing_is_left_when_the_owner_is_killed`] runs in another process.
-#[test]
-#[ignore = "a helper process of another test"]
-fn owner() {
-    if std::env::var_os(HELPER).is_none() {
-        return;
-    }
+/// What [`nothing_is_left_when_the_owner_is_killed`] does in another process.
+fn own_two_servers() {
     let servers = [Server::start(&[]).unwrap(), Server::start(&[]).unwrap()];
     servers[1].signal(Signal::Stop).unwrap();
     let mut out = std::io::stdout();
@@ -158,9 +153,16 @@ fn owner() {
 
 #[test]
 fn nothing_is_left_when_the_owner_is_killed() {
+    if std::env::var_os(HELPER).is_some() {
+        return own_two_servers();
+    }
     for how in ["kill -9", "abort"] {
         let mut owner = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "owner", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "nothing_is_left_when_the_owner_is_killed",
+                "--nocapture",
+            ])
             .env(HELPER, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -130,14 +130,8 @@ impl ChangeKind {
                 "statistics were reset (CONFIG RESETSTAT): earlier evidence is gone".into()
             }
             Self::RoleChanged(before, after) => format!("role changed: {before} → {after}"),
-            Self::PrimaryChanged(before, after) => {
-                let name = |primary: &Option<String>| primary.clone().unwrap_or("none".into());
-                format!(
-                    "follows another primary: {} → {}",
-                    name(before),
-                    name(after)
-                )
-            }
+            Self::PrimaryChanged(_, Some(after)) => format!("follows {after} now"),
+            Self::PrimaryChanged(_, None) => "follows no primary any more".into(),
             Self::HistoryChanged => "replication history changed (new master_replid)".into(),
             Self::Setting {
                 field,
@@ -158,7 +152,7 @@ impl ChangeKind {
             Self::FlushDenied { command, calls } => {
                 format!("{command} refused or failed, {}", times(*calls))
             }
-            Self::LoadingBegan => "loading a data set from disk".into(),
+            Self::LoadingBegan => "loading a data set".into(),
             Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(*n)),
             Self::ReplicasJoined(n) => format!("{} joined", format::plural(*n, "replica")),
             Self::ReplicasLeft(n) => format!("{} left", format::plural(*n, "replica")),
