@@ -139,13 +139,16 @@ const HELPER: &str = "AMR_TOP_TEST_OWNER";
 
 /// What [`nothing_is_left_when_the_owner_is_killed`] does in another process.
 fn own_two_servers() {
-    let servers = [Server::start(&[]).unwrap(), Server::start(&[]).unwrap()];
-    servers[1].signal(Signal::Stop).unwrap();
+    let servers = [
+        Server::start(&[]).expect("a server"),
+        Server::start(&[]).expect("a server"),
+    ];
+    servers[1].signal(Signal::Stop).expect("a signal");
     let mut out = std::io::stdout();
     for server in &servers {
-        writeln!(out, "\nserver {} {}", server.pid(), server.dir().display()).unwrap();
+        writeln!(out, "\nserver {} {}", server.pid(), server.dir().display()).expect("a pipe");
     }
-    writeln!(out, "all").unwrap();
+    writeln!(out, "all").expect("a pipe");
     // Until we are killed.
     let _ = std::io::stdin().read(&mut [0]);
     std::process::abort();
