@@ -138,7 +138,7 @@ impl App {
     fn set_interval(&mut self, interval: Duration) -> Effect {
         self.interval = interval.clamp(*INTERVAL_RANGE.start(), *INTERVAL_RANGE.end());
         self.say(
-            format!("polling every {} ms", self.interval.as_millis()),
+            format!("polling every {}", crate::format::duration(self.interval)),
             false,
         );
         Effect::SetInterval(self.interval)

@@ -12,6 +12,7 @@ mod cause;
 mod deletion;
 mod eviction;
 mod expiration;
+mod felt;
 mod flush;
 mod instance_failure;
 mod ledger;
@@ -234,6 +235,8 @@ struct Rule {
     steps: &'static [&'static str],
     /// What to do next on Azure Managed Redis, where commands are blocked and the portal is not.
     azure_steps: &'static [&'static str],
+    /// What to do while nothing is lost yet, where that differs; empty for the same steps.
+    risk_steps: &'static [&'static str],
     /// Documentation besides Microsoft's guide.
     docs: &'static [&'static str],
     judge: fn(&Case<'_>) -> Verdict,
@@ -298,6 +301,8 @@ impl Rule {
         ) {
             let steps = if case.product().is_enterprise() {
                 self.azure_steps
+            } else if verdict.level == Level::AtRisk && !self.risk_steps.is_empty() {
+                self.risk_steps
             } else {
                 self.steps
             };

@@ -205,7 +205,9 @@ fn look(target: Option<&str>, options: &Options, until: Until) -> Result<Seen, H
             .min(time)
             .max(*crate::model::INTERVAL_RANGE.start());
     }
-    let keep = time * 2 + Duration::from_secs(3_600);
+    let keep = time
+        .saturating_mul(2)
+        .saturating_add(Duration::from_secs(3_600));
     let mut history = History::new(settings.node(), settings.assumptions.clone(), keep);
     let runtime = Runtime::new().map_err(HeadlessError::Runtime)?;
     runtime.block_on(poll(settings, &mut history, until));

@@ -128,7 +128,7 @@ fn show(help: &clap::Error) -> Exit {
     }
 }
 
-/// One line for what the user can mend; a full report for what only we can.
+/// One line, with the causes; panics have a report of their own.
 fn complain(report: &Report) -> Exit {
     let mut out = io::stderr().lock();
     let (written, exit) = if let Some(error) = report.downcast_ref::<HeadlessError>() {
@@ -143,7 +143,7 @@ fn complain(report: &Report) -> Exit {
     } else if let Some(error) = report.downcast_ref::<DemoError>() {
         (writeln!(out, "amr-top: {error}"), Exit::Failed)
     } else {
-        (writeln!(out, "amr-top: {report:?}"), Exit::Failed)
+        (writeln!(out, "amr-top: {report:#}"), Exit::Failed)
     };
     // Where not even standard error can be written to, the exit code has to do.
     let _ = written;

@@ -215,10 +215,12 @@ impl<'a> Report<'a> {
 
     /// What to say first: the cause, how sure, how many keys.
     fn headline(&self) -> String {
-        let top = self.verdicts.iter().find(|row| {
-            self.top_cause
-                .map_or(row.source.is_loss(), |top| top == row.cause)
-        });
+        // Totals since start are news only where nothing was watched.
+        let is_news = |row: &Row<'_>| match self.top_cause {
+            Some(top) => top == row.cause,
+            None => row.source.is_loss_in_window(),
+        };
+        let top = self.verdicts.iter().find(|row| is_news(row));
         if let Some(row) = top {
             let level = words::level_word(row.verdict).to_lowercase();
             let parts = [words::keys_lost(row.source), level];

@@ -123,6 +123,7 @@ fn flushdb_of_an_empty_database_is_not_charged_with_what_expired() {
         f.ran("flushdb", 1);
     });
     assert_eq!(story.diagnosis().ledger.flushed, 0);
+    assert_nothing_lost(&story.diagnosis());
 }
 
 #[test]
@@ -590,6 +591,199 @@ fn one_reading_gives_totals_and_at_most_a_suspicion() {
             .verdicts
             .iter()
             .all(|v| v.level != Level::Confirmed)
+    );
+}
+
+#[test]
+fn a_wave_stays_a_loss_when_keys_come_back_and_more_waves_follow() {
+    let wave = |story: Story| {
+        story
+            .then(|f| {
+                f.keys(5_000);
+                f.add("expired_keys", 15_000);
+            })
+            .repeat(30, |n, f| {
+                f.keys(5_000 + (n as u64 + 1) * 500);
+                f.add("expired_keys", 40);
+            })
+    };
+    let mut story = Story::with_keys(20_000);
+    for waves in 1..=3 {
+        story = wave(story);
+        let diagnosis = story.diagnosis();
+        let verdict = diagnosis.of(Cause::Expiration).expect("a verdict");
+        assert_eq!(
+            verdict.level,
+            Level::Confirmed,
+            "after wave {waves}: {verdict:#?}"
+        );
+        assert!(verdict.keys_lost >= Some(15_000 * waves), "{verdict:#?}");
+    }
+}
+
+#[test]
+fn expirations_of_a_busy_cache_are_no_wave_at_the_first_polls() {
+    let busy = |f: &mut Facts| {
+        f.add("expired_keys", 500);
+        f.ran("set", 500);
+    };
+    assert_nothing_lost(&Story::with_keys(1_000).then(busy).diagnosis());
+    assert_nothing_lost(&Story::with_keys(1_000).then(busy).then(busy).diagnosis());
+}
+
+#[test]
+fn invalidation_that_is_refilled_as_fast_is_healthy() {
+    let story = Story::with_keys(1_533).repeat(60, |n, f| {
+        f.keys(1_533 - [0, 7, 2, 9, 4][n % 5]);
+        f.ran("del", 300);
+        f.ran("set", 300);
+    });
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn locks_of_a_small_queue_are_healthy() {
+    let story = Story::with_keys(20).repeat(120, |n, f| {
+        f.keys([24, 20, 17, 22, 19, 25][n % 6]);
+        f.ran("del", 30);
+        f.ran("lpop", 30);
+        f.ran("set", 30);
+    });
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn a_deletion_among_steady_expirations_is_still_named() {
+    let steady = |n: usize, f: &mut Facts| {
+        f.keys(10_000 + [3, 0, 5, 1][n % 4]);
+        f.add("expired_keys", 100);
+    };
+    let story = Story::with_keys(10_000).repeat(30, steady).then(|f| {
+        f.keys(7_000);
+        f.add("expired_keys", 100);
+        f.ran("unlink", 40);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Deletion,
+        Level::Confirmed,
+        Some(2_900),
+    );
+}
+
+#[test]
+fn the_turnover_of_a_healthy_replica_is_healthy() {
+    let mut facts = Facts {
+        replica_of: Some("10.0.0.9"),
+        ..Facts::default()
+    };
+    facts.keys(12_500);
+    let story = Story::with(facts).repeat(180, |n, f| {
+        f.keys(12_500 - [0, 40, 12, 55, 20][n % 5]);
+        f.ran("del", 1_000);
+    });
+    let diagnosis = story.diagnosis();
+    assert_nothing_lost(&diagnosis);
+    assert!(
+        diagnosis.ledger.unexplained <= 55,
+        "{:#?}",
+        diagnosis.ledger
+    );
+}
+
+#[test]
+fn a_proxy_with_another_run_id_is_not_a_restart() {
+    let mut facts = Facts {
+        enterprise: true,
+        ..Facts::default()
+    };
+    facts.keys(1_000);
+    facts.add("evicted_keys", 13_224);
+    let story = Story::with(facts).then(|f| f.run_id = "b".repeat(40));
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
+fn a_long_outage_does_not_hide_what_it_cost() {
+    let mut story = Story::with_keys(1_000);
+    for _ in 0..5_400 {
+        story = story.fails(FailureKind::Refused);
+    }
+    let story = story.then(|f| {
+        f.restart();
+        f.keys(0);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn a_server_that_fails_again_has_still_lost_what_it_lost() {
+    let story = Story::with_keys(1_000)
+        .then(|f| {
+            f.restart();
+            f.keys(0);
+        })
+        .fails(FailureKind::Refused);
+    assert_top(
+        &story.diagnosis(),
+        Cause::InstanceFailure,
+        Level::Confirmed,
+        Some(1_000),
+    );
+}
+
+#[test]
+fn a_replica_behind_is_a_risk_on_a_primary_that_was_promoted_once() {
+    let mut facts = Facts::default();
+    facts.keys(10);
+    facts.replication.insert("master_replid2", "3".repeat(40));
+    facts.replication.insert("second_repl_offset", "900".into());
+    let calm = Story::with(facts.clone()).then(|_| {}).diagnosis();
+    let verdict = calm.of(Cause::Replication).expect("a verdict");
+    assert_eq!(
+        (verdict.level, verdict.scope),
+        (Level::Suspected, Scope::SinceStart)
+    );
+    facts.replication.insert("connected_slaves", "1".into());
+    facts
+        .replication
+        .insert("master_repl_offset", "20000000".into());
+    facts.replication.insert(
+        "slave0",
+        "ip=10.0.0.9,port=6379,state=online,offset=50,lag=1".into(),
+    );
+    let behind = Story::with(facts).then(|_| {}).diagnosis();
+    assert_eq!(
+        behind.of(Cause::Replication).map(|v| v.level),
+        Some(Level::AtRisk)
+    );
+}
+
+#[test]
+fn a_database_line_that_cannot_be_read_is_no_loss() {
+    let story = Story::with_keys(1_000).then(|f| {
+        f.dbs.clear();
+        f.dbs.insert(0, (u64::MAX, 0));
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+}
+
+#[test]
+fn an_empty_server_has_nothing_at_risk() {
+    let mut facts = Facts::default();
+    facts
+        .persistence
+        .insert("rdb_changes_since_last_save", "106000".into());
+    let diagnosis = Story::with(facts).then(|_| {}).diagnosis();
+    assert_eq!(
+        diagnosis.of(Cause::InstanceFailure).map(|v| v.level),
+        Some(Level::Clear)
     );
 }
 

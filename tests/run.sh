@@ -48,6 +48,19 @@ install_server() {
     have redis-server
 }
 
+install_compiler() {
+    if have apt-get; then
+        root apt-get update -q && root env DEBIAN_FRONTEND=noninteractive apt-get install -qy gcc libc6-dev
+    elif have dnf; then
+        root dnf install -qy gcc
+    elif have apk; then
+        root apk add build-base
+    else
+        echo "install a C compiler by hand" >&2
+        return 1
+    fi
+}
+
 install_ps() {
     if have apt-get; then
         root apt-get update -q && root env DEBIAN_FRONTEND=noninteractive apt-get install -qy procps
@@ -62,6 +75,7 @@ install_ps() {
 component() { rustup component add "$1"; }
 
 have cargo || fail "no cargo: install Rust from https://rustup.rs, then start again"
+have cc || run "install a C compiler" install_compiler
 have redis-server || run "install redis-server" install_server
 have ps || run "install ps" install_ps
 cargo fmt --version >/dev/null 2>&1 || run "install rustfmt" component rustfmt

@@ -394,3 +394,87 @@ fn escape_sequences_from_a_server_are_inert() {
     assert!(!has("\u{9b}".as_bytes()), "no C1 control");
     assert!(!has("\u{202e}".as_bytes()), "no bidirectional override");
 }
+
+/// Waits until a folder is empty: the keeper of a throw-away server removes its folder last, after
+/// it has ended the server.
+fn empties(folder: &Path) {
+    let look = std::time::Duration::from_millis(20);
+    for _ in 0..PATIENCE.as_millis() / look.as_millis() {
+        if fs::read_dir(folder).expect("a folder").next().is_none() {
+            return;
+        }
+        thread::park_timeout(look);
+    }
+    panic!(
+        "left behind: {:?}",
+        fs::read_dir(folder).expect("a folder").collect::<Vec<_>>()
+    );
+}
+
+/// The demo with its throw-away servers in a folder of the test's.
+fn demo(folder: &Path, panic: bool) -> Run {
+    let mut command = program(&["demo"], folder);
+    command.env("TMPDIR", folder);
+    if panic {
+        command.env("AMR_TOP_TEST_PANIC", "task");
+    }
+    Run::start(command, 120, 40)
+}
+
+#[test]
+fn the_demo_shows_its_incident_and_leaves_nothing() {
+    let folder = folder();
+    let mut run = demo(folder.path(), false);
+    run.see("● live");
+    run.see("CONFIRMED  Key flushing");
+    run.keys("q");
+    assert_eq!(run.given_back().0, 0);
+    empties(folder.path());
+}
+
+#[rstest]
+#[case::ctrl_c(Some(CTRL_C), None)]
+#[case::term(None, Some(Signal::TERM))]
+#[case::kill(None, Some(Signal::KILL))]
+fn however_the_demo_ends_it_leaves_nothing(
+    #[case] keys: Option<&str>,
+    #[case] signal: Option<Signal>,
+) {
+    let folder = folder();
+    let mut run = demo(folder.path(), false);
+    run.see("● live");
+    assert!(
+        fs::read_dir(folder.path())
+            .expect("a folder")
+            .next()
+            .is_some()
+    );
+    if let Some(keys) = keys {
+        run.keys(keys);
+    }
+    if let Some(signal) = signal {
+        run.signal(signal);
+    }
+    run.exit();
+    empties(folder.path());
+}
+
+#[test]
+fn a_panic_in_the_demo_leaves_nothing() {
+    let folder = folder();
+    let run = demo(folder.path(), true);
+    assert_eq!(run.given_back().0, 101);
+    empties(folder.path());
+}
+
+#[test]
+fn without_a_server_the_demo_shows_a_recorded_incident() {
+    let folder = folder();
+    let mut command = program(&["demo"], folder.path());
+    command.env("PATH", folder.path());
+    let mut run = Run::start(command, 120, 40);
+    run.see("no redis-server on PATH");
+    run.see("recorded-incident");
+    run.keys("q");
+    assert_eq!(run.given_back().0, 0);
+}

@@ -142,3 +142,24 @@ fn a_filter_shows_any_command() {
     app.act(Action::Back);
     assert_eq!(app.command_rows().len(), 1);
 }
+
+#[test]
+fn live_stepped_back_and_headless_are_one_path() {
+    let mut app = watched();
+    let texts: Vec<(u64, String)> = (1..=10)
+        .map(|s| (s, info(if s >= 6 { 0 } else { 50 }, u64::from(s >= 6))))
+        .collect();
+    for length in (1..=10).rev() {
+        let keep = Duration::from_secs(3_600);
+        let mut headless = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
+        for (second, text) in &texts[..length] {
+            headless.observe(answer(*second, text));
+        }
+        assert_eq!(
+            app.diagnosis(),
+            &diagnose(&headless.window()),
+            "after {length} polls"
+        );
+        app.act(Action::StepBack);
+    }
+}

@@ -85,4 +85,21 @@ mod tests {
         assert_eq!(parse("@ x 1 1\na:1\n@ 1 1 1\na:1\n").len(), 1);
         assert!(parse("").is_empty());
     }
+
+    #[test]
+    fn its_verdict_is_a_flush() {
+        let keep = Duration::from_secs(3_600);
+        let mut history = History::new(NodeId::new("x"), Assumptions::default(), keep);
+        bundled()
+            .into_iter()
+            .for_each(|observation| history.observe(observation));
+        let diagnosis = crate::diagnosis::diagnose(&history.window());
+        let top = &diagnosis.verdicts[0];
+        assert_eq!(
+            diagnosis.top_cause,
+            Some(crate::diagnosis::Cause::Flush),
+            "{top:#?}"
+        );
+        assert_eq!(top.level, crate::diagnosis::Level::Confirmed);
+    }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::cause::Cause;
+use super::felt::felt;
 use super::ledger::{Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
@@ -27,6 +28,28 @@ pub(super) struct Account<'a> {
     pub(super) first: &'a Loss,
     pub(super) last: &'a Loss,
     pub(super) biggest: &'a Loss,
+}
+
+impl<'a> Account<'a> {
+    fn of(mut losses: impl Iterator<Item = &'a Loss>) -> Option<Self> {
+        let first = losses.next()?;
+        let mut account = Self {
+            keys: first.keys,
+            at_least: first.at_least,
+            first,
+            last: first,
+            biggest: first,
+        };
+        for loss in losses {
+            account.keys = account.keys.saturating_add(loss.keys);
+            account.at_least |= loss.at_least;
+            account.last = loss;
+            if loss.keys > account.biggest.keys {
+                account.biggest = loss;
+            }
+        }
+        Some(account)
+    }
 }
 
 impl<'a> Case<'a> {
@@ -81,25 +104,25 @@ impl<'a> Case<'a> {
         verdict
     }
 
+    /// All losses of one cause, added up.
     pub(super) fn account(&self, cause: Cause) -> Option<Account<'a>> {
-        let mut losses = self.ledger.losses_by(cause);
-        let first = losses.next()?;
-        let mut account = Account {
-            keys: first.keys,
-            at_least: first.at_least,
-            first,
-            last: first,
-            biggest: first,
-        };
-        for loss in losses {
-            account.keys = account.keys.saturating_add(loss.keys);
-            account.at_least |= loss.at_least;
-            account.last = loss;
-            if loss.keys > account.biggest.keys {
-                account.biggest = loss;
-            }
+        Account::of(self.ledger.losses_by(cause))
+    }
+
+    /// The losses of one cause that the key count felt, added up.
+    pub(super) fn felt(&self, cause: Cause) -> Option<Account<'a>> {
+        Account::of(felt(&self.window, &self.ledger.losses, cause).into_iter())
+    }
+
+    /// For "none has run": since when that is known.
+    pub(super) fn since_reset(&self) -> &'static str {
+        match self
+            .last
+            .map(|sample| effective(sample, "config|resetstat"))
+        {
+            Some(n) if n > 0 => " since the statistics were reset",
+            _ => "",
         }
-        Some(account)
     }
 
     /// The step that ended at a moment.
@@ -295,6 +318,8 @@ pub(super) fn effective(sample: &Sample, name: &str) -> u64 {
 }
 
 /// The first characters of an id, enough to tell two apart.
-pub(super) fn short(id: Option<&str>) -> String {
-    id.map_or_else(|| "–".into(), |id| id.chars().take(8).collect())
+pub(super) fn short(id: Option<&str>) -> Reading {
+    id.map_or(Reading::None, |id| {
+        Reading::Text(id.chars().take(8).collect())
+    })
 }

@@ -24,18 +24,13 @@ deletes; cache-aside code sends DEL before every write.",
         "what was slow enough to be remembered: SLOWLOG GET 128",
         "give every application its own Entra identity, and take -del from those that need not delete (custom access policy)",
     ],
+    risk_steps: &[],
     docs: &[
         "https://redis.io/docs/latest/commands/del/",
         "https://redis.io/docs/latest/commands/hdel/",
     ],
     judge,
 };
-
-/// A fall by commands that empty containers is what queues do all day; it counts when it is at
-/// least so large a share of the keys.
-const NOTABLE_SHARE: f64 = 0.05;
-/// … and at least so many keys.
-const NOTABLE_KEYS: u64 = 10;
 
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
@@ -47,9 +42,9 @@ fn judge(case: &Case<'_>) -> Verdict {
     if case.is_replica() {
         return case.ask_primary(Cause::Deletion);
     }
-    match case.account(Cause::Deletion) {
-        Some(account) if is_notable(case, &account) => deleted(case, &account),
-        _ => quiet(case, last),
+    match case.felt(Cause::Deletion) {
+        Some(account) => deleted(case, &account),
+        None => quiet(case, last),
     }
 }
 
@@ -59,27 +54,17 @@ fn by_name(case: &Case<'_>) -> bool {
         .any(|loss| loss.by == Some(Class::Delete))
 }
 
-fn is_notable(case: &Case<'_>, account: &Account<'_>) -> bool {
-    let keys = case
-        .step_to(account.biggest.to)
-        .and_then(|step| step.keys_before)
-        .unwrap_or(0);
-    let share = account.biggest.keys as f64 / keys.max(1) as f64;
-    by_name(case)
-        || (account.biggest.keys >= NOTABLE_KEYS && share >= NOTABLE_SHARE)
-        || share >= 0.5
-}
-
 fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
-    let mut calls = case.calls_of(Class::Delete);
-    if !by_name(case) {
-        calls.extend(case.calls_of(Class::Empty));
-        calls.extend(
-            case.calls_of(Class::Expire)
-                .into_iter()
-                .filter(|(name, _)| !matches!(*name, "setex" | "psetex")),
-        );
-    }
+    let took = |class| {
+        case.ledger
+            .losses_by(Cause::Deletion)
+            .any(|loss| loss.by == Some(class))
+    };
+    let classes = [Class::Delete, Class::Empty, Class::Expire]
+        .into_iter()
+        .filter(|c| took(*c));
+    let mut calls: Vec<_> = classes.flat_map(|class| case.calls_of(class)).collect();
+    calls.retain(|(name, _)| !matches!(*name, "setex" | "psetex"));
     let level = if accounts_alone(case, account) {
         Level::Confirmed
     } else {
@@ -138,7 +123,7 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         .chain(case.calls_of(Class::Empty))
         .collect();
     if !seen.is_empty() {
-        let summary = format!("{} seen, but no key count fell by it", words::list(seen));
+        let summary = format!("{} seen; the key count did not feel it", words::list(seen));
         return Verdict::new(Cause::Deletion, Level::Clear, summary);
     }
     let totals: Vec<(&str, u64)> = ["del", "unlink", "getdel", "hdel"]
@@ -150,7 +135,10 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         return Verdict::new(
             Cause::Deletion,
             Level::Clear,
-            "no DEL, UNLINK, GETDEL or HDEL has run",
+            format!(
+                "no DEL, UNLINK, GETDEL or HDEL has run{}",
+                case.since_reset()
+            ),
         );
     }
     let summary = format!(

@@ -25,6 +25,7 @@ cached scripts.",
         "read limit and policy: az redisenterprise database show --query evictionPolicy; give them here with --maxmemory and --eviction-policy",
         "scale to a larger size, or change the eviction policy under Advanced settings; about 20 % of the memory is reserved",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/develop/reference/eviction/"],
     judge,
 };

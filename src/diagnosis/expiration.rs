@@ -2,7 +2,7 @@
 
 use super::case::{Account, Case, amount, with_account};
 use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::{Counter, Sample};
+use crate::model::Counter;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Expiration,
@@ -24,19 +24,16 @@ clock that jumps forward expires everything at once.",
         "see which keys are next: SCAN with a pattern, then PTTL on some of them",
         "review the TTLs that the application sets; in the code, look for seconds given where milliseconds are meant",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/commands/expire/"],
     judge,
 };
 
-/// A wave is told from the steady turnover of a cache by what happened to the key count: when the
-/// keys that expired are replaced as fast as they go, nobody misses them. So the count must have
-/// fallen by at least this share of the expired keys …
-const WAVE_SHARE: f64 = 0.5;
-/// … and by at least this share of all keys.
-const NOTABLE_SHARE: f64 = 0.005;
 /// One interval that took so many keys, and most of all that expired, is a wave whatever was
 /// written meanwhile.
 const BURST_KEYS: u64 = 100;
+/// Intervals that must have been watched to tell a burst from the ordinary pace.
+const BURST_NEEDS: usize = 5;
 
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
@@ -54,44 +51,19 @@ fn judge(case: &Case<'_>) -> Verdict {
         verdict.missing = vec!["expired_keys"];
         return verdict;
     }
+    if let Some(felt) = case.felt(Cause::Expiration) {
+        return wave(case, &felt);
+    }
     match case.account(Cause::Expiration) {
-        Some(account) if is_wave(case, &account) => wave(case, &account),
+        Some(account) if is_burst(case, &account) => wave(case, &account),
         account => quiet(case, account.as_ref()),
     }
 }
 
-/// The largest key count, and the largest fall from any sample to a later one.
-fn peak_and_fall(case: &Case<'_>) -> (u64, u64) {
-    let samples = case.window.samples().filter(|sample| !sample.is_loading());
-    samples
-        .filter_map(Sample::keys)
-        .fold((0, 0), |(peak, fall), keys| {
-            let peak = keys.max(peak);
-            (peak, fall.max(peak - keys))
-        })
-}
-
-fn is_wave(case: &Case<'_>, account: &Account<'_>) -> bool {
-    // What other causes took must not make a steady turnover look like a wave.
-    let ledger = case.ledger;
-    let others = [
-        ledger.flushed,
-        ledger.evicted,
-        ledger.deleted,
-        ledger.lost,
-        ledger.moved,
-    ];
-    let others = others.into_iter().fold(0u64, u64::saturating_add);
-    let (peak, fall) = peak_and_fall(case);
-    let fall = fall.saturating_sub(others) as f64;
-    let least = f64::max(
-        account.keys as f64 * WAVE_SHARE,
-        peak as f64 * NOTABLE_SHARE,
-    );
-    let is_missed = fall > 0.0 && fall >= least;
-    let intervals = case.ledger.losses_by(Cause::Expiration).count();
-    let most_at_once = intervals <= 2 || account.biggest.keys >= account.keys / 2;
-    is_missed || (account.biggest.keys >= BURST_KEYS && most_at_once)
+fn is_burst(case: &Case<'_>, account: &Account<'_>) -> bool {
+    case.window.steps().count() >= BURST_NEEDS
+        && account.biggest.keys >= BURST_KEYS
+        && account.biggest.keys >= account.keys / 2
 }
 
 fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
@@ -153,7 +125,7 @@ fn quiet(case: &Case<'_>, account: Option<&Account<'_>>) -> Verdict {
             .rate(Counter::ExpiredKeys)
             .map_or_else(String::new, |r| format!(", {} now", words::rate(r)));
         let summary = format!(
-            "steady turnover: {} expired{rate}, replaced as fast{}",
+            "steady turnover: {} expired{rate}; the key count did not feel it{}",
             words::keys(account.keys),
             outlook(case)
         );
@@ -167,7 +139,7 @@ fn quiet(case: &Case<'_>, account: Option<&Account<'_>>) -> Verdict {
         return Verdict::new(
             Cause::Expiration,
             Level::Clear,
-            format!("no key has expired{}", outlook(case)),
+            format!("no key has expired{}{}", case.since_reset(), outlook(case)),
         );
     }
     let summary = format!(

@@ -1,7 +1,7 @@
 //! Key flushing: FLUSHALL or FLUSHDB emptied databases.
 
 use super::case::{Account, Case, with_account};
-use super::{Cause, Level, Rule, Verdict, words};
+use super::{Cause, Level, Reading, Rule, Verdict, words};
 use crate::model::{Class, Counter, Step};
 
 pub(super) const RULE: Rule = Rule {
@@ -24,6 +24,7 @@ the OSS cluster policy a FLUSHALL reaches only the shard that it was sent to.",
         "stop it from happening again: rotate the access keys; give users a custom access policy with -flushall -flushdb",
         "restore by importing the last export, if there is one",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/commands/flushall/"],
     judge,
 };
@@ -115,16 +116,25 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     ));
 }
 
-/// A flush that found no key at the poll before: what was written since is gone too.
+/// A flush that took no key that we had seen. What was written since the poll before is gone with
+/// an empty database; a database that was empty beside full ones was flushed for nothing.
 fn flushed_nothing(case: &Case<'_>, step: &Step) -> Verdict {
     let calls = words::list(
         step.of(Class::Flush)
             .map(|command| (&*command.name, command.effective)),
     );
-    let summary = format!(
-        "{calls} ran; no key was there at the poll before, what was written since is gone too"
-    );
-    let mut verdict = Verdict::new(Cause::Flush, Level::Suspected, summary);
+    let (level, effect) = match step.keys_before {
+        Some(0) => (
+            Level::Suspected,
+            "no key was there at the poll before, what was written since is gone too",
+        ),
+        None => (
+            Level::Suspected,
+            "the key count is not exposed by this server",
+        ),
+        Some(_) => (Level::Clear, "no database shrank by it"),
+    };
+    let mut verdict = Verdict::new(Cause::Flush, level, format!("{calls} ran; {effect}"));
     verdict.first_seen = Some(step.to.at);
     verdict.last_seen = Some(step.to.at);
     evidence(case, step, &mut verdict);
@@ -134,7 +144,8 @@ fn flushed_nothing(case: &Case<'_>, step: &Step) -> Verdict {
 fn quiet(case: &Case<'_>) -> Verdict {
     let totals = case.totals_of(Class::Flush);
     if totals.is_empty() {
-        return Verdict::new(Cause::Flush, Level::Clear, "no FLUSHALL or FLUSHDB has run");
+        let summary = format!("no FLUSHALL or FLUSHDB has run{}", case.since_reset());
+        return Verdict::new(Cause::Flush, Level::Clear, summary);
     }
     let summary = format!("{} {}", words::list(totals.clone()), case.totals_since());
     let mut verdict = Case::since_start_verdict(Cause::Flush, summary);
@@ -146,9 +157,10 @@ fn quiet(case: &Case<'_>) -> Verdict {
         ));
     }
     if let Some(last) = case.last {
+        let (keys, at) = (last.keys(), Some(last.moment.at));
         verdict
             .evidence
-            .push(case.total_evidence("keys", last.keys().unwrap_or(0), "keys now"));
+            .push(case.evidence("keys", Reading::None, keys, "keys now", at));
     }
     verdict
 }

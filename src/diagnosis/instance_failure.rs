@@ -1,8 +1,8 @@
 //! Redis instance failure: the process, the machine or the data centre was lost.
 
 use super::case::{Case, amount, short, with_account};
-use super::{Cause, Level, Rule, Verdict, words};
-use crate::model::{ChangeKind, Continuity, Gap, Sample, Step};
+use super::{Cause, Level, Reading, Rule, Verdict, words};
+use crate::model::{Continuity, Gap, Role, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InstanceFailure,
@@ -24,6 +24,11 @@ against a data centre, persistence against all replicas at once.",
         "without high availability, scaling and patching lose all data: az redisenterprise show --query highAvailability",
         "turn on data persistence (RDB or AOF), zone redundancy, and active geo-replication for regional failure",
     ],
+    risk_steps: &[
+        "see what is on disk: INFO persistence, CONFIG GET save, CONFIG GET appendonly, CONFIG GET dir",
+        "turn on persistence if the data must survive: CONFIG SET appendonly yes, CONFIG SET save \"900 1 300 100\"",
+        "save now, where the fork is affordable: BGSAVE",
+    ],
     docs: &["https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"],
     judge,
 };
@@ -36,11 +41,20 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::InstanceFailure);
     };
     if let Some(account) = case.account(Cause::InstanceFailure) {
-        let summary = format!("{} lost with the process that ended", amount(&account));
-        let mut verdict = with_account(
-            Verdict::new(Cause::InstanceFailure, Level::Confirmed, summary),
-            &account,
+        let (level, rest) = if last.replication.role == Role::Replica {
+            (
+                Level::Suspected,
+                "; this is a replica: its primary may still have them",
+            )
+        } else {
+            (Level::Confirmed, "")
+        };
+        let summary = format!(
+            "{} lost with the process that ended{rest}",
+            amount(&account)
         );
+        let verdict = Verdict::new(Cause::InstanceFailure, level, summary);
+        let mut verdict = with_account(verdict, &account);
         for step in case
             .window
             .steps()
@@ -54,9 +68,11 @@ fn judge(case: &Case<'_>) -> Verdict {
     if last.is_loading() {
         return loading(case, last);
     }
+    let now = exposure(case, last);
     match case.window.steps().rfind(|step| is_new_process(step)) {
-        Some(step) => restarted_whole(case, step),
-        None => exposure(case, last),
+        // A restart without loss must not hide what is at stake now.
+        Some(step) if now.level != Level::AtRisk => restarted_whole(case, step),
+        _ => now,
     }
 }
 
@@ -108,6 +124,11 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
         verdict
             .evidence
             .push(case.total_evidence("keys", keys, "at the last answered poll"));
+    }
+    // What was lost before it fell silent stays lost.
+    if let Some(account) = case.account(Cause::InstanceFailure) {
+        verdict.level = Level::Confirmed;
+        verdict = with_account(verdict, &account);
     }
     verdict
         .next_steps
@@ -177,7 +198,15 @@ fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
         .loading_percent
         .map_or_else(String::new, |percent| format!(", {percent:.0} % done"));
     let summary = format!("a data set is being loaded{done}; key counts are partial until it ends");
-    let mut verdict = Verdict::new(Cause::InstanceFailure, Level::Suspected, summary);
+    // A replica loads whenever its primary sends it everything: no process need have ended.
+    let restarted = case.window.steps().find(|step| is_new_process(step));
+    let is_sync = case.is_replica() && restarted.is_none();
+    let level = if is_sync {
+        Level::AtRisk
+    } else {
+        Level::Suspected
+    };
+    let mut verdict = Verdict::new(Cause::InstanceFailure, level, summary);
     verdict.first_seen = case
         .window
         .samples()
@@ -188,12 +217,12 @@ fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
     verdict.last_seen = Some(last.moment.at);
     verdict.evidence.push(case.evidence(
         "loading",
-        0,
+        Reading::None,
         1,
         "reading from disk or from a primary",
         Some(last.moment.at),
     ));
-    if let Some(step) = case.window.steps().find(|step| is_new_process(step)) {
+    if let Some(step) = restarted {
         evidence(case, step, &mut verdict);
     }
     verdict
@@ -207,7 +236,10 @@ fn restarted_whole(case: &Case<'_>, step: &Step) -> Verdict {
     };
     let known = step.keys_before.is_some() && step.keys_after.is_some();
     let (level, summary) = if known {
-        (Level::Clear, format!("{what}, and no key is missing"))
+        (
+            Level::Clear,
+            format!("{what}, and the key count did not fall"),
+        )
     } else {
         (
             Level::Suspected,
@@ -228,11 +260,8 @@ fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
         Some(s) => format!("up {}; ", words::duration(s)),
         None => String::new(),
     };
-    let absences = case
-        .window
-        .changes()
-        .filter(|change| matches!(change.kind, ChangeKind::Reconnected { .. }))
-        .count();
+    let same = |step: &&Step| step.over_gap && step.continuity == Continuity::Same;
+    let absences = case.window.steps().filter(same).count();
     let absences = match absences {
         0 => String::new(),
         n => format!("; was out of reach {n}×, the same process came back"),
@@ -244,6 +273,25 @@ fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
     );
     if level == Level::Unknown {
         verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
+    }
+    let at = Some(last.moment.at);
+    let fails = |ok: Option<bool>| (ok == Some(false)).then_some("err");
+    for (field, status) in [
+        (
+            "rdb_last_bgsave_status",
+            fails(last.persistence.last_save_ok),
+        ),
+        (
+            "aof_last_write_status",
+            fails(last.persistence.aof_write_ok),
+        ),
+    ] {
+        if status.is_some() {
+            let note = "writing to disk fails";
+            verdict
+                .evidence
+                .push(case.evidence(field, Reading::None, status, note, at));
+        }
     }
     if let Some(unsaved) = last.persistence.unsaved_changes {
         let note = "writes since the last save";
@@ -264,6 +312,8 @@ fn at_stake(last: &Sample) -> (Level, String) {
             Level::Unknown,
             format!("restarts and persistence are not exposed by {product}"),
         )
+    } else if last.keys() == Some(0) {
+        (Level::Clear, "there is no key to lose now".into())
     } else if disk.last_save_ok == Some(false) || aof_fails {
         (
             Level::AtRisk,

@@ -162,6 +162,17 @@ impl Ledger {
         self.created = self
             .created
             .saturating_add(after.saturating_add(removed).saturating_sub(before));
+        if interval.replica {
+            self.settle_replica(after.saturating_sub(before));
+        }
+    }
+
+    /// A replica sees neither creations nor removals counted, only their sum: what comes back is
+    /// taken off what went, so that the turnover of a cache does not pile up.
+    fn settle_replica(&mut self, rise: u64) {
+        let back = rise.min(self.unexplained);
+        self.unexplained -= back;
+        self.created = self.created.saturating_sub(back);
     }
 
     fn total_of(&mut self, cause: Cause) -> &mut u64 {
@@ -306,16 +317,25 @@ impl Interval {
                 more(&mut self.calls[suspect], command.effective);
             }
         }
-        if step.effective("swapdb") > 0 || step.effective("move") > 0 {
+        let (swaps, moves) = (step.effective("swapdb"), step.effective("move"));
+        if swaps > 0 || moves > 0 {
             let (mut falls, mut rises) = (0, 0);
             for db in &step.dbs {
                 more(&mut falls, db.fall());
                 more(&mut rises, db.rise());
             }
-            more(&mut self.moved_within, falls.min(rises));
+            // MOVE takes one key a call; what else fell and rose went its own way.
+            let most = if swaps > 0 { u64::MAX } else { moves };
+            more(&mut self.moved_within, falls.min(rises).min(most));
         }
-        more(&mut self.migrated, step.effective("migrate"));
-        more(&mut self.migrated, step.effective("cluster|migration"));
+        for migration in [
+            "migrate",
+            "cluster|migration",
+            "cluster|migrateslots",
+            "trimslots",
+        ] {
+            more(&mut self.migrated, step.effective(migration));
+        }
     }
 
     /// Keys that the flushes of this interval took. FLUSHALL takes all that was there and was not

@@ -32,7 +32,11 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
 
 /// Losses have verdicts of their own; news like "a replica joined" stays in the timeline.
 fn is_worth_a_notice(kind: &ChangeKind) -> bool {
-    kind.is_trouble() && !matches!(kind, ChangeKind::Flushed { .. } | ChangeKind::EvictionBegan)
+    kind.is_trouble()
+        && !matches!(
+            kind,
+            ChangeKind::Flushed { .. } | ChangeKind::EvictionBegan | ChangeKind::KeysFell { .. }
+        )
 }
 
 /// What this server does not tell, once.

@@ -17,6 +17,7 @@ by one; a plain overwrite does not show in INFO at all.",
     azure_steps: &[
         "who: CLIENT LIST for cmd=rename, cmd=restore; guard writes with SET NX, RENAMENX, a prefix per application",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/commands/rename/"],
     judge,
 };

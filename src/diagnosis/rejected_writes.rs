@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::eviction::state;
-use super::{Cause, Level, Rule, Verdict, words};
-use crate::model::{CommandDelta, ErrorDelta, Sample};
+use super::{Cause, Evidence, Level, Rule, Verdict, words};
+use crate::model::{ErrorDelta, Sample};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -24,6 +24,7 @@ NOREPLICAS: too few healthy replicas. Pipelines and scripts hide such errors eas
         "scale up, or choose an AllKeys eviction policy; volatile-lru evicts nothing when keys have no TTL",
         "make the application check replies, also those inside pipelines",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/develop/reference/eviction/"],
     judge,
 };
@@ -73,7 +74,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         })
         .collect();
     if totals.is_empty() {
-        quiet(last)
+        quiet(case, last)
     } else {
         since_start(case, &totals)
     }
@@ -112,24 +113,27 @@ fn refused(case: &Case<'_>, refusals: &[(&str, &str, u64)], last: &Sample) -> Ve
             Some(end.to.at),
         ));
     }
-    let mut commands: Vec<&CommandDelta> = case
-        .window
-        .steps()
-        .flat_map(|step| &step.commands)
-        .filter(|c| c.rejected > 0 && c.class.is_none())
-        .collect();
-    commands.sort_by_key(|command| std::cmp::Reverse(command.rejected));
-    for command in commands.into_iter().take(3) {
-        let field = format!("cmdstat_{}.rejected_calls", command.name);
-        verdict.evidence.push(case.evidence(
-            field,
-            0,
-            command.rejected,
-            "refused in one interval",
-            None,
-        ));
-    }
+    verdict.evidence.extend(rejected_commands(case));
     verdict
+}
+
+/// The commands that were refused most, by the readings at both ends of the window.
+fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
+    let table = |sample: Option<&Sample>| sample.and_then(|sample| sample.commands.clone());
+    let (Some(first), Some(last)) = (table(case.first), table(case.last)) else {
+        return Vec::new();
+    };
+    let was = |name: &str| first.get(name).map_or(0, |stat| stat.rejected);
+    let rows = last
+        .iter()
+        .map(|stat| (was(&stat.name), stat.rejected, &*stat.name));
+    let mut rows: Vec<(u64, u64, &str)> = rows.filter(|(was, is, _)| is > was).collect();
+    rows.sort_by_key(|(was, is, _)| std::cmp::Reverse(is - was));
+    let evidence = rows.into_iter().take(3).map(|(was, is, name)| {
+        let field = format!("cmdstat_{name}.rejected_calls");
+        case.evidence(field, was, is, "calls refused", None)
+    });
+    evidence.collect()
 }
 
 fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)]) -> Verdict {
@@ -153,7 +157,7 @@ fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)]) -> Verdict {
     verdict
 }
 
-fn quiet(last: &Sample) -> Verdict {
+fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
     let full = last.memory.share().is_some_and(|share| share >= 0.9);
     let no_victims = match last.memory.policy.as_deref() {
         Some("noeviction") => Some("policy noeviction"),
@@ -165,7 +169,13 @@ fn quiet(last: &Sample) -> Verdict {
     match no_victims.filter(|_| full) {
         Some(why) => {
             let summary = format!("{}, {why}: writes are about to fail", state(last));
-            Verdict::new(Cause::RejectedWrites, Level::AtRisk, summary)
+            let mut verdict = Verdict::new(Cause::RejectedWrites, Level::AtRisk, summary);
+            let (used, limit) = (last.memory.counted_bytes(), last.memory.limit.bytes());
+            let (note, at) = ("bytes used, against maxmemory", Some(last.moment.at));
+            verdict
+                .evidence
+                .push(case.evidence("used_memory", used, limit, note, at));
+            verdict
         }
         None => Verdict::new(
             Cause::RejectedWrites,

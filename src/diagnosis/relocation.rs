@@ -17,6 +17,7 @@ lost, but whoever looks in the old place finds nothing.",
     azure_steps: &[
         "look at scaling operations in the Activity log; slots move between shards then, and nothing is lost",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/commands/swapdb/"],
     judge,
 };

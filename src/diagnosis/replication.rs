@@ -2,7 +2,7 @@
 
 use super::case::{Account, Case, amount, short, with_account};
 use super::ledger::is_failover;
-use super::{Cause, Level, Rule, Verdict, words};
+use super::{Cause, Level, Reading, Rule, Verdict, words};
 use crate::model::{Continuity, Product, ReplicaLine, Replication, Role, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
@@ -25,6 +25,7 @@ counters. Redis Enterprise and Azure Managed Redis hide replicas and offsets.",
         "for writes that must survive: WAIT 1 100 after them",
         "turn on high availability, zone redundancy and data persistence; consider active geo-replication",
     ],
+    risk_steps: &[],
     docs: &["https://redis.io/docs/latest/operate/oss_and_stack/management/replication/"],
     judge,
 };
@@ -44,8 +45,19 @@ fn judge(case: &Case<'_>) -> Verdict {
         return lost(case, &account);
     }
     if let Some(step) = case.window.steps().find(|step| is_handover(step)) {
-        return handover(case, step);
+        let verdict = handover(case, step);
+        let now = state_now(case, last);
+        // A harmless hand-over must not hide a replica that is behind now.
+        return if verdict.is_loss() || now.level != Level::AtRisk {
+            verdict
+        } else {
+            now
+        };
     }
+    state_now(case, last)
+}
+
+fn state_now(case: &Case<'_>, last: &Sample) -> Verdict {
     if last.replication.role == Role::Unknown || last.replication.replid.is_none() {
         let what = if last.product().is_enterprise() {
             last.product().name()
@@ -104,12 +116,12 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     let Some((was, is)) = step.replication.as_deref() else {
         return;
     };
-    let id = |id: &Option<String>| short(id.as_deref());
-    let mut push = |field: &str, before: String, after: String, note: &str| {
+    let mut push = |field: &str, before: Reading, after: Reading, note: &str| {
         verdict
             .evidence
-            .push(case.evidence(field, &*before, &*after, note, at));
+            .push(case.evidence(field, before, after, note, at));
     };
+    let id = |id: &Option<String>| short(id.as_deref());
     push(
         "master_replid",
         id(&was.replid),
@@ -130,17 +142,17 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
             "changed while watching",
         );
     }
-    let offset = |offset: Option<u64>| offset.map_or_else(|| "–".into(), words::count);
     push(
         "master_repl_offset",
-        offset(was.offset),
-        offset(is.offset),
+        was.offset.into(),
+        is.offset.into(),
         "bytes of the stream",
     );
+    let (before, after) = (was.second_offset.into(), is.second_offset.into());
     push(
         "second_repl_offset",
-        offset(was.second_offset),
-        offset(is.second_offset),
+        before,
+        after,
         "where the histories part",
     );
 }
@@ -224,14 +236,14 @@ fn replica(case: &Case<'_>, last: &Sample) -> Verdict {
     let at = Some(last.moment.at);
     let first = case.first.map(|sample| &sample.replication);
     let word = |state: &Replication| match state.link_up {
-        Some(true) => "up",
-        Some(false) => "down",
-        None => "–",
+        Some(true) => Some("up"),
+        Some(false) => Some("down"),
+        None => None,
     };
     let note = "the link to the primary";
     verdict.evidence.push(case.evidence(
         "master_link_status",
-        first.map_or("–", word),
+        first.and_then(word),
         word(state),
         note,
         at,
@@ -249,30 +261,34 @@ fn replica(case: &Case<'_>, last: &Sample) -> Verdict {
 
 fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
     let state = &last.replication;
+    let Some(now) = state.connected_replicas else {
+        let summary = "the number of replicas is not exposed by this server";
+        let mut verdict = Verdict::new(Cause::Replication, Level::Unknown, summary);
+        verdict.missing = vec!["connected_slaves"];
+        return verdict;
+    };
     let before = case
         .first
         .and_then(|sample| sample.replication.connected_replicas);
-    let now = state.connected_replicas.unwrap_or(0);
     if let Some(before) = before.filter(|before| *before > now) {
         let summary = format!("{} of {before} replicas left while watching", before - now);
         let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
-        verdict.evidence.push(case.evidence(
-            "connected_slaves",
-            before,
-            now,
-            "replicas",
-            Some(last.moment.at),
-        ));
+        let at = Some(last.moment.at);
+        verdict
+            .evidence
+            .push(case.evidence("connected_slaves", before, now, "replicas", at));
         return verdict;
     }
-    if let Some(verdict) = promoted_once(case, last) {
-        return verdict;
-    }
-    if now == 0 {
+    let present = if now == 0 {
         let summary = "no replica is attached; nothing can fall behind, nothing can take over";
-        return Verdict::new(Cause::Replication, Level::Clear, summary);
+        Verdict::new(Cause::Replication, Level::Clear, summary)
+    } else {
+        distance(case, state, last)
+    };
+    if present.level == Level::AtRisk {
+        return present;
     }
-    distance(case, state, last)
+    promoted_once(case, last).unwrap_or(present)
 }
 
 fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
@@ -302,7 +318,8 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
     };
     let mut verdict = Verdict::new(Cause::Replication, level, summary);
     let at = Some(last.moment.at);
-    for line in state.replicas.iter().take(4) {
+    let others = state.replicas.iter().filter(|line| Some(*line) != worst);
+    for line in worst.into_iter().chain(others).take(4) {
         let note = format!(
             "replica {}: acknowledged against written, bytes",
             line.address
@@ -341,7 +358,7 @@ fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         return None;
     }
     let summary = format!(
-        "this server took over from another primary at offset {}, {}; writes that had not arrived then are lost",
+        "this server took over from another primary at offset {}, {}; writes that had not arrived then would have been lost",
         words::count(at),
         case.since_start()
     );
@@ -349,7 +366,7 @@ fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     let id = short(Some(old));
     verdict.evidence.push(case.evidence(
         "master_replid2",
-        "–",
+        Reading::None,
         id,
         "the old primary's history",
         Some(last.moment.at),

@@ -18,6 +18,7 @@ On a replica every removal arrives from its primary, which alone can tell why.",
     azure_steps: &[
         "look for scaling, patching, import and flush operations in the Activity log at that time",
     ],
+    risk_steps: &[],
     docs: &[],
     judge,
 };
@@ -26,7 +27,12 @@ fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
         return Case::unheard(Cause::Unexplained);
     };
-    let Some(account) = case.account(Cause::Unexplained) else {
+    let account = if case.is_replica() {
+        case.felt(Cause::Unexplained)
+    } else {
+        case.account(Cause::Unexplained)
+    };
+    let Some(account) = account else {
         return match (last.keys(), case.window.has_interval()) {
             (None, _) => {
                 let mut verdict = Verdict::new(
@@ -42,6 +48,7 @@ fn judge(case: &Case<'_>) -> Verdict {
                 Level::Unknown,
                 "one reading only: nothing to compare yet",
             ),
+            _ if case.is_replica() => case.ask_primary(Cause::Unexplained),
             _ => Verdict::new(
                 Cause::Unexplained,
                 Level::Clear,

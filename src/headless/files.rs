@@ -94,7 +94,7 @@ pub(super) fn history(
                 });
                 Moment {
                     elapsed: start.elapsed + apart,
-                    at: start.at + apart,
+                    at: start.at.saturating_add(apart).unwrap_or(start.at),
                 }
             }
             _ => Moment {

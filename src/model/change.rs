@@ -87,6 +87,13 @@ pub enum ChangeKind {
     SaveFailing(&'static str),
     /// Saving to disk works again.
     SaveRecovered(&'static str),
+    /// The key count fell by a notable share between two polls.
+    KeysFell {
+        /// Keys before.
+        before: u64,
+        /// Keys after.
+        after: u64,
+    },
     /// Eviction began after at least one poll without.
     EvictionBegan,
     /// The server's clock and ours moved apart, in seconds; positive is forward.
@@ -112,7 +119,6 @@ impl ChangeKind {
     /// One line for people.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Attached => "watching began".into(),
             Self::Restart {
                 keys_before,
                 keys_after,
@@ -123,16 +129,8 @@ impl ChangeKind {
                     keys(*keys_after)
                 )
             }
-            Self::OtherProcess => {
-                "another server answers at this address (failover or replacement)".into()
-            }
-            Self::StatsReset => {
-                "statistics were reset (CONFIG RESETSTAT): earlier evidence is gone".into()
-            }
             Self::RoleChanged(before, after) => format!("role changed: {before} → {after}"),
             Self::PrimaryChanged(_, Some(after)) => format!("follows {after} now"),
-            Self::PrimaryChanged(_, None) => "follows no primary any more".into(),
-            Self::HistoryChanged => "replication history changed (new master_replid)".into(),
             Self::Setting {
                 field,
                 before,
@@ -152,19 +150,41 @@ impl ChangeKind {
             Self::FlushDenied { command, calls } => {
                 format!("{command} refused or failed, {}", times(*calls))
             }
-            Self::LoadingBegan => "loading a data set".into(),
             Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(*n)),
             Self::ReplicasJoined(n) => format!("{} joined", format::plural(*n, "replica")),
             Self::ReplicasLeft(n) => format!("{} left", format::plural(*n, "replica")),
-            Self::LinkDown => "link to the primary is down".into(),
-            Self::LinkUp => "link to the primary is up".into(),
             Self::FullSyncs(n) => format!("{} served", format::plural(*n, "full synchronisation")),
             Self::SaveFailing(what) => format!("{what}: writing to disk fails"),
             Self::SaveRecovered(what) => format!("{what}: writing to disk works again"),
-            Self::EvictionBegan => "eviction began".into(),
+            Self::KeysFell { before, after } => {
+                format!(
+                    "key count fell: {} → {}",
+                    format::count(*before),
+                    format::count(*after)
+                )
+            }
             Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
+            plain => plain.plain().to_owned(),
+        }
+    }
+
+    /// The lines without numbers or names.
+    fn plain(&self) -> &'static str {
+        match self {
+            Self::Attached => "watching began",
+            Self::OtherProcess => "another server answers at this address (failover, replacement)",
+            Self::StatsReset => {
+                "statistics were reset (CONFIG RESETSTAT, or a proxy lost its totals)"
+            }
+            Self::HistoryChanged => "replication history changed (new master_replid)",
+            Self::PrimaryChanged(..) => "follows no primary any more",
+            Self::LoadingBegan => "loading a data set",
+            Self::LinkDown => "link to the primary is down",
+            Self::LinkUp => "link to the primary is up",
+            Self::EvictionBegan => "eviction began",
+            _ => "",
         }
     }
 
@@ -195,6 +215,7 @@ pub(super) fn changes(
     flushes(step, &mut kinds);
     settings(before, after, &mut kinds);
     disk(before, after, &mut kinds);
+    kinds.extend(fall(step));
     if step.counter(Counter::EvictedKeys).at_least() > 0 && !was_evicting {
         kinds.push(ChangeKind::EvictionBegan);
     }
@@ -208,6 +229,14 @@ pub(super) fn changes(
             kind,
         })
         .collect()
+}
+
+/// A tenth of the keys, and at least ten of them.
+fn fall(step: &Step) -> Option<ChangeKind> {
+    let (before, after) = (step.keys_before?, step.keys_after?);
+    let is_notable = step.fall() >= 10 && step.fall() >= before / 10;
+    let is_told = step.loading || step.continuity != Continuity::Same;
+    (is_notable && !is_told).then_some(ChangeKind::KeysFell { before, after })
 }
 
 fn process(step: &Step, kinds: &mut Vec<ChangeKind>) {

@@ -53,13 +53,7 @@ impl Class {
 pub const CATALOGUE: &[(Class, &[&str])] = &[
     (
         Class::Flush,
-        &[
-            "flushall",
-            "flushdb",
-            "sflush",
-            "cluster|flushslots",
-            "cluster|flushslot",
-        ],
+        &["flushall", "flushdb", "sflush", "cluster|flushslot"],
     ),
     (
         Class::Delete,
@@ -74,7 +68,6 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
             "ft.dropindex",
             "ft.drop",
             "ts.del",
-            "trimslots",
         ],
     ),
     (
@@ -138,6 +131,7 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
             "cluster|migration",
             "cluster|migrateslots",
             "cluster|setslot",
+            "trimslots",
         ],
     ),
     (
@@ -165,7 +159,14 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
     (Class::Script, &["eval", "evalsha", "fcall", "exec"]),
     (
         Class::Admin,
-        &["debug", "replicaof", "slaveof", "cluster|reset", "shutdown"],
+        &[
+            "debug",
+            "replicaof",
+            "slaveof",
+            "cluster|reset",
+            "cluster|flushslots",
+            "shutdown",
+        ],
     ),
 ];
 

@@ -69,13 +69,11 @@ impl Product {
         let enterprise = server("redis_build_id").is_some_and(zeros)
             || (info.get("Clients", "client_biggest_input_buf").is_some()
                 && server("lru_clock") == Some("0"));
+        if host.to_ascii_lowercase().ends_with(".redis.azure.net") {
+            return Self::AzureManagedRedis;
+        }
         if enterprise {
-            let azure = host.to_ascii_lowercase().ends_with(".redis.azure.net");
-            return if azure {
-                Self::AzureManagedRedis
-            } else {
-                Self::RedisEnterprise
-            };
+            return Self::RedisEnterprise;
         }
         if server("server_name") == Some("valkey") || has("valkey_version") {
             Self::Valkey

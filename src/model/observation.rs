@@ -162,7 +162,7 @@ impl FailureKind {
             Self::PasswordWrong => {
                 "check --user and the password; Azure access keys change when regenerated"
             }
-            Self::NotPermitted => "grant it: ACL SETUSER <user> +info",
+            Self::NotPermitted => "let the server's owner grant that rule",
             Self::Tls => {
                 "give the authority with --cacert, the name with --sni; --insecure skips the check"
             }

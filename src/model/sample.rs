@@ -287,27 +287,38 @@ pub struct Db {
     pub volatile_hashes: Option<u64>,
 }
 
+impl Db {
+    fn parse(name: &str, value: &str) -> Option<Self> {
+        let value = Composite::new(value);
+        Some(Self {
+            index: name.strip_prefix("db")?.parse().ok()?,
+            keys: value.u64("keys")?,
+            expires: value.u64("expires").unwrap_or(0),
+            avg_ttl_ms: value.u64("avg_ttl"),
+            volatile_hashes: value
+                .u64("subexpiry")
+                .or_else(|| value.u64("keys_with_volatile_items")),
+        })
+    }
+}
+
 impl Keyspace {
+    /// A line of a database that cannot be read makes the whole count unknown: without it, its
+    /// keys would look lost.
     fn parse(info: &Info) -> Self {
-        let mut dbs: Vec<Db> = info
-            .section("Keyspace")
-            .filter_map(|(name, value)| {
-                let value = Composite::new(value);
-                Some(Db {
-                    index: name.strip_prefix("db")?.parse().ok()?,
-                    keys: value.u64("keys")?,
-                    expires: value.u64("expires").unwrap_or(0),
-                    avg_ttl_ms: value.u64("avg_ttl"),
-                    volatile_hashes: value
-                        .u64("subexpiry")
-                        .or_else(|| value.u64("keys_with_volatile_items")),
-                })
-            })
+        let is_db = |name: &str| {
+            name.strip_prefix("db")
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let lines = || info.section("Keyspace").filter(|(name, _)| is_db(name));
+        let mut dbs: Vec<Db> = lines()
+            .filter_map(|(name, value)| Db::parse(name, value))
             .collect();
+        let readable = dbs.len() == lines().count();
         dbs.sort_by_key(|db| db.index);
         dbs.dedup_by_key(|db| db.index);
         Self {
-            exposed: info.has_section("Keyspace"),
+            exposed: readable && info.has_section("Keyspace"),
             dbs,
         }
     }

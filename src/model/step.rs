@@ -229,7 +229,10 @@ impl Step {
 /// one, falling counters decide (Redis Enterprise, where `run_id` may be a proxy's).
 fn continuity(before: &Sample, after: &Sample) -> Continuity {
     const SLACK_S: u64 = 2;
+    // The monotonic clock stands still while this machine sleeps; the wall clock does not.
+    let wall_s = after.moment.at.as_second() - before.moment.at.as_second();
     let apart_s = after.moment.since(before.moment).as_secs();
+    let apart_s = apart_s.max(u64::try_from(wall_s).unwrap_or(0));
     let uptime = (before.server.uptime_s, after.server.uptime_s);
     let started_since = uptime.1.is_none_or(|is| is <= apart_s + SLACK_S);
     let younger = matches!(uptime, (Some(was), Some(is)) if is < was);
@@ -241,7 +244,15 @@ fn continuity(before: &Sample, after: &Sample) -> Continuity {
     ]
     .into_iter()
     .any(|counter| matches!((before.counter(counter), after.counter(counter)), (Some(b), Some(a)) if a < b));
-    match (&before.server.run_id, &after.server.run_id) {
+    // A proxy's run_id says nothing about the shards behind it.
+    let run_id = |sample: &Sample| {
+        sample
+            .server
+            .run_id
+            .clone()
+            .filter(|_| !sample.product().is_enterprise())
+    };
+    match (run_id(before), run_id(after)) {
         (Some(was), Some(is)) if was != is && started_since => Continuity::Restart,
         (Some(was), Some(is)) if was != is => Continuity::OtherProcess,
         (Some(_), Some(_)) if fell => Continuity::StatsReset,

@@ -42,6 +42,14 @@ impl Entry {
         }
     }
 
+    /// When the entry ended; a gap with its last failure.
+    pub fn end(&self) -> Moment {
+        match self {
+            Self::Sample(sample, _) => sample.moment,
+            Self::Gap(gap) => gap.to,
+        }
+    }
+
     /// The sample, if it is one.
     pub fn sample(&self) -> Option<&Sample> {
         match self {
@@ -205,11 +213,13 @@ impl History {
     /// Drops what is older than the history keeps; a later sample's step stays, so totals over
     /// the kept window stay right.
     fn forget(&mut self, now: Moment) {
+        // An entry goes when the one after it covers all that is kept: the last sample before a
+        // long gap stays as long as the gap reaches into it.
         while self.entries.len() > 2
             && self
                 .entries
-                .front()
-                .is_some_and(|e| now.elapsed.saturating_sub(e.moment().elapsed) > self.keep)
+                .get(1)
+                .is_some_and(|e| now.since(e.end()) > self.keep)
         {
             self.entries.pop_front();
         }
@@ -328,7 +338,8 @@ impl<'a> Window<'a> {
         })
     }
 
-    /// Changes inside the window, oldest first.
+    /// Changes up to the end of the window, oldest first. They outlive the samples that they lie
+    /// between.
     pub fn changes(&self) -> impl DoubleEndedIterator<Item = &'a Change> + use<'a> {
         let end = self.end().map(|moment| moment.elapsed);
         self.history

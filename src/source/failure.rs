@@ -214,7 +214,7 @@ fn said(code: &str, words: &str, auth: &Auth) -> Failure {
     let words = words.split(", with args beginning").next().unwrap_or(words);
     let detail = match kind {
         FailureKind::NotPermitted => {
-            format!("{code} {words}; the rule that is missing: ACL SETUSER {user} +info")
+            format!("{code} {words}; missing rule: ACL SETUSER {user} +info")
         }
         _ => format!("{code} {words}"),
     };

@@ -42,8 +42,8 @@ impl Series {
         self.points.iter().map(|point| point.1).fold(0.0, f64::max)
     }
 
-    /// One slot a column, oldest first: the last reading of its time, else the one before, else
-    /// nothing. A hole is never bridged.
+    /// One slot a column, oldest first: the highest reading of its time, so that no peak is lost,
+    /// else the one before, else nothing. A hole is never bridged.
     fn slots(&self, columns: usize) -> Vec<Slot> {
         let step = self.span_s / columns.max(1) as f64;
         let mut next = self.points.iter().peekable();
@@ -57,7 +57,10 @@ impl Series {
                 let mut fresh = None;
                 while let Some(point) = next.next_if(|point| point.0 > young) {
                     known = Some(*point);
-                    fresh = Some(point.1).filter(|_| point.0 <= old).or(fresh);
+                    let here = Some(point.1).filter(|_| point.0 <= old);
+                    fresh = here
+                        .map(|n| fresh.map_or(n, |high: f64| high.max(n)))
+                        .or(fresh);
                 }
                 let hole = self
                     .holes

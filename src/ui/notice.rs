@@ -82,16 +82,16 @@ impl Widget for &Banner {
 
 /// What the program has to say, above the footer.
 #[derive(Clone, Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct Said {
     /// The text.
-    pub text: &'a str,
+    pub text: String,
     /// Whether something went wrong.
     pub trouble: bool,
     /// Colours.
     pub theme: Theme,
 }
 
-impl Widget for &Said<'_> {
+impl Widget for &Said {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let (role, mark) = if self.trouble {
             (Role::Trouble, "✖")
@@ -100,7 +100,7 @@ impl Widget for &Said<'_> {
         };
         let line = Line::from(vec![
             span(self.theme, role, format!(" {mark} ")),
-            span(self.theme, role, self.text),
+            span(self.theme, role, &self.text),
         ]);
         paint(buf, area, &line);
     }

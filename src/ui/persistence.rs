@@ -134,6 +134,10 @@ impl Persistence<'_> {
                 "about one second of writes (AOF is on; with appendfsync no, more)".to_owned(),
                 Role::Text,
             ),
+            (_, _, Some(0)) if self.saves == Some(0) && self.save_age_s.is_none() => (
+                "nothing: nothing was written since it started".to_owned(),
+                Role::Good,
+            ),
             (_, _, Some(0)) => (
                 "nothing: every write is in the last save".to_owned(),
                 Role::Good,

@@ -203,7 +203,13 @@ impl<'a> Views<'a> {
         let nth = attempts + 1;
         Some(Banner {
             head: format!(
-                "✖ NO ANSWER for {}",
+                "✖ {} for {}",
+                // A server that refuses us does answer.
+                if failure.kind.is_outage() {
+                    "NO ANSWER"
+                } else {
+                    "CANNOT LOOK"
+                },
                 format::seconds(self.since(*since).as_secs())
             ),
             text: self.veil.text(&failure.sentence()),
@@ -235,9 +241,9 @@ impl<'a> Views<'a> {
     }
 
     /// The line above the footer.
-    pub(crate) fn said(&self) -> Option<Said<'a>> {
+    pub(crate) fn said(&self) -> Option<Said> {
         self.app.notice().map(|notice| Said {
-            text: &notice.text,
+            text: self.veil.text(&notice.text),
             trouble: notice.trouble,
             theme: self.theme,
         })

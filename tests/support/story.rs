@@ -132,8 +132,9 @@ impl Facts {
         });
         if self.enterprise {
             line("redis_build_id:0000000000000000000000000000000000000000");
-        } else {
-            line(&format!("run_id:{}", self.run_id));
+        }
+        line(&format!("run_id:{}", self.run_id));
+        if !self.enterprise {
             line(&format!("uptime_in_seconds:{}", self.uptime_s));
         }
         section(
