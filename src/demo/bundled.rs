@@ -90,9 +90,9 @@ mod tests {
     fn its_verdict_is_a_flush() {
         let keep = Duration::from_secs(3_600);
         let mut history = History::new(NodeId::new("x"), Assumptions::default(), keep);
-        bundled()
-            .into_iter()
-            .for_each(|observation| history.observe(observation));
+        for observation in bundled() {
+            history.observe(observation);
+        }
         let diagnosis = crate::diagnosis::diagnose(&history.window());
         let top = &diagnosis.verdicts[0];
         assert_eq!(

@@ -58,8 +58,10 @@ impl Series {
                 while let Some(point) = next.next_if(|point| point.0 > young) {
                     known = Some(*point);
                     let here = Some(point.1).filter(|_| point.0 <= old);
+                    // The youngest slot says how it is now.
+                    let high = fresh.filter(|_| column + 1 < columns);
                     fresh = here
-                        .map(|n| fresh.map_or(n, |high: f64| high.max(n)))
+                        .map(|n| high.map_or(n, |high: f64| high.max(n)))
                         .or(fresh);
                 }
                 let hole = self
@@ -281,6 +283,16 @@ mod tests {
             .iter()
             .map(|slot| bar(slot.value, top, 1, 0))
             .collect()
+    }
+
+    #[test]
+    fn peaks_stay_and_the_newest_reading_is_the_last_slot() {
+        let peak = series(
+            &[(9.0, 1.0), (7.0, 8.0), (6.5, 0.0), (1.0, 8.0), (0.5, 0.0)],
+            &[],
+        );
+        let slots: Vec<_> = peak.slots(3).into_iter().map(|slot| slot.value).collect();
+        assert_eq!(slots, [Some(8.0), Some(0.0), Some(0.0)]);
     }
 
     #[test]
