@@ -13,8 +13,8 @@ pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
 
 use crate::diagnosis::{Cause, Diagnosis, diagnose};
 use crate::model::{
-    ChangeKind, CommandStat, Connection, Entry, History, INTERVAL_RANGE, Moment, Observation,
-    Sample, Window,
+    ChangeKind, CommandStat, Connection, History, INTERVAL_RANGE, Moment, Observation, Sample,
+    Window,
 };
 
 /// Which moment is shown.
@@ -299,11 +299,6 @@ impl App {
     /// The sample that is shown; during a gap, the last one before it.
     pub fn sample(&self) -> Option<&Sample> {
         self.window().last_sample()
-    }
-
-    /// Whether the moment shown lies in a gap: the sample is older than the cursor.
-    pub fn in_gap(&self) -> bool {
-        matches!(self.history.entry(self.position()), Some(Entry::Gap(_)))
     }
 
     /// The commands to list: the catalogue's that have a line, or with a filter any that match it;

@@ -62,7 +62,6 @@ pub struct Stage {
 /// A demo that runs. Dropping it ends the player and both servers and leaves nothing behind.
 #[derive(Debug)]
 pub struct Demo {
-    incident: Incident,
     stage: Arc<Stage>,
     stop: CancellationToken,
     player: Option<JoinHandle<()>>,
@@ -115,7 +114,6 @@ impl Demo {
         })?;
         // From here on an early return ends everything.
         let demo = Self {
-            incident,
             stage,
             stop,
             player: Some(player),
@@ -129,11 +127,6 @@ impl Demo {
     /// The primary's address, `127.0.0.1:port`: what to look at.
     pub fn address(&self) -> String {
         self.stage.primary.address()
-    }
-
-    /// What is played.
-    pub fn incident(&self) -> Incident {
-        self.incident
     }
 
     /// The servers.

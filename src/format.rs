@@ -60,11 +60,6 @@ pub fn compact(n: u64) -> String {
     scaled(n as f64, 1_000.0, &["", "k", "M", "G", "T", "P", "E"])
 }
 
-/// [`compact`], or [`UNKNOWN`].
-pub fn compact_or(n: Option<u64>) -> String {
-    n.map_or_else(|| UNKNOWN.to_owned(), compact)
-}
-
 /// With a sign: `+9`, `−50,213`, `±0`.
 pub fn signed(n: i128) -> String {
     let size = count(u64::try_from(n.unsigned_abs()).unwrap_or(u64::MAX));

@@ -190,11 +190,6 @@ impl Info {
         number(self.get(section, name)?)
     }
 
-    /// A number that may be negative (`rdb_last_bgsave_time_sec:-1`, `second_repl_offset:-1`).
-    pub fn i64(&self, section: &str, name: &str) -> Option<i64> {
-        self.get(section, name)?.parse().ok()
-    }
-
     /// A finite decimal; a trailing `%` is allowed, `nan` and `inf` are unknown.
     pub fn f64(&self, section: &str, name: &str) -> Option<f64> {
         let value: f64 = self

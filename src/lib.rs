@@ -28,14 +28,14 @@
 //! | [`model`] | what was observed: samples, steps between them, gaps, changes, the history |
 //! | [`diagnosis`] | why keys went: the ledger, and one rule a file for each cause |
 //! | [`app`] | the state of the dashboard: observations and actions in, a screen out |
-//! | [`config`], [`cli`] | what can be typed, and what it means |
-//! | [`source`] | the only Redis client and the only clock: connect, poll, classify failures |
 //! | [`report`] | a diagnosis as text, Markdown and JSON; the exported snapshot |
+//! | [`demo`] | throw-away servers and the incidents that are played on them |
+//! | [`cli`], [`config`] | what can be typed, and what it means |
+//! | [`source`] | the only client of the user's server and its clock: connect, poll, classify failures |
+//! | [`headless`] | `check`, `snapshot`, completions, the manual page |
 //! | [`keymap`] | one table of keys: dispatch, hints, help and README come from it |
 //! | [`ui`] | drawing: one widget a file, colours in one place |
 //! | [`tui`] | the event loop and the terminal's life |
-//! | [`headless`] | the commands without a screen: `check`, `snapshot` |
-//! | [`demo`] | throw-away servers and the incidents that are played on them |
 //!
 //! The first five are pure: no terminal, no network, no files, no clock. `tests/layering.rs` keeps
 //! the order.

@@ -19,15 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("crossterm::", &["ui", "tui", "keymap", "main", "headless"]),
     (
         "std::fs",
-        &[
-            "recording",
-            "report",
-            "config",
-            "main",
-            "demo",
-            "source",
-            "headless",
-        ],
+        &["report", "config", "main", "demo", "source", "headless"],
     ),
     // The clock. The leash of `demo` needs deadlines for processes; nothing observed comes of it.
     ("Instant::now", &["source", "tui", "demo"]),
@@ -55,32 +47,30 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("model", &["format", "info"]),
     ("diagnosis", &["format", "info", "model"]),
     ("app", &["format", "info", "model", "diagnosis"]),
+    ("report", &["format", "info", "model", "diagnosis"]),
+    ("demo", &["info", "model", "diagnosis"]),
+    ("cli", &["diagnosis", "report", "demo"]),
     ("config", &["model", "cli"]),
     ("source", &["config", "info", "model"]),
-    ("recording", &["config", "info", "model", "diagnosis"]),
     (
-        "report",
+        "headless",
         &[
-            "config",
             "format",
             "info",
             "model",
             "diagnosis",
-            "recording",
+            "report",
+            "cli",
+            "config",
+            "source",
         ],
     ),
+    ("keymap", &["app"]),
     (
         "ui",
-        &[
-            "format",
-            "info",
-            "model",
-            "diagnosis",
-            "app",
-            "keymap",
-            "report",
-        ],
+        &["format", "info", "model", "diagnosis", "app", "keymap"],
     ),
+    ("tui", &["model", "app", "config", "source", "keymap", "ui"]),
 ];
 
 /// One source file: its room, its path, and its code without comments and tests.

@@ -152,12 +152,6 @@ impl Version {
                 .map(|text| inert(text, 32)),
         )
     }
-
-    /// The first two numbers, for example `(7, 4)`.
-    pub fn major_minor(&self) -> Option<(u32, u32)> {
-        let mut parts = self.0.as_deref()?.split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    }
 }
 
 impl fmt::Display for Version {

@@ -304,11 +304,6 @@ impl<'a> Window<'a> {
         &self.history.node
     }
 
-    /// What the user assumed for the server.
-    pub fn assumptions(&self) -> &'a Assumptions {
-        &self.history.assumptions
-    }
-
     /// Entries, oldest first.
     pub fn entries(
         &self,
