@@ -23,7 +23,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`format`] | numbers, sizes and times as people read them; knows nothing |
+//! | [`mod@format`] | numbers, sizes and times as people read them; knows nothing |
 //! | [`info`] | one `INFO` reply as fields; knows nothing |
 //! | [`model`] | what was observed: samples, steps between them, gaps, changes, the history |
 //! | [`diagnosis`] | why keys went: the ledger, and one rule a file for each cause |
