@@ -692,6 +692,20 @@ fn the_turnover_of_a_healthy_replica_is_healthy() {
 }
 
 #[test]
+fn one_dip_of_a_growing_replica_is_healthy() {
+    let mut facts = Facts {
+        replica_of: Some("10.0.0.9"),
+        ..Facts::default()
+    };
+    facts.keys(12_000);
+    let story = Story::with(facts).repeat(10, |n, f| {
+        f.keys(if n == 5 { 12_000 } else { 12_400 });
+        f.ran("del", 1_000);
+    });
+    assert_nothing_lost(&story.diagnosis());
+}
+
+#[test]
 fn a_proxy_with_another_run_id_is_not_a_restart() {
     let mut facts = Facts {
         enterprise: true,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::cause::Cause;
-use super::felt::felt;
+use super::felt::{felt, felt_in_runs};
 use super::ledger::{Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
@@ -112,6 +112,11 @@ impl<'a> Case<'a> {
     /// The losses of one cause that the key count felt, added up.
     pub(super) fn felt(&self, cause: Cause) -> Option<Account<'a>> {
         Account::of(felt(&self.window, &self.ledger.losses, cause).into_iter())
+    }
+
+    /// The same where the total is not counted.
+    pub(super) fn felt_in_runs(&self, cause: Cause) -> Option<Account<'a>> {
+        Account::of(felt_in_runs(&self.window, &self.ledger.losses, cause).into_iter())
     }
 
     /// For "none has run": since when that is known.

@@ -30,29 +30,22 @@ pub(super) fn felt<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause) ->
     let total: u64 = mine
         .iter()
         .fold(0, |sum, loss| sum.saturating_add(loss.keys));
-    let mut series = Series::default();
-    let mut rest = losses.iter().peekable();
-    for step in window.steps().filter(|step| !step.loading) {
-        let mut here = Vec::new();
-        while let Some(loss) = rest.next_if(|loss| loss.to <= step.to) {
-            if loss.cause == cause {
-                here.push(loss);
-            } else {
-                series.added_back += loss.keys as f64;
-            }
-        }
-        if let (Some(before), Some(after)) = (step.keys_before, step.keys_after) {
-            series.step(before as f64, after as f64, here);
-        }
-    }
-    series.close_run();
-    let fall = series.fall;
+    let series = Series::of(window, losses, cause);
     let least = f64::max(total as f64 * FELT_SHARE, series.peak_keys * WINDOW_SHARE);
-    if fall > 0.0 && fall >= least {
+    if series.fall > 0.0 && series.fall >= least {
         mine
     } else {
         series.runs
     }
+}
+
+/// The same by the second look alone: for losses whose total is not counted, as on a replica.
+pub(super) fn felt_in_runs<'a>(
+    window: &Window<'_>,
+    losses: &'a [Loss],
+    cause: Cause,
+) -> Vec<&'a Loss> {
+    Series::of(window, losses, cause).runs
 }
 
 /// The key count with what other causes took added back, as it moves.
@@ -72,6 +65,26 @@ struct Series<'a> {
 }
 
 impl<'a> Series<'a> {
+    fn of(window: &Window<'_>, losses: &'a [Loss], cause: Cause) -> Self {
+        let mut series = Self::default();
+        let mut rest = losses.iter().peekable();
+        for step in window.steps().filter(|step| !step.loading) {
+            let mut here = Vec::new();
+            while let Some(loss) = rest.next_if(|loss| loss.to <= step.to) {
+                if loss.cause == cause {
+                    here.push(loss);
+                } else {
+                    series.added_back += loss.keys as f64;
+                }
+            }
+            if let (Some(before), Some(after)) = (step.keys_before, step.keys_after) {
+                series.step(before as f64, after as f64, here);
+            }
+        }
+        series.close_run();
+        series
+    }
+
     fn step(&mut self, before: f64, after: f64, losses: Vec<&'a Loss>) {
         let start = *self.level.get_or_insert(before);
         let now = after + self.added_back;

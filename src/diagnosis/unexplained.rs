@@ -28,7 +28,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Unexplained);
     };
     let account = if case.is_replica() {
-        case.felt(Cause::Unexplained)
+        case.felt_in_runs(Cause::Unexplained)
     } else {
         case.account(Cause::Unexplained)
     };
