@@ -70,11 +70,7 @@ fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     } else {
         Level::Suspected
     };
-    let summary = format!(
-        "{} deleted; commands seen: {}",
-        amount(account),
-        words::list(calls)
-    );
+    let summary = format!("{} took {}", words::list(calls), amount(account));
     let mut verdict = with_account(Verdict::new(Cause::Deletion, level, summary), account);
     if let Some(step) = case.step_to(account.biggest.to) {
         verdict
