@@ -62,6 +62,28 @@ impl Level {
             Self::Clear => "clear",
         }
     }
+
+    /// The word for people; a confirmed loss is loud.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "CONFIRMED",
+            Self::Suspected => "suspected",
+            Self::AtRisk => "at risk",
+            Self::Unknown => "unknown",
+            Self::Clear => "clear",
+        }
+    }
+
+    /// The sign beside the word, told apart without colour.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Confirmed => "▲",
+            Self::Suspected => "△",
+            Self::AtRisk => "◇",
+            Self::Unknown => "?",
+            Self::Clear => "·",
+        }
+    }
 }
 
 /// What a verdict speaks of.

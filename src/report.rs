@@ -222,7 +222,7 @@ impl<'a> Report<'a> {
         };
         let top = self.verdicts.iter().find(|row| is_news(row));
         if let Some(row) = top {
-            let level = words::level_word(row.verdict).to_lowercase();
+            let level = row.verdict.word().to_lowercase();
             let parts = [words::keys_lost(row.source), level];
             let said = parts.iter().filter(|part| !part.is_empty());
             let said: Vec<&str> = said.map(String::as_str).collect();

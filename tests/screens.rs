@@ -167,6 +167,14 @@ fn privacy_leaves_no_address() {
     for address in ["prod-cache", "10.0.0.9", "10.0.0.10", "example.com"] {
         assert!(!all.contains(address), "{address} is still there");
     }
+    app.screen_mut().view = View::Overview;
+    app.say(
+        "snapshot written: amr-top-prod-cache.example.com-6379-x.json",
+        false,
+    );
+    let said = text(&screen(&app, 120, 40));
+    assert!(said.contains("snapshot written"), "{said}");
+    assert!(!said.contains("prod-cache"), "{said}");
     let mut lost = stage::still(stage::LINK_DOWN);
     lost.screen_mut().privacy = Privacy::Hidden;
     assert!(!text(&screen(&lost, 200, 60)).contains("127.0.0.1"));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::words::{keys_lost, level_word, safe, scope_words};
+use super::words::{keys_lost, safe, scope_words};
 use super::{Report, Row};
 use crate::diagnosis::{Level, Reading};
 use crate::format::{clock, count, date_and_clock};
@@ -103,7 +103,7 @@ fn verdicts(report: &Report<'_>, out: &mut String) {
 }
 
 fn loud(level: Level) -> String {
-    let word = level_word(level).to_lowercase();
+    let word = level.word().to_lowercase();
     match level {
         Level::Confirmed => format!("**{word}**"),
         _ => word,
@@ -111,7 +111,7 @@ fn loud(level: Level) -> String {
 }
 
 fn card(verdict: &Row<'_>, out: &mut String) {
-    let level = level_word(verdict.verdict).to_lowercase();
+    let level = verdict.verdict.word().to_lowercase();
     let mut title = format!("## {}: {level}", verdict.title);
     if !scope_words(verdict.scope).is_empty() {
         title = format!("{title} {}", scope_words(verdict.scope));

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::words::{ascii, level_word, safe};
+use super::words::{ascii, safe};
 use super::{Balance, Report, Row};
 use crate::diagnosis::{Level, Reading};
 use crate::format::{self, clock, count};
@@ -95,16 +95,10 @@ fn verdicts(report: &Report<'_>, page: &mut Page) {
 }
 
 fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
-    let symbol = match row.verdict {
-        Level::Confirmed => '▲',
-        Level::Suspected => '△',
-        Level::AtRisk => '◇',
-        Level::Unknown => '?',
-        Level::Clear => '·',
-    };
+    let symbol = row.verdict.symbol();
     let mut cells = format!(
         "{symbol} {:<9}  {:<title$}  ",
-        level_word(row.verdict),
+        row.verdict.word(),
         row.title,
         title = columns.title
     );

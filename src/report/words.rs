@@ -1,6 +1,6 @@
 //! Numbers, times and words as reports write them.
 
-use crate::diagnosis::{Level, Scope, Verdict};
+use crate::diagnosis::{Scope, Verdict};
 use crate::format::keys;
 use crate::model::inert;
 
@@ -10,17 +10,6 @@ const LONGEST: usize = 2_000;
 /// Text that cannot steer a terminal.
 pub(super) fn safe(text: &str) -> String {
     inert(text, LONGEST)
-}
-
-/// The severity as a word; a confirmed loss is loud.
-pub(super) fn level_word(level: Level) -> &'static str {
-    match level {
-        Level::Confirmed => "CONFIRMED",
-        Level::Suspected => "suspected",
-        Level::AtRisk => "at risk",
-        Level::Unknown => "unknown",
-        Level::Clear => "clear",
-    }
 }
 
 /// `50,213 keys`, `at least 3 keys`; empty where they cannot be counted.

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::frame::Frame;
 use super::table::{Cell, Column, Table};
 use super::text::{height, pad, paint_all, span, top, wrap};
-use super::theme::{Role, Theme, symbol, word};
+use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 use crate::format;
 
@@ -87,7 +87,7 @@ impl Card<'_> {
         let mut first = vec![span(
             self.theme,
             role,
-            format!("{} {}", symbol(level), word(level)),
+            format!("{} {}", level.symbol(), level.word()),
         )];
         if self.past {
             first.push(span(

@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::frame::Frame;
 use super::ledger::LedgerLine;
 use super::text::{below, first_row, fit, height, pad, paint, span, top, width};
-use super::theme::{Role, Theme, symbol, word};
+use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 
 /// One verdict.
@@ -165,7 +165,7 @@ impl Causes<'_> {
             span(
                 theme,
                 row.role(),
-                format!("{} {}", symbol(row.level), pad(word(row.level), 9, false)),
+                format!("{} {}", row.level.symbol(), pad(row.level.word(), 9, false)),
             ),
             Span::raw("  "),
             span(theme, strong, pad(title, columns.title, false)),
@@ -189,7 +189,7 @@ impl Causes<'_> {
     }
 
     fn fold(&self, level: Level, rows: &[&CauseRow], room: usize) -> Line<'static> {
-        let head = format!("{} {}", symbol(level), pad(word(level), 9, false));
+        let head = format!("{} {}", level.symbol(), pad(level.word(), 9, false));
         let mut names = String::new();
         let mut left = rows.len();
         for row in rows {

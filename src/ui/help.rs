@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::frame::Frame;
 use super::text::{height, pad, paint_all, span, width, wrap};
-use super::theme::{Role, Theme, symbol, word};
+use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 
 /// The keys.
@@ -61,7 +61,7 @@ impl Help {
         lines.push(Line::default());
         lines.push(Line::from(span(self.theme, Role::Title, "Verdicts")));
         for (level, words) in LEVELS {
-            let mark = format!("{} {}", symbol(level), word(level));
+            let mark = format!("{} {}", level.symbol(), level.word());
             self.entry(Role::Level(level), &mark, words, room, &mut lines);
         }
         lines

@@ -202,28 +202,6 @@ fn plain(role: Role) -> Style {
     Style::new().add_modifier(modifier)
 }
 
-/// The symbol of a level.
-pub fn symbol(level: Level) -> &'static str {
-    match level {
-        Level::Confirmed => "▲",
-        Level::Suspected => "△",
-        Level::AtRisk => "◇",
-        Level::Unknown => "?",
-        Level::Clear => "·",
-    }
-}
-
-/// The word of a level.
-pub fn word(level: Level) -> &'static str {
-    match level {
-        Level::Confirmed => "CONFIRMED",
-        Level::Suspected => "suspected",
-        Level::AtRisk => "at risk",
-        Level::Unknown => "unknown",
-        Level::Clear => "clear",
-    }
-}
-
 /// The ground and the text of a terminal in this theme, for pictures: `#rrggbb`.
 pub fn ground(theme: ThemeName) -> (&'static str, &'static str) {
     match theme {
