@@ -1,7 +1,7 @@
 //! Colours by role, and the only place that names any.
 //!
 //! A role says what something means; the theme says what that looks like. Severity never rests on
-//! colour: every level also has its own word and symbol ([`symbol`], [`word`]).
+//! colour: every level also has its own word and symbol ([`Level::symbol`], [`Level::word`]).
 
 use ratatui::style::{Color, Modifier, Style};
 
