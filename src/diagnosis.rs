@@ -14,219 +14,29 @@ mod eviction;
 mod expiration;
 mod felt;
 mod flush;
+mod incident;
 mod instance_failure;
 mod ledger;
+mod mechanism;
 mod notices;
 mod overwrite;
 mod rejected_writes;
 mod relocation;
 mod replication;
 mod unexplained;
+mod verdict;
 mod words;
 
 use std::cmp::Reverse;
 
-use jiff::Timestamp;
-use serde::Serialize;
-
 use case::Case;
 pub use cause::Cause;
-pub use ledger::{Ledger, Loss};
+pub use incident::{Incident, Share, State};
+pub use ledger::{Known, Ledger, Loss, Part, Way};
+pub use mechanism::Mechanism;
+pub use verdict::{Certainty, Evidence, Level, Reading, Scope, Suspect, Verdict};
 
-use crate::model::{NodeId, Window};
-
-/// How sure a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// A counter or event that only this cause has accounts for the loss.
-    Confirmed,
-    /// There is evidence, but another cause shares it, or only totals since start exist.
-    Suspected,
-    /// Nothing lost yet; the next failure would lose data.
-    AtRisk,
-    /// What decides is not exposed by this server.
-    Unknown,
-    /// Nothing of this kind happened.
-    Clear,
-}
-
-impl Level {
-    /// The stable id that reports use.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Suspected => "suspected",
-            Self::AtRisk => "at-risk",
-            Self::Unknown => "unknown",
-            Self::Clear => "clear",
-        }
-    }
-
-    /// The word for people; a confirmed loss is loud.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Confirmed => "CONFIRMED",
-            Self::Suspected => "suspected",
-            Self::AtRisk => "at risk",
-            Self::Unknown => "unknown",
-            Self::Clear => "clear",
-        }
-    }
-
-    /// The sign beside the word, told apart without colour.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::Confirmed => "▲",
-            Self::Suspected => "△",
-            Self::AtRisk => "◇",
-            Self::Unknown => "?",
-            Self::Clear => "·",
-        }
-    }
-}
-
-/// What a verdict speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// What happened while we watched.
-    Window,
-    /// Totals since the server's start or its last CONFIG RESETSTAT.
-    SinceStart,
-}
-
-/// One reading that supports a verdict.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evidence {
-    /// The node that said it.
-    pub node: NodeId,
-    /// The field, `cmdstat_flushall.calls` for items of composite fields.
-    pub field: String,
-    /// The reading before.
-    pub before: Reading,
-    /// The reading after.
-    pub after: Reading,
-    /// What it means, in a few words.
-    pub note: String,
-    /// When the later reading was taken.
-    pub at: Option<Timestamp>,
-}
-
-/// A reading: a number, a word, or nothing.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Reading {
-    /// Not known.
-    None,
-    /// A count or a gauge.
-    Number(u64),
-    /// A state.
-    Text(String),
-}
-
-impl From<u64> for Reading {
-    fn from(n: u64) -> Self {
-        Self::Number(n)
-    }
-}
-
-impl From<Option<u64>> for Reading {
-    fn from(n: Option<u64>) -> Self {
-        n.map_or(Self::None, Self::Number)
-    }
-}
-
-impl From<&str> for Reading {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<Option<&str>> for Reading {
-    fn from(text: Option<&str>) -> Self {
-        text.map_or(Self::None, Self::from)
-    }
-}
-
-impl From<String> for Reading {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl std::fmt::Display for Reading {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("–"),
-            Self::Number(n) => n.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-/// What one rule says of one cause.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
-    /// The cause.
-    pub cause: Cause,
-    /// How sure.
-    #[serde(rename = "verdict")]
-    pub level: Level,
-    /// What it speaks of.
-    pub scope: Scope,
-    /// One sentence with numbers.
-    pub summary: String,
-    /// Keys that this cause took, where they can be counted.
-    pub keys_lost: Option<u64>,
-    /// `keys_lost` is a lower bound: creations may hide more.
-    pub at_least: bool,
-    /// When the first sign was seen.
-    pub first_seen: Option<Timestamp>,
-    /// When the last sign was seen.
-    pub last_seen: Option<Timestamp>,
-    /// The readings, strongest first.
-    pub evidence: Vec<Evidence>,
-    /// Who did it; empty until a witness is asked.
-    pub suspects: Vec<String>,
-    /// Fields that would have been needed.
-    pub missing: Vec<&'static str>,
-    /// What to do next.
-    pub next_steps: Vec<String>,
-    /// Documentation.
-    pub docs: Vec<&'static str>,
-}
-
-impl Verdict {
-    /// A verdict without evidence; only [`Level::Clear`] and [`Level::Unknown`] may stay so.
-    pub fn new(cause: Cause, level: Level, summary: impl Into<String>) -> Self {
-        Self {
-            cause,
-            level,
-            scope: Scope::Window,
-            summary: summary.into(),
-            keys_lost: None,
-            at_least: false,
-            first_seen: None,
-            last_seen: None,
-            evidence: Vec::new(),
-            suspects: Vec::new(),
-            missing: Vec::new(),
-            next_steps: Vec::new(),
-            docs: Vec::new(),
-        }
-    }
-
-    /// Whether the verdict says that data was lost (or never written), in whatever scope.
-    pub fn is_loss(&self) -> bool {
-        matches!(self.level, Level::Confirmed | Level::Suspected)
-    }
-
-    /// Whether it says so of the window that was watched.
-    pub fn is_loss_in_window(&self) -> bool {
-        self.is_loss() && self.scope == Scope::Window
-    }
-}
+use crate::model::Window;
 
 /// Everything that can be said about a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,6 +47,8 @@ pub struct Diagnosis {
     pub top_cause: Option<Cause>,
     /// Where the keys went.
     pub ledger: Ledger,
+    /// Losses that belong together, oldest first.
+    pub incidents: Vec<Incident>,
     /// What happened besides, one line each: denied attempts, resets, gaps, missing sections.
     pub notices: Vec<String>,
 }
@@ -306,9 +118,11 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     });
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
+    let incidents = incident::of(&case);
     Diagnosis {
         verdicts,
         top_cause,
+        incidents,
         ledger,
         notices,
     }

@@ -24,7 +24,7 @@ mod text;
 mod timeline;
 
 pub use change::{Change, ChangeKind};
-pub use command::{CATALOGUE, Class, CommandStat, Commands, class_of};
+pub use command::{CATALOGUE, Class, CommandStat, Commands, Creates, class_of, creates};
 pub use counter::{Counter, Delta};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};

@@ -19,7 +19,7 @@ pub use exit::{Causes, Exit, exit_code};
 pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
-use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Suspect, Verdict, Way};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -105,7 +105,7 @@ struct Row<'a> {
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
     evidence: Vec<Proof<'a>>,
-    suspects: &'a [String],
+    suspects: &'a [Suspect],
     missing: &'a [&'static str],
     next_steps: &'a [String],
     docs: &'a [&'static str],
@@ -342,15 +342,15 @@ impl Balance {
         Self {
             keys_before: ledger.keys_before,
             keys_after: ledger.keys_after,
-            expired: ledger.expired,
-            evicted: ledger.evicted,
-            flushed: ledger.flushed,
-            deleted: ledger.deleted,
-            moved: ledger.moved,
-            unexplained: ledger.unexplained,
-            created: ledger.created,
-            replaced: ledger.replaced,
-            lost: ledger.lost,
+            expired: ledger.keys(Way::Expired),
+            evicted: ledger.keys(Way::Evicted),
+            flushed: ledger.keys(Way::Flushed),
+            deleted: ledger.keys(Way::Deleted),
+            moved: ledger.keys(Way::Moved),
+            unexplained: ledger.keys(Way::Unexplained),
+            created: ledger.keys(Way::Created),
+            replaced: ledger.keys(Way::Replaced),
+            lost: ledger.keys(Way::Lost),
         }
     }
 

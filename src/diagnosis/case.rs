@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::cause::Cause;
-use super::felt::{felt, felt_in_runs};
+use super::felt::counted;
 use super::ledger::{Ledger, Loss};
+use super::mechanism::Mechanism;
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
 use crate::model::{
@@ -19,36 +20,68 @@ pub(super) struct Case<'a> {
     pub(super) last: Option<&'a Sample>,
     /// Effective calls over the window of every command that can make keys vanish.
     calls: Vec<(Class, &'a str, u64)>,
+    /// The losses that count, by cause, in the order of [`Cause::ALL`].
+    accounts: Vec<Option<Account<'a>>>,
 }
 
-/// The losses of one cause, added up.
+/// The losses of one cause that count, added up.
 pub(super) struct Account<'a> {
+    pub(super) losses: Vec<&'a Loss>,
     pub(super) keys: u64,
-    pub(super) at_least: bool,
+    /// An upper bound, where there is one.
+    pub(super) most: Option<u64>,
     pub(super) first: &'a Loss,
     pub(super) last: &'a Loss,
     pub(super) biggest: &'a Loss,
+    /// How, by keys, the largest first.
+    pub(super) shares: Vec<(Mechanism, u64)>,
 }
 
 impl<'a> Account<'a> {
-    fn of(mut losses: impl Iterator<Item = &'a Loss>) -> Option<Self> {
-        let first = losses.next()?;
+    pub(super) fn of(losses: Vec<&'a Loss>) -> Option<Self> {
+        let (first, last) = (*losses.first()?, *losses.last()?);
         let mut account = Self {
-            keys: first.keys,
-            at_least: first.at_least,
+            keys: 0,
+            most: Some(0),
             first,
-            last: first,
+            last,
             biggest: first,
+            shares: Vec::new(),
+            losses: Vec::new(),
         };
-        for loss in losses {
+        for loss in &losses {
             account.keys = account.keys.saturating_add(loss.keys);
-            account.at_least |= loss.at_least;
-            account.last = loss;
+            let most = account.most.zip(loss.most);
+            account.most = most.map(|(sum, most)| sum.saturating_add(most));
             if loss.keys > account.biggest.keys {
                 account.biggest = loss;
             }
+            let known = account
+                .shares
+                .iter_mut()
+                .find(|(m, _)| *m == loss.mechanism);
+            match known {
+                Some((_, keys)) => *keys = keys.saturating_add(loss.keys),
+                None => account.shares.push((loss.mechanism, loss.keys)),
+            }
         }
+        account
+            .shares
+            .sort_by_key(|(_, keys)| std::cmp::Reverse(*keys));
+        account.losses = losses;
         Some(account)
+    }
+
+    /// The mechanism that took most.
+    pub(super) fn mechanism(&self) -> Mechanism {
+        self.shares
+            .first()
+            .map_or(self.first.mechanism, |(mechanism, _)| *mechanism)
+    }
+
+    /// Whether the number is a lower bound.
+    pub(super) fn at_least(&self) -> bool {
+        self.most != Some(self.keys)
     }
 }
 
@@ -58,6 +91,9 @@ impl<'a> Case<'a> {
             first: window.first_sample(),
             last: window.last_sample(),
             calls: calls(&window),
+            accounts: Cause::ALL
+                .map(|cause| Account::of(counted(&window, &ledger.losses, cause)))
+                .into(),
             window,
             ledger,
         }
@@ -104,19 +140,21 @@ impl<'a> Case<'a> {
         verdict
     }
 
-    /// All losses of one cause, added up.
-    pub(super) fn account(&self, cause: Cause) -> Option<Account<'a>> {
-        Account::of(self.ledger.losses_by(cause))
+    /// The losses of one cause that count, added up.
+    pub(super) fn account(&self, cause: Cause) -> Option<&Account<'a>> {
+        self.accounts.get(cause as usize)?.as_ref()
     }
 
-    /// The losses of one cause that the key count felt, added up.
-    pub(super) fn felt(&self, cause: Cause) -> Option<Account<'a>> {
-        Account::of(felt(&self.window, &self.ledger.losses, cause).into_iter())
+    /// All losses that count, by cause.
+    pub(super) fn losses(&self) -> impl Iterator<Item = &'a Loss> {
+        let accounts = self.accounts.iter().flatten();
+        accounts.flat_map(|account| account.losses.iter().copied())
     }
 
-    /// The same where the total is not counted.
-    pub(super) fn felt_in_runs(&self, cause: Cause) -> Option<Account<'a>> {
-        Account::of(felt_in_runs(&self.window, &self.ledger.losses, cause).into_iter())
+    /// What one cause took altogether, whether it counts as a loss or not.
+    pub(super) fn turnover(&self, cause: Cause) -> u64 {
+        let losses = self.ledger.losses_by(cause);
+        losses.fold(0, |sum, loss| sum.saturating_add(loss.keys))
     }
 
     /// For "none has run": since when that is known.
@@ -300,17 +338,24 @@ fn calls<'a>(window: &Window<'a>) -> Vec<(Class, &'a str, u64)> {
 
 /// Fills in what an account says.
 pub(super) fn with_account(mut verdict: Verdict, account: &Account<'_>) -> Verdict {
+    verdict.mechanism = Some(account.mechanism());
     verdict.keys_lost = Some(account.keys);
-    verdict.at_least = account.at_least;
+    verdict.at_least = account.at_least();
+    verdict.at_most = account.most;
     verdict.first_seen = Some(account.first.to.at);
     verdict.last_seen = Some(account.last.to.at);
     verdict
 }
 
-/// `at least 1,204 keys` or `1,204 keys`.
+/// `1,204 keys`, `1,204 to 1,260 keys`, or `at least 1,204 keys`.
 pub(super) fn amount(account: &Account<'_>) -> String {
-    let at_least = if account.at_least { "at least " } else { "" };
-    format!("{at_least}{}", words::keys(account.keys))
+    match account.most {
+        Some(most) if most == account.keys => words::keys(account.keys),
+        Some(most) if most <= account.keys.saturating_add(account.keys / 4) => {
+            format!("{} to {}", words::count(account.keys), words::keys(most))
+        }
+        _ => format!("at least {}", words::keys(account.keys)),
+    }
 }
 
 /// Effective calls of one command in a table of the last sample.

@@ -1,7 +1,7 @@
 //! Key deletion: a command removed keys.
 
 use super::case::{Account, Case, amount, effective, with_account};
-use super::{Cause, Level, Rule, Verdict, words};
+use super::{Cause, Level, Mechanism, Rule, Verdict, words};
 use crate::model::{Class, Sample};
 
 pub(super) const RULE: Rule = Rule {
@@ -42,28 +42,36 @@ fn judge(case: &Case<'_>) -> Verdict {
     if case.is_replica() {
         return case.ask_primary(Cause::Deletion);
     }
-    match case.felt(Cause::Deletion) {
-        Some(account) => deleted(case, &account),
+    match case.account(Cause::Deletion) {
+        Some(account) => deleted(case, account),
         None => quiet(case, last),
     }
 }
 
-fn by_name(case: &Case<'_>) -> bool {
-    case.ledger
-        .losses_by(Cause::Deletion)
-        .any(|loss| loss.by == Some(Class::Delete))
+/// Whether a mechanism is a command that names the keys that it deletes.
+fn names_keys(mechanism: Mechanism) -> bool {
+    !matches!(
+        mechanism,
+        Mechanism::EmptiedContainer | Mechanism::PastTtlExpire
+    )
+}
+
+/// The class of the commands behind a mechanism.
+fn class(mechanism: Mechanism) -> Class {
+    match mechanism {
+        Mechanism::EmptiedContainer => Class::Empty,
+        Mechanism::PastTtlExpire => Class::Expire,
+        _ => Class::Delete,
+    }
 }
 
 fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
-    let took = |class| {
-        case.ledger
-            .losses_by(Cause::Deletion)
-            .any(|loss| loss.by == Some(class))
-    };
-    let classes = [Class::Delete, Class::Empty, Class::Expire]
-        .into_iter()
-        .filter(|c| took(*c));
-    let mut calls: Vec<_> = classes.flat_map(|class| case.calls_of(class)).collect();
+    let mut classes: Vec<Class> = account.shares.iter().map(|(m, _)| class(*m)).collect();
+    classes.dedup();
+    let mut calls: Vec<_> = classes
+        .iter()
+        .flat_map(|class| case.calls_of(*class))
+        .collect();
     calls.retain(|(name, _)| !matches!(*name, "setex" | "psetex"));
     let level = if accounts_alone(case, account) {
         Level::Confirmed
@@ -73,22 +81,19 @@ fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     let summary = format!("{} took {}", words::list(calls), amount(account));
     let mut verdict = with_account(Verdict::new(Cause::Deletion, level, summary), account);
     if let Some(step) = case.step_to(account.biggest.to) {
-        verdict
-            .evidence
-            .extend(case.command_evidence(step, Class::Delete, "calls, not keys"));
+        for class in classes {
+            let note = match class {
+                Class::Empty => "the last element takes the key along",
+                Class::Expire => "a time in the past deletes at once",
+                _ => "calls, not keys",
+            };
+            verdict
+                .evidence
+                .extend(case.command_evidence(step, class, note));
+        }
         verdict.evidence.push(case.keys_evidence(
             step,
             "fell by more than expiry, eviction and flushes explain",
-        ));
-        verdict.evidence.extend(case.command_evidence(
-            step,
-            Class::Empty,
-            "the last element takes the key along",
-        ));
-        verdict.evidence.extend(case.command_evidence(
-            step,
-            Class::Expire,
-            "a time in the past deletes at once",
         ));
         verdict.evidence.extend(case.command_evidence(
             step,
@@ -99,8 +104,8 @@ fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     verdict
 }
 
-/// Confirmed when, in the interval of the largest loss, only commands that name keys can have
-/// taken most of it.
+/// Confirmed when commands that name keys, out of their usual pace or with more keys than calls,
+/// took most of it, and nothing else that removes keys can have taken half.
 fn accounts_alone(case: &Case<'_>, account: &Account<'_>) -> bool {
     let Some(step) = case.step_to(account.biggest.to) else {
         return false;
@@ -109,7 +114,8 @@ fn accounts_alone(case: &Case<'_>, account: &Account<'_>) -> bool {
         .map(|class| step.effective_of(class))
         .iter()
         .sum();
-    by_name(case) && shared < account.biggest.keys.div_ceil(2)
+    let biggest = account.biggest;
+    names_keys(biggest.mechanism) && !biggest.usual && shared < biggest.keys.div_ceil(2)
 }
 
 fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {

@@ -38,7 +38,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Eviction);
     };
     if let Some(account) = case.account(Cause::Eviction) {
-        return evicting(case, last, &account);
+        return evicting(case, last, account);
     }
     if case.is_replica() {
         return case.ask_primary(Cause::Eviction);

@@ -29,12 +29,6 @@ clock that jumps forward expires everything at once.",
     judge,
 };
 
-/// One interval that took so many keys, and most of all that expired, is a wave whatever was
-/// written meanwhile.
-const BURST_KEYS: u64 = 100;
-/// Intervals that must have been watched to tell a burst from the ordinary pace.
-const BURST_NEEDS: usize = 5;
-
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
         return Case::unheard(Cause::Expiration);
@@ -51,19 +45,10 @@ fn judge(case: &Case<'_>) -> Verdict {
         verdict.missing = vec!["expired_keys"];
         return verdict;
     }
-    if let Some(felt) = case.felt(Cause::Expiration) {
-        return wave(case, &felt);
-    }
     match case.account(Cause::Expiration) {
-        Some(account) if is_burst(case, &account) => wave(case, &account),
-        account => quiet(case, account.as_ref()),
+        Some(account) => wave(case, account),
+        None => quiet(case),
     }
-}
-
-fn is_burst(case: &Case<'_>, account: &Account<'_>) -> bool {
-    case.window.steps().count() >= BURST_NEEDS
-        && account.biggest.keys >= BURST_KEYS
-        && account.biggest.keys >= account.keys / 2
 }
 
 fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
@@ -118,15 +103,16 @@ fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     verdict
 }
 
-fn quiet(case: &Case<'_>, account: Option<&Account<'_>>) -> Verdict {
-    if let Some(account) = account {
+fn quiet(case: &Case<'_>) -> Verdict {
+    let turnover = case.turnover(Cause::Expiration);
+    if turnover > 0 {
         let rate = case
             .window
             .rate(Counter::ExpiredKeys)
             .map_or_else(String::new, |r| format!(", {} now", words::rate(r)));
         let summary = format!(
             "steady turnover: {} expired{rate}; the key count did not feel it{}",
-            words::keys(account.keys),
+            words::keys(turnover),
             outlook(case)
         );
         return Verdict::new(Cause::Expiration, Level::Clear, summary);

@@ -1,51 +1,128 @@
-//! Which losses the key count felt.
+//! Which losses count as losses.
 //!
-//! Caches expire and invalidate all day, queues drain and refill, and nobody misses anything: what
-//! goes is replaced as fast. A loss is felt when the key count falls by it. Two looks, because
-//! either alone is blind:
+//! Flushes, evictions, restarts and moves always do. But caches expire and invalidate all day,
+//! queues drain and refill, and nobody misses anything: what goes is replaced as fast. Such a loss
+//! counts when the key count felt it. Two looks, because either alone is blind:
 //!
 //! - over the whole window, the count fell by at least half of what the cause took;
-//! - in one run of intervals, it fell by a notable share of all keys. Such a run stays a loss
-//!   however much is written, and lost again, later.
+//! - in one run of intervals, it fell by so much. Such a run stays a loss however much is written,
+//!   and lost again, later.
 //!
+//! Either way the fall must be notable: more than keys that come and go at random make of it.
 //! What other causes took meanwhile is added back first.
 
 use super::cause::Cause;
 use super::ledger::Loss;
-use crate::model::Window;
+use super::mechanism::Mechanism;
+use crate::model::{Role, Window};
 
-/// The whole window: the count fell by at least this share of what the cause took …
+/// The count must have fallen by at least this share of what the cause took.
 const FELT_SHARE: f64 = 0.5;
-/// … and by at least this share of all keys.
-const WINDOW_SHARE: f64 = 0.005;
-/// One run: it fell by this share of all keys, and so many keys …
-const RUN_SHARE: f64 = 0.05;
-const RUN_KEYS: f64 = 10.0;
-/// … or by this share of all keys, however few there are.
+/// A fall is notable from this share of all keys …
+const NOTABLE_SHARE: f64 = 0.05;
+/// … or from so many standard deviations of a count whose keys come and go at random, which is
+/// less where there are many keys …
+const DEVIATIONS: f64 = 4.0;
+/// … and from so many keys …
+const NOTABLE_KEYS: f64 = 10.0;
+/// … or from this share of all keys, however few there are.
 const HALF: f64 = 0.5;
+/// One interval that took so many keys, and most of all that expired, is a wave whatever was
+/// written meanwhile.
+const BURST_KEYS: f64 = 100.0;
+/// Intervals that must have been watched to tell a burst from the ordinary pace.
+const BURST_NEEDS: usize = 5;
 
-/// The losses of `cause` that were felt; empty when none was.
-pub(super) fn felt<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause) -> Vec<&'a Loss> {
-    let mine: Vec<&Loss> = losses.iter().filter(|loss| loss.cause == cause).collect();
-    let total: u64 = mine
-        .iter()
-        .fold(0, |sum, loss| sum.saturating_add(loss.keys));
-    let series = Series::of(window, losses, cause);
-    let least = f64::max(total as f64 * FELT_SHARE, series.peak_keys * WINDOW_SHARE);
-    if series.fall > 0.0 && series.fall >= least {
-        mine
-    } else {
-        series.runs
+/// The losses of `cause` that count.
+pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause) -> Vec<&'a Loss> {
+    let mine: Vec<&Loss> = losses.iter().filter(|loss| loss.cause() == cause).collect();
+    if mine.is_empty() {
+        return mine;
+    }
+    match cause {
+        Cause::Expiration => {
+            let felt = felt(window, losses, cause, &mine);
+            if felt.is_empty() && is_burst(window, &mine) {
+                mine
+            } else {
+                felt
+            }
+        }
+        Cause::Deletion => felt(window, losses, cause, &mine),
+        // RESTORE and COPY replace without a fall.
+        Cause::Overwrite if mine.iter().any(|loss| is_silent(loss.mechanism)) => mine
+            .into_iter()
+            .filter(|loss| is_silent(loss.mechanism) && loss.keys as f64 >= NOTABLE_KEYS)
+            .collect(),
+        Cause::Overwrite => felt(window, losses, cause, &mine),
+        // A replica tells no total, only falls.
+        Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).runs,
+        _ => mine,
     }
 }
 
-/// The same by the second look alone: for losses whose total is not counted, as on a replica.
-pub(super) fn felt_in_runs<'a>(
+fn is_replica(window: &Window<'_>) -> bool {
+    window
+        .last_sample()
+        .is_some_and(|sample| sample.replication.role == Role::Replica)
+}
+
+fn is_silent(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Restore | Mechanism::Copy)
+}
+
+/// What a command did at its usual pace is business, unless it names the keys that it deletes.
+fn is_business(loss: &Loss) -> bool {
+    let names_keys = matches!(
+        loss.mechanism,
+        Mechanism::Del | Mechanism::Unlink | Mechanism::Getdel
+    );
+    loss.usual && !names_keys
+}
+
+/// From how many keys on a fall is more than chance.
+fn notable(keys: f64) -> f64 {
+    let chance = DEVIATIONS * keys.sqrt();
+    f64::max(f64::min(keys * NOTABLE_SHARE, chance), NOTABLE_KEYS).min(keys * HALF)
+}
+
+fn felt<'a>(
     window: &Window<'_>,
     losses: &'a [Loss],
     cause: Cause,
+    mine: &[&'a Loss],
 ) -> Vec<&'a Loss> {
-    Series::of(window, losses, cause).runs
+    let total = mine
+        .iter()
+        .fold(0u64, |sum, loss| sum.saturating_add(loss.keys));
+    let series = Series::of(window, losses, cause);
+    let least = f64::max(total as f64 * FELT_SHARE, notable(series.peak_keys));
+    let mut felt = if series.fall > 0.0 && series.fall >= least {
+        mine.to_vec()
+    } else {
+        series.runs
+    };
+    if felt.iter().all(|loss| is_business(loss)) {
+        felt.clear();
+    }
+    felt
+}
+
+fn is_burst(window: &Window<'_>, mine: &[&Loss]) -> bool {
+    if window.steps().count() < BURST_NEEDS {
+        return false;
+    }
+    let (mut biggest, mut total) = (0u64, 0u64);
+    for at_once in mine.chunk_by(|a, b| a.to == b.to) {
+        let keys = at_once
+            .iter()
+            .fold(0u64, |sum, loss| sum.saturating_add(loss.keys));
+        biggest = biggest.max(keys);
+        total = total.saturating_add(keys);
+    }
+    let peak = window.samples().filter_map(|sample| sample.keys()).max();
+    let least = notable(peak.unwrap_or(0) as f64).max(BURST_KEYS);
+    biggest as f64 >= least && biggest >= total / 2
 }
 
 /// The key count with what other causes took added back, as it moves.
@@ -71,9 +148,9 @@ impl<'a> Series<'a> {
         for step in window.steps().filter(|step| !step.loading) {
             let mut here = Vec::new();
             while let Some(loss) = rest.next_if(|loss| loss.to <= step.to) {
-                if loss.cause == cause {
+                if loss.cause() == cause {
                     here.push(loss);
-                } else {
+                } else if !is_silent(loss.mechanism) {
                     series.added_back += loss.keys as f64;
                 }
             }
@@ -104,8 +181,7 @@ impl<'a> Series<'a> {
         let run = std::mem::take(&mut self.run);
         let fall = std::mem::take(&mut self.run_fall);
         let taken: f64 = run.iter().map(|loss| loss.keys as f64).sum();
-        let notable = fall >= f64::max(self.peak_keys * RUN_SHARE, RUN_KEYS);
-        if fall >= taken * FELT_SHARE && (notable || fall >= self.peak_keys * HALF) {
+        if fall > 0.0 && fall >= taken * FELT_SHARE && fall >= notable(self.peak_keys) {
             self.runs.extend(run);
         }
     }

@@ -1,6 +1,6 @@
 //! Key flushing: FLUSHALL or FLUSHDB emptied databases.
 
-use super::case::{Account, Case, with_account};
+use super::case::{Account, Case, amount, with_account};
 use super::{Cause, Level, Reading, Rule, Verdict, words};
 use crate::model::{Class, Counter, Step};
 
@@ -34,7 +34,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Flush);
     };
     if let Some(account) = case.account(Cause::Flush) {
-        return flushed(case, &account);
+        return flushed(case, account);
     }
     if last.commands.is_none() {
         return Case::no_commandstats(Cause::Flush);
@@ -58,14 +58,9 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
         );
         (Level::Suspected, summary)
     } else {
-        let at_least = if account.at_least { "at least " } else { "" };
         (
             Level::Confirmed,
-            format!(
-                "{} took {at_least}{}",
-                words::list(calls),
-                words::keys(account.keys)
-            ),
+            format!("{} took {}", words::list(calls), amount(account)),
         )
     };
     let mut verdict = with_account(Verdict::new(Cause::Flush, level, summary), account);

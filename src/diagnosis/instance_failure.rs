@@ -49,12 +49,9 @@ fn judge(case: &Case<'_>) -> Verdict {
         } else {
             (Level::Confirmed, "")
         };
-        let summary = format!(
-            "{} lost with the process that ended{rest}",
-            amount(&account)
-        );
+        let summary = format!("{} lost with the process that ended{rest}", amount(account));
         let verdict = Verdict::new(Cause::InstanceFailure, level, summary);
-        let mut verdict = with_account(verdict, &account);
+        let mut verdict = with_account(verdict, account);
         for step in case
             .window
             .steps()
@@ -128,7 +125,7 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
     // What was lost before it fell silent stays lost.
     if let Some(account) = case.account(Cause::InstanceFailure) {
         verdict.level = Level::Confirmed;
-        verdict = with_account(verdict, &account);
+        verdict = with_account(verdict, account);
     }
     verdict
         .next_steps

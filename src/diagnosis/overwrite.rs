@@ -33,12 +33,12 @@ fn judge(case: &Case<'_>) -> Verdict {
     if let Some(account) = case.account(Cause::Overwrite) {
         let summary = format!(
             "{} replaced; commands seen: {}",
-            amount(&account),
+            amount(account),
             words::list(calls)
         );
         let mut verdict = with_account(
             Verdict::new(Cause::Overwrite, Level::Suspected, summary),
-            &account,
+            account,
         );
         if let Some(step) = case.step_to(account.biggest.to) {
             verdict

@@ -31,7 +31,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
     let calls = case.calls_of(Class::Move);
     if let Some(account) = case.account(Cause::Relocation) {
-        return moved(case, &account, &words::list(calls));
+        return moved(case, account, &words::list(calls));
     }
     if !calls.is_empty() {
         let summary = format!("{} seen, but no database shrank by it", words::list(calls));

@@ -42,7 +42,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Replication);
     };
     if let Some(account) = case.account(Cause::Replication) {
-        return lost(case, &account);
+        return lost(case, account);
     }
     if let Some(step) = case.window.steps().find(|step| is_handover(step)) {
         let verdict = handover(case, step);

@@ -27,12 +27,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
         return Case::unheard(Cause::Unexplained);
     };
-    let account = if case.is_replica() {
-        case.felt_in_runs(Cause::Unexplained)
-    } else {
-        case.account(Cause::Unexplained)
-    };
-    let Some(account) = account else {
+    let Some(account) = case.account(Cause::Unexplained) else {
         return match (last.keys(), case.window.has_interval()) {
             (None, _) => {
                 let mut verdict = Verdict::new(
@@ -65,10 +60,10 @@ fn judge(case: &Case<'_>) -> Verdict {
     } else {
         "gone, and no counter accounts for them".into()
     };
-    let summary = format!("{} {why}", amount(&account));
+    let summary = format!("{} {why}", amount(account));
     let mut verdict = with_account(
         Verdict::new(Cause::Unexplained, Level::Suspected, summary),
-        &account,
+        account,
     );
     verdict
         .evidence

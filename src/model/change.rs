@@ -219,9 +219,7 @@ pub(super) fn changes(
     if step.counter(Counter::EvictedKeys).at_least() > 0 && !was_evicting {
         kinds.push(ChangeKind::EvictionBegan);
     }
-    if step.continuity == Continuity::Same {
-        kinds.extend(clock_jump(before, after).map(ChangeKind::ClockJump));
-    }
+    kinds.extend(step.clock_jump_s.map(ChangeKind::ClockJump));
     kinds
         .into_iter()
         .map(|kind| Change {
@@ -361,20 +359,6 @@ fn disk(before: &Sample, after: &Sample, kinds: &mut Vec<ChangeKind>) {
             _ => {}
         }
     }
-}
-
-/// Seconds by which the server's clock moved more than ours, when more than rounding (Redis
-/// Enterprise prints whole seconds) and the round trips can explain.
-fn clock_jump(before: &Sample, after: &Sample) -> Option<i64> {
-    let server_us =
-        i64::try_from(after.server.time_us?).ok()? - i64::try_from(before.server.time_us?).ok()?;
-    let ours_us =
-        i64::try_from((after.moment.elapsed.checked_sub(before.moment.elapsed)?).as_micros())
-            .ok()?;
-    let slack_us =
-        2_000_000 + 2 * i64::try_from((before.round_trip + after.round_trip).as_micros()).ok()?;
-    let apart_us = server_us - ours_us;
-    (apart_us.abs() > slack_us).then_some(apart_us / 1_000_000)
 }
 
 impl Change {

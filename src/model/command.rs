@@ -181,6 +181,89 @@ pub fn class_of(name: &str) -> Option<Class> {
     CLASSES.get(name).copied()
 }
 
+/// How many keys one call of a command can create.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creates {
+    /// None.
+    Nothing,
+    /// At most one.
+    OneEach,
+    /// Any number.
+    Many,
+}
+
+/// Commands that create at most one key a call. From the key-spec flags `INSERT` and `OW` of the
+/// servers' command tables (Redis 6.2 to 8.6, Valkey 8.0 to 9.1).
+const CREATE_ONE: &[&str] = &[
+    "append",
+    "bitfield",
+    "bitop",
+    "blmove",
+    "brpoplpush",
+    "copy",
+    "decr",
+    "decrby",
+    "geoadd",
+    "georadius",
+    "georadiusbymember",
+    "geosearchstore",
+    "getset",
+    "hincrby",
+    "hincrbyfloat",
+    "hmset",
+    "hset",
+    "hsetex",
+    "hsetnx",
+    "incr",
+    "incrby",
+    "incrbyfloat",
+    "linsert",
+    "lmove",
+    "lpush",
+    "pfadd",
+    "pfmerge",
+    "psetex",
+    "restore",
+    "restore-asking",
+    "rpoplpush",
+    "rpush",
+    "sadd",
+    "sdiffstore",
+    "set",
+    "setbit",
+    "setex",
+    "setnx",
+    "setrange",
+    "sinterstore",
+    "smove",
+    "sort",
+    "sunionstore",
+    "xadd",
+    "xgroup",
+    "xgroup|create",
+    "zadd",
+    "zdiffstore",
+    "zincrby",
+    "zinterstore",
+    "zrangestore",
+    "zunionstore",
+];
+
+/// Commands that create any number of keys a call; so may every command of a module, whose names
+/// have a dot (`JSON.MSET`), and what replaces the whole data set.
+const CREATE_MANY: &[&str] = &["mset", "msetnx", "msetex", "debug", "cluster|syncslots"];
+
+/// How many keys a call of a command can create. Names as INFO prints them, in lower case.
+pub fn creates(name: &str) -> Creates {
+    if CREATE_ONE.binary_search(&name).is_ok() {
+        Creates::OneEach
+    } else if CREATE_MANY.contains(&name) || name.contains('.') {
+        Creates::Many
+    } else {
+        Creates::Nothing
+    }
+}
+
 /// One `cmdstat_` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandStat {
@@ -318,6 +401,15 @@ mod tests {
             Commands::parse(&Info::parse("# Commandstats\r\n")),
             Some(Commands::default())
         );
+    }
+
+    #[test]
+    fn creators_are_sorted_and_found() {
+        assert!(CREATE_ONE.is_sorted());
+        assert_eq!(creates("set"), Creates::OneEach);
+        assert_eq!(creates("mset"), Creates::Many);
+        assert_eq!(creates("json.set"), Creates::Many);
+        assert_eq!(creates("get"), Creates::Nothing);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::{Class, CommandStat, Commands};
+use super::command::{Class, CommandStat, Commands, Creates, creates};
 use super::counter::{Counter, Delta};
 use super::node::Role;
 use super::observation::Moment;
@@ -42,6 +42,9 @@ pub struct Step {
     pub keys_after: Option<u64>,
     /// The later sample was taken while a data set was being loaded: its key counts are partial.
     pub loading: bool,
+    /// Seconds by which the server's clock moved more than ours, where that is too much for
+    /// rounding and the network; positive is forward.
+    pub clock_jump_s: Option<i64>,
     /// Databases whose key count changed.
     pub dbs: Vec<DbDelta>,
     /// Commands that were called or refused.
@@ -99,6 +102,8 @@ pub struct CommandDelta {
     pub name: Arc<str>,
     /// How it can make keys vanish, if it can.
     pub class: Option<Class>,
+    /// How many keys a call of it can create.
+    pub creates: Creates,
     /// Its calls before; 0 after a reset.
     pub calls_before: u64,
     /// Its calls after.
@@ -157,6 +162,9 @@ impl Step {
             keys_before: before.keys(),
             keys_after: after.keys(),
             loading: after.is_loading(),
+            clock_jump_s: (continuity == Continuity::Same)
+                .then(|| clock_jump(before, after))
+                .flatten(),
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
                 (Some(before), Some(after)) => commands(before, after, comparable),
@@ -263,6 +271,20 @@ fn continuity(before: &Sample, after: &Sample) -> Continuity {
     }
 }
 
+/// Seconds by which the server's clock moved more than ours, when more than rounding (Redis
+/// Enterprise prints whole seconds) and the round trips can explain.
+fn clock_jump(before: &Sample, after: &Sample) -> Option<i64> {
+    let server_us =
+        i64::try_from(after.server.time_us?).ok()? - i64::try_from(before.server.time_us?).ok()?;
+    let ours_us =
+        i64::try_from((after.moment.elapsed.checked_sub(before.moment.elapsed)?).as_micros())
+            .ok()?;
+    let slack_us =
+        2_000_000 + 2 * i64::try_from((before.round_trip + after.round_trip).as_micros()).ok()?;
+    let apart_us = server_us - ours_us;
+    (apart_us.abs() > slack_us).then_some(apart_us / 1_000_000)
+}
+
 /// How readings of two samples relate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparable {
@@ -353,6 +375,7 @@ fn commands(before: &Commands, after: &Commands, comparable: Comparable) -> Vec<
             let delta = CommandDelta {
                 name: Arc::clone(&is.name),
                 class: is.class,
+                creates: creates(&is.name),
                 calls_before: base,
                 calls_after: is.calls,
                 effective: is

@@ -325,6 +325,16 @@ impl<'a> Window<'a> {
             .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
     }
 
+    /// Steps with the samples around them, oldest first.
+    pub fn intervals(&self) -> impl Iterator<Item = (&'a Sample, &'a Step, &'a Sample)> + use<'a> {
+        let mut before: Option<&'a Sample> = None;
+        self.entries().filter_map(move |entry| {
+            let after = entry.sample()?;
+            let was = before.replace(after);
+            Some((was?, entry.step()?, after))
+        })
+    }
+
     /// Gaps, oldest first.
     pub fn gaps(&self) -> impl DoubleEndedIterator<Item = &'a Gap> + use<'a> {
         self.entries().filter_map(|entry| match entry {

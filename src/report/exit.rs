@@ -91,6 +91,7 @@ mod tests {
             verdicts: vec![Verdict::new(Cause::Eviction, Level::Clear, ""), verdict],
             top_cause: None,
             ledger: Ledger::default(),
+            incidents: Vec::new(),
             notices: Vec::new(),
         }
     }

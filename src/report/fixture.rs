@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Scope, Verdict};
+use crate::diagnosis::{
+    Cause, Certainty, Diagnosis, Evidence, Ledger, Level, Reading, Scope, Suspect, Verdict, Way,
+};
 use crate::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId, Observation};
 
 /// 2026-11-23 14:03:00 UTC, and so many seconds.
@@ -101,14 +103,16 @@ pub(super) fn flush() -> (History, Diagnosis) {
             Verdict::new(Cause::Eviction, Level::Clear, "no key was evicted"),
         ],
         top_cause: Some(Cause::Flush),
-        ledger: Ledger {
-            keys_before: Some(51_417),
-            keys_after: Some(1_177),
-            created: 9,
-            expired: 36,
-            flushed: 50_213,
-            ..Ledger::default()
-        },
+        ledger: Ledger::with(
+            Some(51_417),
+            Some(1_177),
+            &[
+                (Way::Created, 9),
+                (Way::Expired, 36),
+                (Way::Flushed, 50_213),
+            ],
+        ),
+        incidents: Vec::new(),
         notices: vec!["statistics began anew at 13:59:00".into()],
     };
     (history, diagnosis)
@@ -138,6 +142,7 @@ pub(super) fn outage() -> (History, Diagnosis) {
         verdicts: vec![verdict],
         top_cause: Some(Cause::InstanceFailure),
         ledger: Ledger::default(),
+        incidents: Vec::new(),
         notices: Vec::new(),
     };
     (history, diagnosis)
@@ -154,7 +159,16 @@ pub(super) fn hostile() -> (History, Diagnosis) {
     for verdict in &mut diagnosis.verdicts {
         verdict.scope = Scope::SinceStart;
         verdict.summary = attack.into();
-        verdict.suspects = vec![attack.into()];
+        verdict.suspects = vec![Suspect {
+            command: attack.into(),
+            address: Some(attack.into()),
+            name: Some(attack.into()),
+            user: None,
+            library: None,
+            at: None,
+            source: "slow log",
+            certainty: Certainty::Possible,
+        }];
         verdict.next_steps = vec![attack.into()];
         verdict.evidence = vec![Evidence {
             field: attack.into(),

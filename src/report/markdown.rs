@@ -118,7 +118,11 @@ fn card(verdict: &Row<'_>, out: &mut String) {
     }
     line(out, &format!("{title}\n\n{}\n", prose(verdict.summary)));
     if !verdict.suspects.is_empty() {
-        let suspects: Vec<_> = verdict.suspects.iter().map(|text| prose(text)).collect();
+        let suspects: Vec<_> = verdict
+            .suspects
+            .iter()
+            .map(|suspect| prose(&suspect.sentence()))
+            .collect();
         line(out, &format!("By: {}\n", suspects.join("; ")));
     }
     if !verdict.evidence.is_empty() {

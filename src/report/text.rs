@@ -128,7 +128,7 @@ fn details(row: &Row<'_>, name_nodes: bool, page: &mut Page) {
     let needs_a_human = !matches!(row.verdict, Level::Clear | Level::Unknown);
     if needs_a_human {
         for suspect in row.suspects {
-            page.labelled("by", &safe(suspect));
+            page.labelled("by", &safe(&suspect.sentence()));
         }
         for proof in &row.evidence {
             let node = if name_nodes {

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use super::text::{span, width};
 use super::theme::{Role, Theme};
-use crate::diagnosis::Ledger;
+use crate::diagnosis::{Ledger, Way};
 use crate::format;
 
 /// The balance in one line.
@@ -64,30 +64,25 @@ impl LedgerLine<'_> {
             span(theme, Role::Label, " → "),
             span(theme, Role::Strong, number(after)),
         ];
-        let outs = [
-            (ledger.flushed, "flushed"),
-            (ledger.evicted, "evicted"),
-            (ledger.expired, "expired"),
-            (ledger.deleted, "deleted"),
-            (ledger.moved, "moved"),
-            (ledger.replaced, "replaced"),
-            (ledger.lost, "lost"),
-        ];
-        let mut balance = |sign: &str, n: u64, word: &str, role: Role| {
-            spans.push(span(theme, Role::Text, gap));
-            spans.push(span(theme, role, format!("{sign}{}", number(n))));
-            spans.push(span(theme, Role::Label, format!(" {word}")));
+        let mut balance = |sign: &str, way: Way, word: &str, role: Role| {
+            let n = ledger.keys(way);
+            if n > 0 {
+                spans.push(span(theme, Role::Text, gap));
+                spans.push(span(theme, role, format!("{sign}{}", number(n))));
+                spans.push(span(theme, Role::Label, format!(" {word}")));
+            }
         };
-        for (n, word) in outs.into_iter().filter(|(n, _)| *n > 0) {
-            balance("−", n, word, Role::Text);
+        for way in Way::ALL {
+            match way {
+                Way::Created => {}
+                Way::Unexplained => balance("−", way, "UNEXPLAINED", Role::Trouble),
+                _ => balance("−", way, way.id(), Role::Text),
+            }
         }
-        if ledger.unexplained > 0 {
-            balance("−", ledger.unexplained, "UNEXPLAINED", Role::Trouble);
+        if created {
+            balance("+", Way::Created, "created", Role::Text);
         }
-        if ledger.created > 0 && created {
-            balance("+", ledger.created, "created", Role::Text);
-        }
-        if ledger.unexplained == 0 && long {
+        if ledger.keys(Way::Unexplained) == 0 && long {
             spans.push(span(theme, Role::Dim, format!("{gap}0 unexplained")));
         }
         spans
@@ -110,13 +105,8 @@ mod tests {
 
     #[test]
     fn only_what_moved_is_said() {
-        let ledger = Ledger {
-            keys_before: Some(51_417),
-            keys_after: Some(0),
-            flushed: 50_213,
-            deleted: 1_204,
-            ..Ledger::default()
-        };
+        let ways = [(Way::Flushed, 50_213), (Way::Deleted, 1_204)];
+        let ledger = Ledger::with(Some(51_417), Some(0), &ways);
         assert_eq!(
             text(&ledger, 100),
             "keys  51,417 → 0   −50,213 flushed   −1,204 deleted   0 unexplained"

@@ -2,7 +2,7 @@
 
 use super::Views;
 use crate::app::Panel;
-use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Verdict};
+use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Suspect, Verdict};
 use crate::format;
 use crate::ui::card::{Card, EvidenceRow};
 use crate::ui::causes::{CauseRow, Causes};
@@ -92,7 +92,8 @@ impl<'a> Views<'a> {
             let who = if self.veil.is_drawn() {
                 "(names hidden)".to_owned()
             } else {
-                suspects.join(", ")
+                let sentences: Vec<String> = suspects.iter().map(Suspect::sentence).collect();
+                sentences.join(", ")
             };
             facts.push(("who", who));
         }

@@ -1,0 +1,188 @@
+//! Losses that follow each other are one incident.
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::cause::Cause;
+use super::mechanism::Mechanism;
+use super::verdict::Suspect;
+use crate::model::{Entry, Moment};
+
+/// Consecutive losses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// The last good reading before the first loss.
+    pub from: Moment,
+    /// The reading that showed the last loss so far.
+    pub to: Moment,
+    /// Keys that went in it.
+    pub keys: u64,
+    /// `keys` is a lower bound.
+    pub at_least: bool,
+    /// Causes and mechanisms, the largest first.
+    pub shares: Vec<Share>,
+    /// Who may have done it, the likeliest first.
+    pub suspects: Vec<Suspect>,
+    /// Whether it goes on.
+    pub state: State,
+}
+
+/// What one mechanism took in an incident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share {
+    /// The cause.
+    pub cause: Cause,
+    /// How.
+    pub mechanism: Mechanism,
+    /// How many keys.
+    pub keys: u64,
+    /// `keys` is a lower bound.
+    pub at_least: bool,
+    /// Its part of all keys of the incident, 0 to 1; 1 for an incident that took no key (an
+    /// outage, refused writes).
+    pub share: f64,
+}
+
+/// Whether an incident goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The last loss is recent.
+    GoingOn,
+    /// Nothing was lost for a while since.
+    Over,
+}
+
+impl State {
+    /// The stable id that reports use.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::GoingOn => "going-on",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// What happened in one interval, whether it took keys or not.
+#[derive(Clone, Copy)]
+struct Event {
+    from: Moment,
+    to: Moment,
+    mechanism: Mechanism,
+    keys: u64,
+    at_least: bool,
+}
+
+/// An incident is over after so many polls …
+const QUIET_POLLS: usize = 5;
+/// … and so much time without a loss.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// The incidents of a window, oldest first.
+pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
+    let mut events = events(case);
+    events.sort_by_key(|event| (event.to, event.from));
+    let polls: Vec<Moment> = case.window.entries().map(Entry::end).collect();
+    let is_quiet = |since: Moment, until: Moment| {
+        let first = polls.partition_point(|poll| *poll <= since);
+        let last = polls.partition_point(|poll| *poll < until);
+        until.since(since) > QUIET && last.saturating_sub(first) >= QUIET_POLLS
+    };
+    let mut incidents: Vec<Incident> = Vec::new();
+    for event in events {
+        match incidents.last_mut() {
+            Some(incident) if !is_quiet(incident.to, event.to) => incident.add(event),
+            _ => incidents.push(Incident::new(event)),
+        }
+    }
+    let end = case.window.end();
+    for incident in &mut incidents {
+        incident.settle();
+        let over = end.is_some_and(|end| is_quiet(incident.to, end));
+        incident.state = if over { State::Over } else { State::GoingOn };
+    }
+    // What was followed by another incident is over.
+    let last = incidents.len().saturating_sub(1);
+    for incident in &mut incidents[..last] {
+        incident.state = State::Over;
+    }
+    incidents
+}
+
+/// Losses that count, refused writes, and outages.
+fn events(case: &Case<'_>) -> Vec<Event> {
+    let losses = case.losses().map(|loss| Event {
+        from: loss.from,
+        to: loss.to,
+        mechanism: loss.mechanism,
+        keys: loss.keys,
+        at_least: loss.at_least(),
+    });
+    let outages = case.window.gaps().filter(|gap| gap.attempts > 1);
+    let outages = outages.filter(|gap| gap.failure.kind.is_outage());
+    let outages = outages.map(|gap| Event {
+        from: gap.from,
+        to: gap.to,
+        mechanism: Mechanism::Unreachable,
+        keys: 0,
+        at_least: false,
+    });
+    losses.chain(outages).collect()
+}
+
+impl Incident {
+    fn new(event: Event) -> Self {
+        let mut incident = Self {
+            from: event.from,
+            to: event.to,
+            keys: 0,
+            at_least: false,
+            shares: Vec::new(),
+            suspects: Vec::new(),
+            state: State::GoingOn,
+        };
+        incident.add(event);
+        incident
+    }
+
+    fn add(&mut self, event: Event) {
+        self.from = self.from.min(event.from);
+        self.to = self.to.max(event.to);
+        self.keys = self.keys.saturating_add(event.keys);
+        self.at_least |= event.at_least;
+        let known = self
+            .shares
+            .iter_mut()
+            .find(|share| share.mechanism == event.mechanism);
+        match known {
+            Some(share) => {
+                share.keys = share.keys.saturating_add(event.keys);
+                share.at_least |= event.at_least;
+            }
+            None => self.shares.push(Share {
+                cause: event.mechanism.cause(),
+                mechanism: event.mechanism,
+                keys: event.keys,
+                at_least: event.at_least,
+                share: 0.0,
+            }),
+        }
+    }
+
+    /// Sorts the shares and says how large each is.
+    fn settle(&mut self) {
+        self.shares
+            .sort_by_key(|share| std::cmp::Reverse(share.keys));
+        for share in &mut self.shares {
+            share.share = if self.keys == 0 {
+                1.0
+            } else {
+                share.keys as f64 / self.keys as f64
+            };
+        }
+    }
+
+    /// The largest share.
+    pub fn main(&self) -> Option<&Share> {
+        self.shares.first()
+    }
+}

@@ -1,0 +1,306 @@
+//! One interval after the other is booked: counted removals first, then flushes, then what is
+//! left of the fall.
+
+use crate::diagnosis::mechanism::Mechanism;
+use crate::model::{Moment, Product, Sample, Step, Window};
+
+use super::expiry::Expiry;
+use super::interval::{Interval, more};
+use super::pressure::Pressure;
+use super::suspects::{Pace, Wrap};
+use super::{Ledger, Loss, Way};
+
+/// Books a window, reading by reading.
+pub(super) struct Bookkeeper {
+    ledger: Ledger,
+    product: Product,
+    /// Keys at the last reading that could be counted.
+    base: Option<u64>,
+    interval: Interval,
+    pace: Pace,
+    expiry: Expiry,
+    pressure: Pressure,
+}
+
+impl Bookkeeper {
+    pub(super) fn new(window: &Window<'_>) -> Self {
+        let mut ledger = Ledger::with(None, None, &[]);
+        let countable = |sample: &&Sample| !sample.is_loading();
+        ledger.keys_before = window.samples().find(countable).and_then(Sample::keys);
+        let base = window
+            .first_sample()
+            .filter(countable)
+            .and_then(Sample::keys);
+        ledger.keys_after = base;
+        Self {
+            ledger,
+            product: window
+                .last_sample()
+                .map_or(Product::Unknown, Sample::product),
+            base,
+            interval: Interval::default(),
+            pace: Pace::since_start(window.first_sample()),
+            expiry: Expiry::default(),
+            pressure: Pressure::default(),
+        }
+    }
+
+    pub(super) fn take(&mut self, before: &Sample, step: &Step, after: &Sample) {
+        self.interval.add(before, step, after);
+        self.expiry.observe(before, step, after);
+        self.pressure.observe(before, step, after);
+        // While a data set is being loaded the counts are partial: the interval goes on.
+        if step.loading {
+            return;
+        }
+        let interval = std::mem::take(&mut self.interval);
+        if let (Some(was), Some(is)) = (self.base, step.keys_after) {
+            self.book(&interval, was, is, after);
+        }
+        self.base = step.keys_after.or(self.base);
+        self.ledger.keys_after = self.base;
+    }
+
+    pub(super) fn close(self) -> Ledger {
+        self.ledger
+    }
+
+    fn book(&mut self, interval: &Interval, was: u64, is: u64, after: &Sample) {
+        let to = after.moment;
+        let mut page = Page {
+            from: interval.from.unwrap_or(to),
+            to,
+            left: was.saturating_sub(is),
+            removed: 0,
+            slack: None,
+            ledger: &mut self.ledger,
+        };
+        page.counted(
+            &self.expiry.split(interval.expired, to),
+            interval.counts_partial,
+        );
+        if let Some(process) = &interval.process {
+            page.counted(&[(Mechanism::ExpiredAtLoad, process.loaded_expired)], false);
+        }
+        let evicted = [(self.pressure.mechanism(after), interval.evicted)];
+        page.counted(&evicted, interval.counts_partial);
+        page.flush(interval, was, self.product, &self.pace);
+        // Removals beyond the fall are hidden by as many creations.
+        let risen = is.saturating_add(page.removed).saturating_sub(was);
+        page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
+        page.relocate(interval);
+        page.gone_with_the_process(interval, was);
+        page.residual(interval, &mut self.pace, self.product, (was, is));
+        let stands_out = self
+            .pace
+            .removers_stand_out(&interval.calls, interval.seconds);
+        if !stands_out {
+            page.overwritten(interval, was, is);
+        }
+        let removed = page.removed;
+        let created = is.saturating_add(removed).saturating_sub(was);
+        let part = self.ledger.part_mut(Way::Created);
+        part.add(created, interval.creations.0.map(|most| most.max(created)));
+        if interval.replica {
+            self.settle_replica(is.saturating_sub(was));
+        }
+    }
+
+    /// A replica sees neither creations nor removals counted, only their sum: what comes back is
+    /// taken off what went, so that the turnover of a cache does not pile up.
+    fn settle_replica(&mut self, rise: u64) {
+        let part = self.ledger.part_mut(Way::Unexplained);
+        let back = rise.min(part.keys);
+        part.keys -= back;
+        let created = self.ledger.part_mut(Way::Created);
+        created.keys = created.keys.saturating_sub(back);
+    }
+}
+
+/// One interval being booked: what is left of the fall, and what was removed so far.
+struct Page<'a> {
+    ledger: &'a mut Ledger,
+    from: Moment,
+    to: Moment,
+    left: u64,
+    removed: u64,
+    /// Removals that creations may hide; `None` for any number.
+    slack: Option<u64>,
+}
+
+impl Page<'_> {
+    fn lose(&mut self, mechanism: Mechanism, keys: u64, most: Option<u64>) {
+        self.enter(mechanism, keys, most, false);
+    }
+
+    fn enter(&mut self, mechanism: Mechanism, keys: u64, most: Option<u64>, usual: bool) {
+        if keys == 0 {
+            return;
+        }
+        self.ledger.losses.push(Loss {
+            from: self.from,
+            to: self.to,
+            mechanism,
+            keys,
+            most,
+            usual,
+        });
+        let way = Way::of(mechanism.cause());
+        self.ledger.part_mut(way).add(keys, most);
+        more(&mut self.removed, keys);
+    }
+
+    /// What the server counted itself.
+    fn counted(&mut self, rows: &[(Mechanism, u64)], partial: bool) {
+        for (mechanism, keys) in rows {
+            self.lose(*mechanism, *keys, (!partial).then_some(*keys));
+            self.left = self.left.saturating_sub(*keys);
+        }
+    }
+
+    /// Keys that the flushes of this interval took. FLUSHALL takes all that was there and was not
+    /// removed otherwise, and what was written since. FLUSHDB does not say which database: one
+    /// that collapsed is taken to be it, otherwise only what fell and is not accounted for. Behind
+    /// a proxy a FLUSHALL may reach some of the shards only, so there the fall counts.
+    fn flush(&mut self, interval: &Interval, was: u64, product: Product, pace: &Pace) {
+        let flush = &interval.flush;
+        if flush.calls == 0 {
+            return;
+        }
+        let mechanism = match pace.wrap(&interval.calls, interval.seconds) {
+            Wrap::Script => Mechanism::ScriptedFlush,
+            Wrap::Transaction => Mechanism::TransactionFlush,
+            Wrap::Nothing if flush.all => Mechanism::Flushall,
+            Wrap::Nothing if flush.db => Mechanism::Flushdb,
+            Wrap::Nothing => Mechanism::SlotFlush,
+        };
+        let fell = || {
+            let falls = interval.dbs_fell.iter();
+            falls.fold(0u64, |sum, (was, is)| sum.saturating_add(was - is))
+        };
+        let collapsed: u64 = interval
+            .dbs_fell
+            .iter()
+            .filter(|(was, is)| is * 2 <= *was)
+            .fold(0, |sum, (was, _)| sum.saturating_add(*was));
+        let least = if product.is_enterprise() {
+            fell()
+        } else if flush.all {
+            was
+        } else if collapsed > 0 {
+            collapsed
+        } else {
+            fell()
+        };
+        let least = least.saturating_sub(self.removed);
+        let most = interval
+            .creations
+            .0
+            .map(|created| least.saturating_add(created));
+        // Freed in the background, keys are counted one by one (Redis 7.4+, Valkey 8+).
+        let freed = Some(interval.lazyfreed).filter(|freed| {
+            *freed >= least && *freed > 0 && most.is_none_or(|most| *freed <= most)
+        });
+        match freed {
+            Some(freed) => self.lose(mechanism, freed, Some(freed)),
+            None => self.lose(mechanism, least, most),
+        }
+        self.left = self.left.saturating_sub(least);
+    }
+
+    /// Keys that changed their database are in the total still.
+    fn relocate(&mut self, interval: &Interval) {
+        if interval.swaps > 0 {
+            let moved = interval.db_falls.min(interval.db_rises);
+            self.lose(Mechanism::Swapdb, moved, None);
+        } else if interval.moves > 0 {
+            // MOVE takes one key a call; what else fell and rose went its own way.
+            let arrived = interval
+                .side_rises
+                .max(interval.db_falls.min(interval.db_rises));
+            let moved = interval.moves.min(arrived);
+            self.lose(Mechanism::Move, moved, Some(interval.moves));
+        }
+    }
+
+    /// What a process took along when it ended. Where it is known how many keys the next one read
+    /// from disk, what was written since hides nothing.
+    fn gone_with_the_process(&mut self, interval: &Interval, was: u64) {
+        let Some(process) = &interval.process else {
+            if let Some(mechanism) = interval.resync {
+                self.lose(mechanism, self.left, None);
+                self.left = 0;
+            }
+            return;
+        };
+        let counted = process.loaded.map_or(0, |loaded| {
+            was.saturating_sub(loaded)
+                .saturating_sub(process.loaded_expired)
+        });
+        self.lose(process.mechanism, self.left.max(counted), None);
+        self.left = 0;
+    }
+
+    /// What fell and was not counted goes to what can have caused it.
+    fn residual(
+        &mut self,
+        interval: &Interval,
+        pace: &mut Pace,
+        product: Product,
+        (was, is): (u64, u64),
+    ) {
+        if interval.replica {
+            // A replica's counters tell of its primary's keys; only the primary can explain.
+            self.lose(Mechanism::ReplicationStream, self.left, None);
+            self.left = 0;
+            return;
+        }
+        let left = self.left;
+        let division = pace.give_away(left, &interval.calls, interval.seconds);
+        for taken in division.taken {
+            let keys = taken.keys;
+            let bound = self.slack.map(|slack| keys.saturating_add(slack));
+            let calls = interval.calls.most(taken.mechanism);
+            let most = bound.into_iter().chain(calls).min();
+            let most = most.map(|most| most.max(keys));
+            self.enter(taken.mechanism, keys, most, taken.usual);
+        }
+        let rest = division.left;
+        let nearly_all = was >= 10 && is <= was / 10 && rest * 2 > was;
+        let mechanism = if product.is_enterprise() && nearly_all {
+            // Nearly everything went and no command was counted: only the control plane does that.
+            Mechanism::ControlPlaneFlush
+        } else if interval.stats_reset {
+            Mechanism::EvidenceReset
+        } else {
+            Mechanism::NoTrace
+        };
+        self.lose(mechanism, rest, None);
+        self.left = 0;
+        if left == 0 && interval.calls.can_remove() {
+            // Nothing shows, yet creations may hide what these commands removed.
+            let hidden = self.slack;
+            self.ledger.part_mut(Way::Deleted).add(0, hidden);
+        }
+    }
+
+    /// RESTORE and COPY make a key or replace one: where the count did not rise by as many, they
+    /// replaced. Commands that may have removed as many meanwhile are taken off.
+    fn overwritten(&mut self, interval: &Interval, was: u64, is: u64) {
+        let made = interval.restores.saturating_add(interval.copies);
+        if made == 0 || interval.replica || interval.process.is_some() || interval.flush.calls > 0 {
+            return;
+        }
+        let risen = is
+            .saturating_add(self.removed)
+            .saturating_sub(was)
+            .saturating_add(interval.calls.removers());
+        let replaced = made.saturating_sub(risen);
+        let mechanism = if interval.restores >= interval.copies {
+            Mechanism::Restore
+        } else {
+            Mechanism::Copy
+        };
+        self.lose(mechanism, replaced, Some(made));
+    }
+}

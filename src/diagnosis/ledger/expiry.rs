@@ -1,0 +1,75 @@
+//! How the TTLs that ran out came about.
+
+use std::time::Duration;
+
+use crate::diagnosis::mechanism::Mechanism;
+use crate::model::{Class, Moment, Sample, Step};
+
+use super::interval::Creations;
+
+/// A clock that moves this far ahead of ours takes TTLs along, seconds.
+const JUMP_S: i64 = 2;
+/// Expiration catches up with a jumped clock for as long as this.
+const JUMP_LASTS: Duration = Duration::from_secs(5);
+/// So many keys, and this share of all, must have been given a TTL to be told.
+const ADDED_KEYS: u64 = 10;
+const ADDED_SHARE: f64 = 0.01;
+
+/// What was seen of clocks and TTLs so far.
+#[derive(Default)]
+pub(super) struct Expiry {
+    jumped: Option<Moment>,
+    /// Keys that existed without a TTL and were given one, and have not expired yet.
+    added: u64,
+}
+
+impl Expiry {
+    pub(super) fn observe(&mut self, before: &Sample, step: &Step, after: &Sample) {
+        if step.clock_jump_s.is_some_and(|seconds| seconds >= JUMP_S) {
+            self.jumped = Some(step.to);
+        }
+        let setters = step.effective_of(Class::Expire);
+        let (Some(was), Some(is), Some(keys)) = (
+            before.keyspace.expires(),
+            after.keyspace.expires(),
+            after.keys(),
+        ) else {
+            return;
+        };
+        let Some(created) = creations(step) else {
+            return;
+        };
+        // A new key may have come with its TTL; the rest was given to keys that were there.
+        let added = is.saturating_sub(was).saturating_sub(created).min(setters);
+        if added >= ADDED_KEYS && added as f64 >= keys as f64 * ADDED_SHARE {
+            self.added = self.added.saturating_add(added);
+        }
+        // Keys of these that were deleted or made to stay are not waited for.
+        self.added = self.added.min(was.saturating_add(added).max(is));
+    }
+
+    /// The ways in which so many keys expired in an interval.
+    pub(super) fn split(&mut self, expired: u64, to: Moment) -> [(Mechanism, u64); 2] {
+        let added = self.added.min(expired);
+        self.added -= added;
+        let jumped = self
+            .jumped
+            .is_some_and(|jumped| to.since(jumped) <= JUMP_LASTS);
+        if jumped {
+            [(Mechanism::ClockJump, expired), (Mechanism::TtlAdded, 0)]
+        } else {
+            [
+                (Mechanism::TtlAdded, added),
+                (Mechanism::TtlRanOut, expired - added),
+            ]
+        }
+    }
+}
+
+fn creations(step: &Step) -> Option<u64> {
+    let mut creations = Creations::default();
+    step.commands
+        .iter()
+        .for_each(|command| creations.add(command));
+    creations.0
+}

@@ -1,0 +1,224 @@
+//! What one countable reading to the next showed.
+//!
+//! While a data set is being loaded the counts are partial, so the steps of a load are one
+//! interval.
+
+use crate::diagnosis::mechanism::Mechanism;
+use crate::model::{Class, CommandDelta, Continuity, Counter, Creates, Moment, Role, Sample, Step};
+
+use super::suspects::Calls;
+
+/// What happened between two readings.
+#[derive(Default)]
+pub(super) struct Interval {
+    pub(super) from: Option<Moment>,
+    pub(super) seconds: f64,
+    pub(super) expired: u64,
+    pub(super) evicted: u64,
+    /// A counter was reset: what it says is a lower bound.
+    pub(super) counts_partial: bool,
+    pub(super) lazyfreed: u64,
+    pub(super) calls: Calls,
+    /// `None` where a command ran that creates any number of keys.
+    pub(super) creations: Creations,
+    pub(super) flush: Flush,
+    pub(super) restores: u64,
+    pub(super) copies: u64,
+    pub(super) swaps: u64,
+    pub(super) moves: u64,
+    pub(super) dbs_fell: Vec<(u64, u64)>,
+    pub(super) db_falls: u64,
+    pub(super) db_rises: u64,
+    /// Rises of databases other than the one with most keys.
+    pub(super) side_rises: u64,
+    /// How the process that held the keys was lost, when it was.
+    pub(super) process: Option<Process>,
+    pub(super) resync: Option<Mechanism>,
+    pub(super) stats_reset: bool,
+    pub(super) replica: bool,
+}
+
+/// How many keys can have been created.
+#[derive(Clone, Copy)]
+pub(super) struct Creations(pub(super) Option<u64>);
+
+impl Default for Creations {
+    fn default() -> Self {
+        Self(Some(0))
+    }
+}
+
+impl Creations {
+    pub(super) fn add(&mut self, command: &CommandDelta) {
+        self.0 = match command.creates {
+            Creates::Nothing => self.0,
+            Creates::OneEach => self.0.map(|n| n.saturating_add(command.effective)),
+            Creates::Many => None,
+        };
+    }
+}
+
+/// Flushes that ran.
+#[derive(Default)]
+pub(super) struct Flush {
+    pub(super) calls: u64,
+    pub(super) all: bool,
+    pub(super) db: bool,
+}
+
+/// A new process.
+pub(super) struct Process {
+    pub(super) mechanism: Mechanism,
+    /// Keys that it read from an RDB; `None` where unknown or where an AOF was read.
+    pub(super) loaded: Option<u64>,
+    /// Keys that it dropped at load because their TTL had passed.
+    pub(super) loaded_expired: u64,
+}
+
+/// From this share of the machine's memory on, the out-of-memory killer is near.
+const MACHINE_FULL: f64 = 0.85;
+
+impl Interval {
+    pub(super) fn add(&mut self, before: &Sample, step: &Step, after: &Sample) {
+        self.from.get_or_insert(step.from);
+        self.seconds += step.seconds();
+        self.replica |= step.role_before == Role::Replica || step.role_after == Role::Replica;
+        if !self.replica {
+            let grew = |counter| step.counter(counter).at_least();
+            more(&mut self.expired, grew(Counter::ExpiredKeys));
+            more(&mut self.evicted, grew(Counter::EvictedKeys));
+            self.calls.hash_fields(
+                grew(Counter::ExpiredSubkeys).saturating_add(grew(Counter::ExpiredFields)),
+            );
+        }
+        self.counts_partial |= step.continuity != Continuity::Same;
+        self.stats_reset |= step.continuity == Continuity::StatsReset;
+        more(
+            &mut self.lazyfreed,
+            step.counter(Counter::LazyfreedObjects).at_least(),
+        );
+        step.commands
+            .iter()
+            .for_each(|command| self.command(command));
+        if after.commands.is_none() {
+            self.creations.0 = None;
+        }
+        self.databases(step, after);
+        self.process_changed(before, step, after);
+        self.resync = self.resync.or_else(|| resync(step));
+    }
+
+    fn command(&mut self, command: &CommandDelta) {
+        self.creations.add(command);
+        let calls = command.effective;
+        let Some(class) = command.class.filter(|_| calls > 0) else {
+            return;
+        };
+        let name = &*command.name;
+        if class == Class::Flush {
+            more(&mut self.flush.calls, calls);
+            self.flush.all |= name == "flushall";
+            self.flush.db |= name == "flushdb";
+        }
+        match name {
+            "restore" => more(&mut self.restores, calls),
+            "copy" => more(&mut self.copies, calls),
+            "swapdb" => more(&mut self.swaps, calls),
+            "move" => more(&mut self.moves, calls),
+            _ => {}
+        }
+        self.calls.add(class, name, calls);
+    }
+
+    fn databases(&mut self, step: &Step, after: &Sample) {
+        let main = after.keyspace.dbs.iter().max_by_key(|db| db.keys);
+        for db in &step.dbs {
+            if db.fall() > 0 {
+                self.dbs_fell.push((db.before, db.after));
+            }
+            more(&mut self.db_falls, db.fall());
+            more(&mut self.db_rises, db.rise());
+            if main.is_none_or(|main| main.index != db.index) {
+                more(&mut self.side_rises, db.rise());
+            }
+        }
+    }
+
+    fn process_changed(&mut self, before: &Sample, step: &Step, after: &Sample) {
+        let mechanism = match step.continuity {
+            Continuity::Same | Continuity::StatsReset => return self.loaded_on(after),
+            Continuity::Restart => restart(before, after),
+            Continuity::OtherProcess if is_failover(step) => Mechanism::Failover,
+            Continuity::OtherProcess => Mechanism::ServerReplaced,
+        };
+        self.process = Some(Process {
+            mechanism,
+            loaded: None,
+            loaded_expired: 0,
+        });
+        self.loaded_on(after);
+    }
+
+    /// What the new process has read from disk; known when its load has ended.
+    fn loaded_on(&mut self, after: &Sample) {
+        let Some(process) = &mut self.process else {
+            return;
+        };
+        let others = [Mechanism::ServerReplaced, Mechanism::Failover];
+        if after.is_loading() || others.contains(&process.mechanism) {
+            return;
+        }
+        let disk = &after.persistence;
+        process.loaded_expired = disk.loaded_expired_keys.unwrap_or(0);
+        // `rdb_last_load_keys_loaded` tells nothing of what an AOF held.
+        let from_rdb = disk.aof == Some(false) && after.replication.role == Role::Primary;
+        process.loaded = disk.loaded_keys.filter(|_| from_rdb);
+        if process.mechanism == Mechanism::RestartEmpty
+            && after.keys().is_some_and(|keys| keys > 0)
+            && process.loaded != Some(0)
+        {
+            process.mechanism = Mechanism::RestartStaleRdb;
+        }
+    }
+}
+
+/// How a restart lost what it lost, by what was on disk.
+fn restart(before: &Sample, after: &Sample) -> Mechanism {
+    let (memory, disk) = (&before.memory, &after.persistence);
+    let machine = memory.rss_bytes.zip(memory.system_bytes);
+    if machine.is_some_and(|(rss, all)| all > 0 && rss as f64 >= all as f64 * MACHINE_FULL) {
+        Mechanism::OutOfMemoryKill
+    } else if disk.aof == Some(true) && before.persistence.aof == Some(true) {
+        Mechanism::RestartTruncatedAof
+    } else if after.is_loading() || disk.loaded_keys.is_some_and(|keys| keys > 0) {
+        Mechanism::RestartStaleRdb
+    } else {
+        Mechanism::RestartEmpty
+    }
+}
+
+/// A server that continues the history of the one before it: `master_replid2` is the old id.
+pub(in crate::diagnosis) fn is_failover(step: &Step) -> bool {
+    step.replication.as_ref().is_some_and(|pair| {
+        let (was, is) = pair.as_ref();
+        was.replid.is_some() && was.replid == is.replid2
+    })
+}
+
+/// A data set that was replaced by another server's: the history changed and the applied offset
+/// went back, or a primary became a replica.
+fn resync(step: &Step) -> Option<Mechanism> {
+    let (was, is) = step.replication.as_deref()?;
+    match (was.role, is.role) {
+        (Role::Primary, Role::Replica) => Some(Mechanism::Replicaof),
+        (Role::Replica, Role::Replica) if was.replid != is.replid && was.replid != is.replid2 => {
+            Some(Mechanism::FullResync)
+        }
+        _ => None,
+    }
+}
+
+/// Adds without overflow: a hostile server may claim anything.
+pub(super) fn more(total: &mut u64, n: u64) {
+    *total = total.saturating_add(n);
+}
