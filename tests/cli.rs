@@ -118,14 +118,18 @@ fn a_missing_file_is_named_in_one_line() {
 }
 
 /// The fields of schema 1; more may be added, none may go.
-const FIELDS: &str = "schema window nodes top_cause verdicts ledger notices";
+const FIELDS: &str = "schema window nodes top_cause verdicts incidents ledger changes notices";
 const WINDOW_FIELDS: &str = "from to seconds polls gaps";
 const NODE_FIELDS: &str = "id role product version keys";
-const VERDICT_FIELDS: &str = "cause verdict scope summary keys_lost first_seen evidence suspects \
-                              missing next_steps docs";
-const EVIDENCE_FIELDS: &str = "node field before after note";
-const LEDGER_FIELDS: &str =
-    "keys_before keys_after expired evicted flushed deleted moved unexplained";
+const VERDICT_FIELDS: &str = "cause title verdict mechanism scope summary keys_lost at_least at_most \
+                              first_seen last_seen evidence suspects missing next_steps docs";
+const EVIDENCE_FIELDS: &str = "node field before after note at";
+const LEDGER_FIELDS: &str = "keys_before keys_after expired evicted flushed deleted moved \
+                             unexplained created replaced lost parts";
+const PART_FIELDS: &str = "way keys most known source";
+const INCIDENT_FIELDS: &str = "from to state keys_lost at_least causes suspects";
+const SHARE_FIELDS: &str = "cause mechanism title keys_lost at_least share";
+const SUSPECT_FIELDS: &str = "command address name user library at source certainty";
 
 fn assert_has(value: &Value, names: &str) {
     for name in names.split_whitespace() {
@@ -150,6 +154,23 @@ fn assert_schema(report: &Value) {
         for evidence in list(&verdict["evidence"]) {
             assert_has(evidence, EVIDENCE_FIELDS);
         }
+        for suspect in list(&verdict["suspects"]) {
+            assert_has(suspect, SUSPECT_FIELDS);
+        }
+    }
+    for part in list(&report["ledger"]["parts"]) {
+        assert_has(part, PART_FIELDS);
+        let total = &report["ledger"][part["way"].as_str().expect("is a word")];
+        assert_eq!(*total, part["keys"]);
+    }
+    for incident in list(&report["incidents"]) {
+        assert_has(incident, INCIDENT_FIELDS);
+        for share in list(&incident["causes"]) {
+            assert_has(share, SHARE_FIELDS);
+        }
+        for suspect in list(&incident["suspects"]) {
+            assert_has(suspect, SUSPECT_FIELDS);
+        }
     }
     for time in ["from", "to"] {
         let time = report["window"][time].as_str().expect("is a time");
@@ -165,6 +186,8 @@ fn one_saved_reply_is_a_first_look() {
     assert_eq!(report["nodes"][0]["version"], "7.0.15");
     assert_eq!(report["nodes"][0]["role"], "primary");
     assert_eq!(report["nodes"][0]["keys"], 5_136);
+    let parts = list(&report["ledger"]["parts"]);
+    assert!(parts.iter().all(|part| part["known"] == "unknown"));
 }
 
 #[test]
@@ -185,6 +208,10 @@ fn two_saved_replies_are_a_window() {
     assert_eq!(report["top_cause"], "flush");
     assert_eq!(report["verdicts"][0]["cause"], "flush");
     assert_eq!(report["verdicts"][0]["verdict"], "confirmed");
+    assert_eq!(report["verdicts"][0]["mechanism"], "flushall");
+    let incident = &report["incidents"][0];
+    assert_eq!(incident["causes"][0]["mechanism"], "flushall");
+    assert_eq!(incident["from"], report["window"]["from"]);
     assert!(
         !report["verdicts"][0]["evidence"]
             .as_array()

@@ -169,7 +169,8 @@ pub enum Certainty {
 }
 
 impl Suspect {
-    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at 14:03:07, slow log`.
+    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at
+    /// 2026-11-23 14:03:07 UTC, slow log`.
     pub fn sentence(&self) -> String {
         let mut text = self.command.clone();
         if let Some(address) = &self.address {
@@ -180,7 +181,7 @@ impl Suspect {
             text.push_str(&format!(" ({word})"));
         }
         if let Some(at) = self.at {
-            text.push_str(&format!(" at {} UTC", at.strftime("%H:%M:%S")));
+            text.push_str(&format!(" at {} UTC", at.strftime("%Y-%m-%d %H:%M:%S")));
         }
         format!("{text}, {}", self.source)
     }
