@@ -89,7 +89,7 @@ impl Calls {
 
 /// The mechanism by which a command can take keys out of the count, if it can. SETEX and its like
 /// write a key together with its TTL; RESTORE and COPY take no key out of the count.
-fn mechanism_of(class: Class, name: &str) -> Option<Mechanism> {
+pub(in crate::diagnosis) fn mechanism_of(class: Class, name: &str) -> Option<Mechanism> {
     Some(match (class, name) {
         (Class::Delete, "del") => Mechanism::Del,
         (Class::Delete, "unlink") => Mechanism::Unlink,
