@@ -22,6 +22,7 @@ mod sample;
 mod step;
 mod text;
 mod timeline;
+mod unread;
 
 pub use change::{Change, ChangeKind};
 pub use command::{CATALOGUE, Class, CommandStat, Commands, Creates, class_of, creates};
@@ -34,3 +35,4 @@ pub use sample::{
 pub use step::{CommandDelta, Continuity, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History, Window};
+pub use unread::Unread;

@@ -241,6 +241,35 @@ fn a_reduced_reply_is_read() {
     assert_eq!(report["nodes"][0]["product"], "redis-enterprise");
 }
 
+#[rstest]
+#[case("redis-2.8.24", "redis")]
+#[case("keydb-6.3.4", "keydb")]
+#[case("dragonfly-1.23.0", "dragonfly")]
+#[case("elasticache-6.2.6", "elasticache")]
+#[case("memorydb-6.2.6", "memorydb")]
+fn other_products_are_read_too(#[case] name: &str, #[case] product: &str) {
+    let file = format!("tests/fixtures/info/synthetic-{name}-primary.txt");
+    let report = json(&format!("check --info {file} --format json"));
+    assert_schema(&report);
+    assert_eq!(report["nodes"][0]["product"], product);
+    assert_eq!(report["nodes"][0]["keys"], 2_608);
+}
+
+#[test]
+fn what_is_not_understood_is_a_notice() {
+    let mut reply = b"\x1b[2J welcome to the proxy: hello\n\0\xff\xfe\r\n".to_vec();
+    reply.extend(fs::read(PRIMARY).expect("is there"));
+    amr_top("check --info - --fail-on none")
+        .write_stdin(reply)
+        .assert()
+        .code(0)
+        .stdout(
+            predicate::str::contains("note: 2 lines of the reply were not understood: '␛[2J")
+                .and(predicate::str::contains("5,136 keys"))
+                .and(predicate::str::contains("\x1b").not()),
+        );
+}
+
 #[test]
 fn a_saved_reply_comes_through_standard_input_too() {
     amr_top("check --info - --fail-on none")

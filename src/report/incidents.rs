@@ -72,13 +72,16 @@ impl<'a> Episode<'a> {
         }
     }
 
-    /// `UNLINK 67 %, TTLs ran out 33 %`; one that took all needs no number.
+    /// `UNLINK 67 %, TTLs ran out 33 %`; one that took all or nothing needs no number.
     pub(super) fn how(&self) -> String {
-        let one = self.causes.len() == 1 || self.keys_lost == 0;
-        let portions = self.causes.iter().map(|portion| match one {
-            true => portion.mechanism.words().to_owned(),
-            false => format!("{} {}", portion.mechanism.words(), percent(portion.share)),
-        });
+        let one = self.causes.len() == 1;
+        let portions = self
+            .causes
+            .iter()
+            .map(|portion| match one || portion.keys_lost == 0 {
+                true => portion.mechanism.words().to_owned(),
+                false => format!("{} {}", portion.mechanism.words(), percent(portion.share)),
+            });
         portions.collect::<Vec<_>>().join(", ")
     }
 
