@@ -13,6 +13,7 @@ mod deletion;
 mod eviction;
 mod expiration;
 mod felt;
+mod first_contact;
 mod flush;
 mod incident;
 mod instance_failure;
@@ -200,12 +201,12 @@ fn fit(step: &str, product: Product) -> String {
     }
 }
 
-/// How much a verdict weighs among its equals. Totals since start cannot be compared by keys
-/// alone: a flush takes everything and counts nothing.
+/// How much a verdict weighs among its equals: by keys, and where only totals are known, by what
+/// its kind usually takes.
 fn weight(verdict: &Verdict) -> u64 {
-    match (verdict.scope, verdict.cause) {
-        (Scope::SinceStart, Cause::Flush) => u64::MAX,
-        _ => verdict.keys_lost.unwrap_or(0),
+    match verdict.scope {
+        Scope::SinceStart => first_contact::rank(verdict),
+        Scope::Window => verdict.keys_lost.unwrap_or(0),
     }
 }
 

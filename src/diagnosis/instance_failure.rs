@@ -3,6 +3,7 @@
 mod exposure;
 
 use super::case::{Account, Case, amount, short, with_account};
+use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use exposure::exposure;
 
@@ -117,6 +118,9 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
     if last.is_loading() {
         return loading(case, last);
+    }
+    if let Some(verdict) = first_contact::recent_start(case, last) {
+        return verdict;
     }
     let now = exposure(case, last);
     match case.window.steps().rfind(|step| is_new_process(step)) {
