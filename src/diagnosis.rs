@@ -138,8 +138,8 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     Diagnosis {
         verdicts,
         top_cause,
-        incidents,
         ledger,
+        incidents,
         notices,
     }
 }
@@ -172,9 +172,8 @@ impl Rule {
 
     fn fitted(&self, product: Product, level: Level) -> &'static [&'static str] {
         match product {
-            Product::AzureManagedRedis => self.azure_steps,
             Product::RedisEnterprise if !self.enterprise_steps.is_empty() => self.enterprise_steps,
-            Product::RedisEnterprise => self.azure_steps,
+            product if product.is_enterprise() => self.azure_steps,
             _ if level == Level::AtRisk && !self.risk_steps.is_empty() => self.risk_steps,
             _ => self.steps,
         }

@@ -15,7 +15,7 @@
 use super::cause::Cause;
 use super::ledger::Loss;
 use super::mechanism::Mechanism;
-use crate::model::{Role, Window};
+use crate::model::{Role, Sample, Window};
 
 /// The count must have fallen by at least this share of what the cause took.
 const FELT_SHARE: f64 = 0.5;
@@ -49,13 +49,12 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
                 felt
             }
         }
-        Cause::Deletion => felt(window, losses, cause, &mine),
         // RESTORE and COPY replace without a fall.
         Cause::Overwrite if mine.iter().any(|loss| is_silent(loss.mechanism)) => mine
             .into_iter()
             .filter(|loss| is_silent(loss.mechanism) && loss.keys as f64 >= NOTABLE_KEYS)
             .collect(),
-        Cause::Overwrite => felt(window, losses, cause, &mine),
+        Cause::Deletion | Cause::Overwrite => felt(window, losses, cause, &mine),
         // A replica tells no total, only falls.
         Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).runs,
         _ => mine,
@@ -141,7 +140,7 @@ fn is_burst(window: &Window<'_>, mine: &[&Loss]) -> bool {
         biggest = biggest.max(keys);
         total = total.saturating_add(keys);
     }
-    let peak = window.samples().filter_map(|sample| sample.keys()).max();
+    let peak = window.samples().filter_map(Sample::keys).max();
     let least = notable(peak.unwrap_or(0) as f64, false).max(BURST_KEYS);
     biggest as f64 >= least && biggest >= total / 2
 }

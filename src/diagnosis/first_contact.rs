@@ -45,36 +45,16 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         )
     });
     let disk = &last.persistence;
-    if watched || last.product().is_enterprise() || last.replication.role != Role::Primary {
+    // An append-only file brings back all but the last second.
+    if watched
+        || disk.aof == Some(true)
+        || last.product().is_enterprise()
+        || last.replication.role != Role::Primary
+    {
         return None;
     }
-    let ago = words::duration(uptime);
-    let expired = match disk.loaded_expired_keys {
-        Some(n) if n > 0 => format!(" and dropped {} whose TTL had passed", words::keys(n)),
-        _ => String::new(),
-    };
-    let (how, read) = match (disk.aof, disk.loaded_keys) {
-        (Some(true), _) => (
-            Mechanism::RestartTruncatedAof,
-            "and read its append-only file: what that lacked is gone".to_owned(),
-        ),
-        (_, Some(0)) => (
-            Mechanism::RestartEmpty,
-            format!("and read no key from disk{expired}: what it held before is gone"),
-        ),
-        (_, Some(n)) => (
-            Mechanism::RestartStaleRdb,
-            format!(
-                "and read {} from disk{expired}: what was written after that save is gone",
-                words::keys(n)
-            ),
-        ),
-        (_, None) => (
-            Mechanism::RestartEmpty,
-            "and does not tell what it read from disk".to_owned(),
-        ),
-    };
-    let summary = format!("the server started {ago} ago {read}");
+    let (how, read) = what_was_read(last);
+    let summary = format!("the server started {} ago {read}", words::duration(uptime));
     let mut verdict = Case::since_start_verdict(Cause::InstanceFailure, summary);
     verdict.mechanism = Some(how);
     verdict.first_seen = last.moment.at.checked_sub(seconds(uptime)).ok();
@@ -104,6 +84,32 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// What a young process has read from disk, and how data went if it was there before.
+fn what_was_read(last: &Sample) -> (Mechanism, String) {
+    let disk = &last.persistence;
+    let expired = match disk.loaded_expired_keys {
+        Some(n) if n > 0 => format!(" and dropped {} whose TTL had passed", words::keys(n)),
+        _ => String::new(),
+    };
+    match disk.loaded_keys {
+        Some(0) => (
+            Mechanism::RestartEmpty,
+            format!("and read no key from disk{expired}: what it held before is gone"),
+        ),
+        Some(n) => (
+            Mechanism::RestartStaleRdb,
+            format!(
+                "and read {} from disk{expired}: what was written after that save is gone",
+                words::keys(n)
+            ),
+        ),
+        None => (
+            Mechanism::RestartEmpty,
+            "and does not tell what it read from disk".to_owned(),
+        ),
+    }
 }
 
 fn seconds(seconds: u64) -> jiff::SignedDuration {
