@@ -13,6 +13,7 @@ mod deletion;
 mod eviction;
 mod expiration;
 mod felt;
+mod first_contact;
 mod flush;
 mod incident;
 mod instance_failure;
@@ -137,8 +138,8 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     Diagnosis {
         verdicts,
         top_cause,
-        incidents,
         ledger,
+        incidents,
         notices,
     }
 }
@@ -171,9 +172,8 @@ impl Rule {
 
     fn fitted(&self, product: Product, level: Level) -> &'static [&'static str] {
         match product {
-            Product::AzureManagedRedis => self.azure_steps,
             Product::RedisEnterprise if !self.enterprise_steps.is_empty() => self.enterprise_steps,
-            Product::RedisEnterprise => self.azure_steps,
+            product if product.is_enterprise() => self.azure_steps,
             _ if level == Level::AtRisk && !self.risk_steps.is_empty() => self.risk_steps,
             _ => self.steps,
         }
@@ -200,12 +200,12 @@ fn fit(step: &str, product: Product) -> String {
     }
 }
 
-/// How much a verdict weighs among its equals. Totals since start cannot be compared by keys
-/// alone: a flush takes everything and counts nothing.
+/// How much a verdict weighs among its equals: by keys, and where only totals are known, by what
+/// its kind usually takes.
 fn weight(verdict: &Verdict) -> u64 {
-    match (verdict.scope, verdict.cause) {
-        (Scope::SinceStart, Cause::Flush) => u64::MAX,
-        _ => verdict.keys_lost.unwrap_or(0),
+    match verdict.scope {
+        Scope::SinceStart => first_contact::rank(verdict),
+        Scope::Window => verdict.keys_lost.unwrap_or(0),
     }
 }
 

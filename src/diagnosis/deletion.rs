@@ -238,6 +238,9 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         case.totals_since()
     );
     let mut verdict = Case::since_start_verdict(Cause::Deletion, summary);
+    let most = totals.iter().max_by_key(|(_, calls)| *calls);
+    verdict.mechanism =
+        most.and_then(|(name, _)| mechanism_of(crate::model::class_of(name)?, name));
     for (name, total) in totals {
         verdict.evidence.push(case.total_evidence(
             format!("cmdstat_{name}.calls"),

@@ -1,6 +1,7 @@
 //! Key flushing: FLUSHALL or FLUSHDB emptied databases.
 
 use super::case::{Account, Case, amount, with_account};
+use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use crate::model::{Class, Counter, Step};
 
@@ -173,8 +174,37 @@ fn quiet(case: &Case<'_>) -> Verdict {
         let summary = format!("no FLUSHALL or FLUSHDB has run{}", case.since_reset());
         return Verdict::new(Cause::Flush, Level::Clear, summary);
     }
-    let summary = format!("{} {}", words::list(totals.clone()), case.totals_since());
+    let flushed_at = case.last.and_then(first_contact::flushed_at);
+    let when = flushed_at.map_or_else(String::new, |at| {
+        format!(", the last at {} UTC", at.strftime("%F %H:%M:%S"))
+    });
+    let summary = format!(
+        "{} {}{when}",
+        words::list(totals.clone()),
+        case.totals_since()
+    );
     let mut verdict = Case::since_start_verdict(Cause::Flush, summary);
+    verdict.mechanism =
+        totals
+            .iter()
+            .max_by_key(|(_, calls)| *calls)
+            .map(|(name, _)| match *name {
+                "flushall" => Mechanism::Flushall,
+                "flushdb" => Mechanism::Flushdb,
+                _ => Mechanism::SlotFlush,
+            });
+    (verdict.first_seen, verdict.last_seen) = (flushed_at, flushed_at);
+    if let Some(at) = flushed_at {
+        let note = "moved without a save: FLUSHALL does that where save points are set";
+        let reading = at.strftime("%F %H:%M:%S UTC").to_string();
+        verdict.evidence.push(case.evidence(
+            "rdb_last_save_time",
+            Reading::None,
+            reading,
+            note,
+            Some(at),
+        ));
+    }
     for (name, total) in totals {
         verdict.evidence.push(case.total_evidence(
             format!("cmdstat_{name}.calls"),

@@ -2,7 +2,10 @@
 
 mod exposure;
 
+use jiff::Timestamp;
+
 use super::case::{Account, Case, amount, short, with_account};
+use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use exposure::exposure;
 
@@ -117,6 +120,9 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
     if last.is_loading() {
         return loading(case, last);
+    }
+    if let Some(verdict) = first_contact::recent_start(case, last) {
+        return verdict;
     }
     let now = exposure(case, last);
     match case.window.steps().rfind(|step| is_new_process(step)) {
@@ -242,30 +248,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
         .samples()
         .find(|sample| sample.moment == step.to);
     if let (Some(before), Some(after)) = (before, after) {
-        let id = |sample: &Sample| short(sample.server.run_id.as_deref());
-        let (was, is) = (id(before), id(after));
-        verdict
-            .evidence
-            .push(case.evidence("run_id", was, is, "another process", at));
-        let (was, is) = (before.server.uptime_s, after.server.uptime_s);
-        verdict
-            .evidence
-            .push(case.evidence("uptime_in_seconds", was, is, "seconds", at));
-        let (rss, machine) = (before.memory.rss_bytes, before.memory.system_bytes);
-        if verdict.mechanism == Some(Mechanism::OutOfMemoryKill) {
-            let note = "bytes held at the last poll, against total_system_memory";
-            verdict
-                .evidence
-                .push(case.evidence("used_memory_rss", rss, machine, note, at));
-        }
-        if before.persistence.aof == Some(true) {
-            let size = |sample: &Sample| sample.persistence.aof_size_bytes;
-            let (was, is) = (size(before), size(after));
-            let note = "bytes of the append-only file";
-            verdict
-                .evidence
-                .push(case.evidence("aof_current_size", was, is, note, at));
-        }
+        process_evidence(case, (before, after), at, verdict);
     }
     let Some((was, is)) = step.persistence.as_deref() else {
         return;
@@ -297,6 +280,39 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
         is.aof.map(u64::from),
         "append-only file",
     );
+}
+
+/// The process before and after.
+fn process_evidence(
+    case: &Case<'_>,
+    (before, after): (&Sample, &Sample),
+    at: Option<Timestamp>,
+    verdict: &mut Verdict,
+) {
+    let id = |sample: &Sample| short(sample.server.run_id.as_deref());
+    let (was, is) = (id(before), id(after));
+    verdict
+        .evidence
+        .push(case.evidence("run_id", was, is, "another process", at));
+    let (was, is) = (before.server.uptime_s, after.server.uptime_s);
+    verdict
+        .evidence
+        .push(case.evidence("uptime_in_seconds", was, is, "seconds", at));
+    let (rss, machine) = (before.memory.rss_bytes, before.memory.system_bytes);
+    if verdict.mechanism == Some(Mechanism::OutOfMemoryKill) {
+        let note = "bytes held at the last poll, against total_system_memory";
+        verdict
+            .evidence
+            .push(case.evidence("used_memory_rss", rss, machine, note, at));
+    }
+    if before.persistence.aof == Some(true) {
+        let size = |sample: &Sample| sample.persistence.aof_size_bytes;
+        let (was, is) = (size(before), size(after));
+        let note = "bytes of the append-only file";
+        verdict
+            .evidence
+            .push(case.evidence("aof_current_size", was, is, note, at));
+    }
 }
 
 fn loading(case: &Case<'_>, last: &Sample) -> Verdict {

@@ -70,6 +70,12 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let mut notices = Vec::new();
+    if case.was_reset() {
+        notices.push(
+            "CONFIG RESETSTAT has run: totals count since then, what was counted before is gone"
+                .into(),
+        );
+    }
     if last.product().is_enterprise() {
         notices.push(format!(
             "{} answers with a reduced INFO: limit, policy, replicas and offsets are not exposed",

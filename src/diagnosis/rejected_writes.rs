@@ -270,14 +270,14 @@ fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
 }
 
 fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)], last: &Sample) -> Verdict {
-    let list: Vec<String> = totals
+    let parts: Vec<String> = totals
         .iter()
         .map(|(prefix, _, n)| format!("{prefix} ×{}", words::count(*n)))
         .collect();
     let summary = format!(
         "writes refused {}: {}",
         case.totals_since(),
-        list.join(", ")
+        parts.join(", ")
     );
     let mut verdict = Case::since_start_verdict(Cause::RejectedWrites, summary);
     let most = totals.iter().max_by_key(|(.., total)| *total);

@@ -73,6 +73,13 @@ fn judge(case: &Case<'_>) -> Verdict {
     let commands = words::list(totals.clone());
     let summary = format!("{commands} {}", case.totals_since());
     let mut verdict = Case::since_start_verdict(Cause::Relocation, summary);
+    let most = totals.iter().max_by_key(|(_, calls)| *calls);
+    verdict.mechanism = most.map(|(name, _)| match *name {
+        "swapdb" => Mechanism::Swapdb,
+        "move" => Mechanism::Move,
+        "migrate" => Mechanism::Migrate,
+        _ => Mechanism::SlotMigration,
+    });
     for (name, total) in totals {
         let field = format!("cmdstat_{name}.calls");
         verdict

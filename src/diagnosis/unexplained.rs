@@ -1,6 +1,7 @@
 //! Unexplained: keys vanished and nothing that the server counts accounts for them.
 
 use super::case::{Case, amount, with_account};
+use super::first_contact;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict};
 
 pub(super) const RULE: Rule = Rule {
@@ -36,6 +37,11 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Unexplained);
     };
     let Some(account) = case.account(Cause::Unexplained) else {
+        if !case.window.has_interval()
+            && let Some(verdict) = first_contact::far_below_peak(case, last)
+        {
+            return verdict;
+        }
         return match (last.keys(), case.window.has_interval()) {
             (None, _) => {
                 let mut verdict = Verdict::new(
