@@ -6,7 +6,8 @@ use std::time::Duration;
 use amr_top::diagnosis::{Cause, Diagnosis, Known, Level, Scope, Way, diagnose};
 use amr_top::info::Info;
 use amr_top::model::{
-    Assumptions, Counter, History, Limit, Moment, NodeId, Observation, Product, Role, Sample,
+    Assumptions, Commands, Counter, History, Limit, Moment, NodeId, Observation, Product, Role,
+    Sample,
 };
 use jiff::Timestamp;
 use rstest::rstest;
@@ -229,7 +230,7 @@ fn nothing_is_made_up(text: &str, sample: &Sample) {
         text.contains("aof_enabled:")
     );
     assert_eq!(sample.server.time_us, number(text, "server_time_usec"));
-    let refusals = sample.commands.as_ref().map(|c| c.tells_refusals());
+    let refusals = sample.commands.as_ref().map(Commands::tells_refusals);
     assert_eq!(refusals, Some(text.contains("rejected_calls=")));
     // Redis 2.6 prints a replica as `10.0.0.1,6379,online`.
     let lines = text.lines().filter(|line| line.starts_with("slave0:ip="));
@@ -292,10 +293,9 @@ fn flushed(text: &str) -> String {
         calls + 1
     );
     let commands = format!("# Commandstats\r\n{stat}");
-    let kept = text
-        .lines()
-        .filter(|line| !is_flush(line) && !(line.starts_with("db") && line.contains(":keys=")));
-    let kept: Vec<&str> = kept.collect();
+    let is_db = |line: &str| line.starts_with("db") && line.contains(":keys=");
+    let gone = |line: &&str| is_flush(line) || is_db(line);
+    let kept: Vec<&str> = text.lines().filter(|line| !gone(line)).collect();
     kept.join("\r\n").replace("# Commandstats", &commands)
 }
 

@@ -71,11 +71,18 @@ async fn observe(
 /// A poll that is due at the end may come a little early.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Until the first answer.
+/// Until the first answer, and what comes next if that is the slow log.
 async fn answer(observations: &mut Receiver<Observation>, history: &mut History) {
     while let Some(observation) = observations.recv().await {
         let answered = matches!(observation, Observation::Answer { .. });
-        if take(history, observation) == Next::GiveUp || answered {
+        if take(history, observation) == Next::GiveUp {
+            return;
+        }
+        if answered {
+            let next = observations.recv().await;
+            if let Some(log @ Observation::SlowLog { .. }) = next {
+                history.observe(log);
+            }
             return;
         }
     }
@@ -110,7 +117,7 @@ fn take(history: &mut History, observation: Observation) -> Next {
 /// Failures that trying again within seconds does not mend: somebody has to do something.
 fn is_hopeless(observation: &Observation) -> bool {
     match observation {
-        Observation::Answer { .. } => false,
+        Observation::Answer { .. } | Observation::SlowLog { .. } => false,
         Observation::Failed { failure, .. } => matches!(
             failure.kind,
             FailureKind::PasswordNeeded

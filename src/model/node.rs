@@ -51,7 +51,7 @@ pub enum Product {
     /// Amazon ElastiCache.
     #[serde(rename = "elasticache")]
     ElastiCache,
-    /// Amazon MemoryDB.
+    /// Amazon `MemoryDB`.
     #[serde(rename = "memorydb")]
     MemoryDb,
     /// Nothing in the reply tells.

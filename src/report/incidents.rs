@@ -1,11 +1,11 @@
 //! Losses that belong together, as a short list.
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::to_millisecond;
 use super::words::until;
-use crate::diagnosis::{Cause, Incident, Mechanism, Share, State, Suspect};
+use crate::diagnosis::{Cause, Incident, Mechanism, Share, Suspect};
 use crate::format::{self, date_and_clock};
 
 /// One incident; times to the millisecond.
@@ -13,8 +13,7 @@ use crate::format::{self, date_and_clock};
 pub(super) struct Episode<'a> {
     from: Timestamp,
     to: Timestamp,
-    #[serde(serialize_with = "by_id")]
-    state: State,
+    state: &'static str,
     keys_lost: u64,
     at_least: bool,
     causes: Vec<Portion>,
@@ -32,16 +31,12 @@ struct Portion {
     share: f64,
 }
 
-fn by_id<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.id())
-}
-
 impl<'a> Episode<'a> {
     pub(super) fn new(incident: &'a Incident) -> Self {
         Self {
             from: to_millisecond(incident.from.at),
             to: to_millisecond(incident.to.at),
-            state: incident.state,
+            state: incident.state.id(),
             keys_lost: incident.keys,
             at_least: incident.at_least,
             causes: incident.shares.iter().map(Portion::new).collect(),
@@ -55,12 +50,9 @@ impl<'a> Episode<'a> {
         format!("{}–{until}", date_and_clock(self.from))
     }
 
-    /// Whether it goes on.
-    pub(super) fn state(&self) -> &'static str {
-        match self.state {
-            State::GoingOn => "going on",
-            State::Over => "over",
-        }
+    /// Whether it goes on, in words.
+    pub(super) fn state(&self) -> String {
+        self.state.replace('-', " ")
     }
 
     /// `−50,213 keys`; empty for an incident that took no key.
@@ -75,13 +67,13 @@ impl<'a> Episode<'a> {
     /// `UNLINK 67 %, TTLs ran out 33 %`; one that took all or nothing needs no number.
     pub(super) fn how(&self) -> String {
         let one = self.causes.len() == 1;
-        let portions = self
-            .causes
-            .iter()
-            .map(|portion| match one || portion.keys_lost == 0 {
-                true => portion.mechanism.words().to_owned(),
-                false => format!("{} {}", portion.mechanism.words(), percent(portion.share)),
-            });
+        let portions = self.causes.iter().map(|portion| {
+            let words = portion.mechanism.words();
+            if one || portion.keys_lost == 0 {
+                return words.to_owned();
+            }
+            format!("{words} {}", percent(portion.share))
+        });
         portions.collect::<Vec<_>>().join(", ")
     }
 

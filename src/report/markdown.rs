@@ -69,7 +69,7 @@ fn incidents(report: &Report<'_>, out: &mut String) {
             out,
             &[
                 &incident.time(),
-                incident.state(),
+                &incident.state(),
                 &incident.keys(),
                 &incident.how(),
                 &suspects(incident.suspects()),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::diagnosis::{Certainty, Scope, Suspect, Verdict};
+use crate::diagnosis::{Certainty, Mechanism, Scope, Suspect, Verdict};
 use crate::format::{clock, date_and_clock, keys};
 use crate::model::inert;
 
@@ -35,7 +35,7 @@ pub(super) fn scope_words(scope: Scope) -> &'static str {
 pub(super) fn summary(verdict: &Verdict) -> String {
     let summary = safe(&verdict.summary);
     let is_said = |words: &&str| summary.to_lowercase().contains(&words.to_lowercase());
-    let how = verdict.mechanism.map(|mechanism| mechanism.words());
+    let how = verdict.mechanism.map(Mechanism::words);
     match how.filter(|words| !is_said(words)) {
         Some(how) => format!("{summary} ({how})"),
         None => summary,
