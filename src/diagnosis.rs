@@ -1,8 +1,15 @@
 //! Why keys went away: a pure function from a [`Window`] to a [`Diagnosis`].
 //!
+//! ```text
+//!  Window ─► ledger ─► felt: which losses count ─► one rule a cause ─► Verdict ┐
+//!                                     └──────────► incident ─► Incident        ├─► Diagnosis
+//!            what one reading tells of the past ─► first_contact ─► Verdict    ┘
+//! ```
+//!
 //! A rule is one file per cause; its documentation explains the cause to an operator and the
 //! same words serve the help, the cards and the reports ([`Cause::explanation`]). Rules only read
-//! the window and the [`Ledger`], which has already accounted for every interval once.
+//! the window and the [`Ledger`], which has already accounted for every interval once. How a cause
+//! took keys is its [`Mechanism`], which chooses the sentence and the next steps.
 //!
 //! *Every claim carries evidence. A field that is not exposed gives [`Level::Unknown`] with its
 //! name in [`Verdict::missing`], never a zero.*
@@ -26,6 +33,7 @@ mod relocation;
 mod replication;
 mod unexplained;
 mod verdict;
+mod witness;
 mod words;
 
 use std::cmp::Reverse;
@@ -132,6 +140,9 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
             verdict.cause,
         )
     });
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {
+        witness::name(&case, verdict);
+    }
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
     let incidents = incident::of(&case);
