@@ -204,6 +204,26 @@ mod tests {
         assert_eq!(taken(observations, until).await, expected);
     }
 
+    #[tokio::test]
+    async fn once_waits_for_the_slow_log() {
+        let (sender, mut receiver) = mpsc::channel(4);
+        for observation in [
+            answered(0),
+            Observation::SlowLog {
+                moment: at(1),
+                log: Ok(Vec::new()),
+            },
+            answered(2),
+        ] {
+            sender.send(observation).await.expect("there is room");
+        }
+        let node = NodeId::new("h:1");
+        let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));
+        observe(&mut receiver, &mut history, Until::Answered, PATIENCE).await;
+        assert_eq!(history.window().polls(), 1);
+        assert_eq!(history.window().slow_log(), Some(Ok([].as_slice())));
+    }
+
     #[rstest]
     #[case(vec![answered(0), answered(1)], 1)]
     #[case(vec![failed(0, FailureKind::Refused), answered(1), answered(2)], 2)]

@@ -62,10 +62,14 @@ impl SlowEntry {
         }
     }
 
-    /// Says who sent it; empty is unknown.
+    /// Says who sent it; empty is unknown, and so is `?:0`, which Redis prints for what a script
+    /// ran.
     #[must_use]
     pub fn by(mut self, address: &str, name: &str) -> Self {
-        let known = |text: &str| (!text.is_empty()).then(|| inert(text, LONGEST));
+        let known = |text: &str| {
+            let is_known = !text.is_empty() && text != "?:0";
+            is_known.then(|| inert(text, LONGEST))
+        };
         (self.address, self.name) = (known(address), known(name));
         self
     }
@@ -177,7 +181,9 @@ mod tests {
         let who = entry(&["DEL", "a"]).by("10.0.0.7:51234", "\u{1b}job");
         assert_eq!(who.address.as_deref(), Some("10.0.0.7:51234"));
         assert_eq!(who.name.as_deref(), Some("␛job"));
-        let nobody = entry(&["DEL", "a"]).by("", "");
-        assert_eq!((nobody.address, nobody.name), (None, None));
+        for address in ["", "?:0"] {
+            let nobody = entry(&["DEL", "a"]).by(address, "");
+            assert_eq!((nobody.address, nobody.name), (None, None));
+        }
     }
 }
