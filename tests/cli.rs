@@ -1,15 +1,17 @@
 //! The program as scripts see it: words in, text and exit codes out.
 
+#[path = "support/report.rs"]
+mod report;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command as Process, Stdio};
 
-use amr_top::demo::server::Server as Redis;
-use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
 use predicates::prelude::*;
+use report::{amr_top, assert_schema, json, list};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -18,22 +20,6 @@ const FLUSHED: &str = "tests/fixtures/info/redis-7.0.15-primary-after-flushall.t
 const ENTERPRISE: &str = "tests/fixtures/info/synthetic-redis-enterprise-default.txt";
 /// A password that must not be seen anywhere.
 const SECRET: &str = "hunter2-in-plain-sight";
-
-fn amr_top(line: &str) -> Command {
-    let mut command = Command::new(cargo_bin("amr-top"));
-    command
-        .args(line.split_whitespace())
-        .env_remove("AMR_TOP_PASSWORD")
-        .env_remove("REDISCLI_AUTH");
-    command
-}
-
-/// Standard output as JSON, whatever the exit code.
-fn json(line: &str) -> Value {
-    let output = amr_top(line).output().expect("runs");
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
-}
 
 /// A port on which nothing listens.
 fn refusing_port() -> u16 {
@@ -116,67 +102,6 @@ fn a_missing_file_is_named_in_one_line() {
         .assert()
         .code(1)
         .stderr(predicate::str::contains("not an INFO reply"));
-}
-
-/// The fields of schema 1; more may be added, none may go.
-const FIELDS: &str = "schema window nodes top_cause verdicts incidents ledger changes notices";
-const WINDOW_FIELDS: &str = "from to seconds polls gaps";
-const NODE_FIELDS: &str = "id role product version keys";
-const VERDICT_FIELDS: &str = "cause title verdict mechanism scope summary keys_lost at_least at_most \
-                              first_seen last_seen evidence suspects missing next_steps docs";
-const EVIDENCE_FIELDS: &str = "node field before after note at";
-const LEDGER_FIELDS: &str = "keys_before keys_after expired evicted flushed deleted moved \
-                             unexplained created replaced lost parts";
-const PART_FIELDS: &str = "way keys most known source";
-const INCIDENT_FIELDS: &str = "from to state keys_lost at_least causes suspects";
-const SHARE_FIELDS: &str = "cause mechanism title keys_lost at_least share";
-const SUSPECT_FIELDS: &str = "command address name user library at source certainty";
-
-fn assert_has(value: &Value, names: &str) {
-    for name in names.split_whitespace() {
-        assert!(value.get(name).is_some(), "no {name} in {value:#}");
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().expect("is a list")
-}
-
-fn assert_schema(report: &Value) {
-    assert_eq!(report["schema"], "amr-top/report/1");
-    assert_has(report, FIELDS);
-    assert_has(&report["window"], WINDOW_FIELDS);
-    assert_has(&report["ledger"], LEDGER_FIELDS);
-    for node in list(&report["nodes"]) {
-        assert_has(node, NODE_FIELDS);
-    }
-    for verdict in list(&report["verdicts"]) {
-        assert_has(verdict, VERDICT_FIELDS);
-        for evidence in list(&verdict["evidence"]) {
-            assert_has(evidence, EVIDENCE_FIELDS);
-        }
-        for suspect in list(&verdict["suspects"]) {
-            assert_has(suspect, SUSPECT_FIELDS);
-        }
-    }
-    for part in list(&report["ledger"]["parts"]) {
-        assert_has(part, PART_FIELDS);
-        let total = &report["ledger"][part["way"].as_str().expect("is a word")];
-        assert_eq!(*total, part["keys"]);
-    }
-    for incident in list(&report["incidents"]) {
-        assert_has(incident, INCIDENT_FIELDS);
-        for share in list(&incident["causes"]) {
-            assert_has(share, SHARE_FIELDS);
-        }
-        for suspect in list(&incident["suspects"]) {
-            assert_has(suspect, SUSPECT_FIELDS);
-        }
-    }
-    for time in ["from", "to"] {
-        let time = report["window"][time].as_str().expect("is a time");
-        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
-    }
 }
 
 #[test]
@@ -455,105 +380,4 @@ fn ctrl_c_ends_the_watch_and_reports() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("is JSON");
     assert_eq!(report["schema"], "amr-top/report/1");
     assert_eq!(output.status.code(), Some(1));
-}
-
-/// A server that remembers every command, and a client of it.
-fn redis_that_remembers() -> (Redis, redis::Connection) {
-    let server = Redis::start(&["--slowlog-log-slower-than", "0"]);
-    let server = server.unwrap_or_else(|error| panic!("{error}"));
-    let client = redis::Client::open(format!("redis://{}/", server.address()))
-        .and_then(|client| client.get_connection())
-        .expect("a client");
-    (server, client)
-}
-
-fn run(client: &mut redis::Connection, words: &[&str]) {
-    redis::cmd(words[0])
-        .arg(&words[1..])
-        .exec(client)
-        .unwrap_or_else(|error| panic!("{words:?}: {error}"));
-}
-
-#[test]
-fn who_flushed_before_we_came_is_named() {
-    let (server, mut client) = redis_that_remembers();
-    let address = redis::cmd("CLIENT")
-        .arg("INFO")
-        .query::<String>(&mut client);
-    let address = address.expect("CLIENT INFO");
-    let address = address
-        .split(' ')
-        .find_map(|word| word.strip_prefix("addr="));
-    let address = address.expect("has an address").to_owned();
-    run(&mut client, &["CLIENT", "SETNAME", "nightly-cleanup"]);
-    run(&mut client, &["SET", "a", "1"]);
-    run(&mut client, &["FLUSHALL"]);
-    drop(client);
-    let report = json(&format!("check --once --format json {}", server.address()));
-    assert_schema(&report);
-    assert_eq!(report["top_cause"], "flush");
-    let flush = &report["verdicts"][0];
-    assert_eq!(flush["cause"], "flush");
-    let suspect = &flush["suspects"][0];
-    assert_eq!(suspect["command"], "FLUSHALL");
-    assert_eq!(suspect["address"], address);
-    assert_eq!(suspect["name"], "nightly-cleanup");
-    assert_eq!(suspect["certainty"], "possible");
-    let dated = list(&flush["evidence"]).iter().find(|proof| {
-        proof["field"]
-            .as_str()
-            .is_some_and(|f| f.starts_with("slowlog "))
-    });
-    let note = dated.expect("is dated")["note"].to_string();
-    assert!(
-        note.contains(&address) && note.contains("nightly-cleanup"),
-        "{note}"
-    );
-    let text = amr_top(&format!("check --once --fail-on none {}", server.address()));
-    let by = format!("possible  FLUSHALL by {address} (nightly-cleanup) at ");
-    { text }
-        .assert()
-        .code(0)
-        .stdout(predicate::str::contains(by));
-}
-
-/// A script that flushes is named, not the flush inside it.
-#[test]
-fn a_script_is_named_with_its_client() {
-    let (server, mut client) = redis_that_remembers();
-    run(&mut client, &["CLIENT", "SETNAME", "deploy"]);
-    run(&mut client, &["EVAL", "redis.call('FLUSHALL')", "0"]);
-    drop(client);
-    let report = json(&format!("check --once --format json {}", server.address()));
-    let suspects = list(&report["verdicts"][0]["suspects"]);
-    assert_eq!(suspects.len(), 1, "{suspects:#?}");
-    assert_eq!(suspects[0]["command"], "EVAL redis.call('FLUSHALL') 0");
-    assert_eq!(suspects[0]["name"], "deploy");
-}
-
-#[test]
-fn a_user_who_may_not_read_the_slow_log_is_told_once() {
-    let (server, mut client) = redis_that_remembers();
-    run(
-        &mut client,
-        &["ACL", "SETUSER", "ann", "on", ">pw", "-@all", "+info"],
-    );
-    let report = json(&format!(
-        "check --for 500ms -i 100ms --format json redis://ann:pw@{}",
-        server.address()
-    ));
-    let notices = list(&report["notices"]).iter().filter_map(Value::as_str);
-    let told: Vec<_> = notices
-        .filter(|notice| notice.contains("slow log"))
-        .collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(
-        told[0].starts_with("the slow log is not readable: NOPERM"),
-        "{told:?}"
-    );
-    assert!(
-        told[0].ends_with("ACL SETUSER ann +slowlog|get"),
-        "{told:?}"
-    );
-    assert_eq!(report["window"]["gaps"], 0);
 }

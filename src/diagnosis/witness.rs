@@ -22,31 +22,31 @@ const MOST_EVIDENCE: usize = 3;
 /// A `DEL` of fewer keys is everyday.
 const MANY: usize = 10;
 
-/// Those whose commands can have taken keys by `cause` between two moments of our clock, the newest
+/// Those whose commands can have taken keys by `of` between two moments of our clock, the newest
 /// first. Without moments, all that the log remembers, and none of them likely.
 pub(super) fn suspects(
     case: &Case<'_>,
-    cause: Cause,
+    of: Cause,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 ) -> Vec<Suspect> {
     let watched = from.zip(to);
     let spans: Vec<_> = watched.into_iter().collect();
-    let found = found(case, cause, watched.is_some().then_some(&*spans));
+    let found = found(case, of, watched.is_some().then_some(&*spans));
     name_them(found, watched.is_some())
 }
 
 /// Names the suspects of a loss, and dates a flush that nobody watched.
 pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
-    let cause = verdict.cause;
+    let of = verdict.cause;
     if verdict.scope == Scope::SinceStart {
-        verdict.suspects = suspects(case, cause, None, None);
-        if cause == Cause::Flush {
+        verdict.suspects = suspects(case, of, None, None);
+        if of == Cause::Flush {
             date(case, verdict);
         }
         return;
     }
-    let spans: Vec<(Timestamp, Timestamp)> = match case.account(cause) {
+    let spans: Vec<(Timestamp, Timestamp)> = match case.account(of) {
         Some(account) => {
             let losses = account.losses.iter();
             losses.map(|loss| (loss.from.at, loss.to.at)).collect()
@@ -57,14 +57,14 @@ pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
             .into_iter()
             .collect(),
     };
-    verdict.suspects = name_them(found(case, cause, Some(&spans)), true);
+    verdict.suspects = name_them(found(case, of, Some(&spans)), true);
 }
 
 /// Commands of a cause, the newest first; those that ran within `spans` of our clock where these
 /// are given.
 fn found<'a>(
     case: &Case<'a>,
-    cause: Cause,
+    of: Cause,
     spans: Option<&[(Timestamp, Timestamp)]>,
 ) -> Vec<&'a SlowEntry> {
     let Some(Ok(log)) = case.window.slow_log() else {
@@ -78,10 +78,10 @@ fn found<'a>(
         };
         spans.is_none_or(|spans| spans.iter().any(around))
     };
-    let log = log.iter().filter(|entry| can_be(cause, entry));
+    let log = log.iter().filter(|entry| can_be(of, entry));
     let mut found: Vec<&SlowEntry> = log.filter(|entry| is_within(entry)).collect();
     found.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
-    without_inner(found)
+    without_inner(&found)
 }
 
 /// How far the server's clock is ahead of ours; nothing where it does not tell.
@@ -122,7 +122,7 @@ fn is_script(entry: &SlowEntry) -> bool {
 }
 
 /// Redis logs a command inside a script without a client, beside the script: that is the one.
-fn without_inner(found: Vec<&SlowEntry>) -> Vec<&SlowEntry> {
+fn without_inner<'a>(found: &[&'a SlowEntry]) -> Vec<&'a SlowEntry> {
     let is_inner = |inner: &SlowEntry| {
         inner.address.is_none()
             && found.iter().any(|outer| {
@@ -270,7 +270,10 @@ mod tests {
         };
         assert_eq!(suspect.address.as_deref(), Some("10.0.0.7:1"));
         assert_eq!(suspect.certainty, Certainty::Likely);
-        assert_eq!(diagnosis.incidents[0].suspects, [suspect.clone()]);
+        assert_eq!(
+            &diagnosis.incidents[0].suspects,
+            std::slice::from_ref(suspect)
+        );
         assert!(suspects_of(&diagnosis, Cause::Deletion).is_empty());
     }
 

@@ -138,7 +138,7 @@ impl Poller {
                 };
                 (answer, Due::Poll)
             }
-            Err((failure, next)) => self.failed(failure, &next),
+            Err((failure, next)) => self.failed(&failure, &next),
         }
     }
 
@@ -215,7 +215,7 @@ impl Poller {
         }
     }
 
-    fn failed(&self, failure: Failure, next: &Next) -> (Observation, Due) {
+    fn failed(&self, failure: &Failure, next: &Next) -> (Observation, Due) {
         let moment = self.clock.now();
         let (retry_in, due) = match next {
             Next::Poll => {
@@ -226,7 +226,7 @@ impl Poller {
         };
         let observation = Observation::Failed {
             moment,
-            failure: seal::failure(&failure, &self.settings.auth),
+            failure: seal::failure(failure, &self.settings.auth),
             retry_in,
         };
         (observation, due)
@@ -277,7 +277,7 @@ impl Poller {
             scene(&self.settings, self.proven),
         );
         let next = Next::Wait(self.wait_after(failure.kind));
-        Some(self.failed(failure, &next))
+        Some(self.failed(&failure, &next))
     }
 }
 
