@@ -263,7 +263,7 @@ async fn a_user_needs_info_and_the_slow_log_and_nothing_else() {
     for _ in 0..3 {
         assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
     }
-    assert!(watch.slow_logs.iter().all(Result::is_ok));
+    assert!(watch.slow_logs().all(Result::is_ok));
     assert_eq!(run(&mut own, "ACL LOG"), redis::Value::Array(vec![]));
 
     // Without the second, one thing is not known, and nothing fails.
@@ -359,7 +359,7 @@ async fn a_process_is_asked_once_and_its_successor_again() {
     for _ in 0..2 {
         watch.answer().await;
     }
-    assert_eq!(watch.slow_logs().count(), 0, "{:?}", watch.slow_logs);
+    assert_eq!(watch.slow_logs().count(), 0, "{:?}", watch.asides);
     drop(own);
     server.signal(Signal::Kill).expect("killed");
     watch.failure(FailureKind::Refused).await;

@@ -33,7 +33,17 @@ pub(super) fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
         verdict.mechanism = Some(how);
     }
     if level == Level::Unknown {
-        verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
+        let disk = &last.persistence;
+        let fields = [
+            ("uptime_in_seconds", last.server.uptime_s.is_none()),
+            ("rdb_last_load_keys_loaded", disk.loaded_keys.is_none()),
+            (
+                "rdb_changes_since_last_save",
+                disk.unsaved_changes.is_none(),
+            ),
+        ];
+        let hidden = fields.into_iter().filter(|(_, hidden)| *hidden);
+        verdict.missing = hidden.map(|(field, _)| field).collect();
     }
     let at = Some(last.moment.at);
     let fails = |ok: Option<bool>| (ok == Some(false)).then_some("err");
