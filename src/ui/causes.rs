@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::frame::Frame;
-use super::ledger::LedgerLine;
-use super::text::{below, first_row, fit, height, pad, paint, span, top, width};
+use super::ledger_line::LedgerLine;
+use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed, width};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 
@@ -24,6 +24,8 @@ pub(crate) struct CauseRow {
     pub keys: String,
     /// When.
     pub when: String,
+    /// How, in a few words; empty where the summary says it or nothing tells.
+    pub how: &'static str,
     /// The strongest evidence.
     pub summary: String,
 }
@@ -39,6 +41,24 @@ impl CauseRow {
             Role::Past
         } else {
             Role::Level(self.level)
+        }
+    }
+
+    /// Whether the summary matters so much that it may take a line of its own.
+    fn is_loud(&self) -> bool {
+        !self.past && self.level <= Level::AtRisk && !self.text().is_empty()
+    }
+
+    /// A row without keys and time uses their room for its words.
+    fn is_bare(&self) -> bool {
+        self.keys.is_empty() && self.when.is_empty()
+    }
+
+    /// How, and the strongest evidence.
+    fn text(&self) -> String {
+        match self.how {
+            "" => self.summary.clone(),
+            how => format!("{how}: {}", self.summary),
         }
     }
 
@@ -81,34 +101,81 @@ struct Columns {
     title: usize,
     keys: usize,
     when: usize,
+    /// In short words.
+    short: bool,
+    /// All columns of the panel.
+    room: usize,
+    /// What matters may take two lines.
+    two: bool,
+    /// Some row with keys or time needs the second one; then all such rows look alike.
+    below: bool,
 }
 
-impl Causes<'_> {
-    /// Lines of the panel with its border, when every row has its own.
-    pub(crate) fn full_height(&self) -> u16 {
-        height(self.rows.len().max(1) + 3)
-    }
-
-    /// Lines of the panel with its border, when what is clear shares a line and what is lost may
-    /// take two in a narrow panel.
-    pub(crate) fn folded_height(&self, columns: u16) -> u16 {
-        let lines = self.folded(is_narrow(usize::from(columns).saturating_sub(4)));
-        height(lines.len().max(1) + 3)
-    }
-
-    fn folded(&self, narrow: bool) -> Vec<Shown<'_>> {
-        let mut lines = Vec::new();
-        let mut clear = Vec::new();
-        for (at, row) in self.rows.iter().enumerate() {
-            if row.folds() && self.selected != Some(at) {
-                clear.push(row);
-                continue;
-            }
-            lines.push(Shown::Row(at, row));
-            if narrow && !row.past && row.level <= Level::AtRisk && !row.summary.is_empty() {
-                lines.push(Shown::More(row));
-            }
+impl Columns {
+    /// Where the words of a row begin.
+    fn indent(&self, row: &CauseRow) -> usize {
+        let column = |wide: usize| if wide > 0 { wide + 2 } else { 0 };
+        let title = LEVEL + self.title + 2;
+        if row.is_bare() {
+            title
+        } else {
+            title + column(self.keys) + column(self.when)
         }
+    }
+
+    fn fits(&self, row: &CauseRow) -> bool {
+        self.indent(row) + width(&row.text()) <= self.room
+    }
+
+    fn tells_below(&self, row: &CauseRow) -> bool {
+        let needed = if row.is_bare() {
+            !self.fits(row)
+        } else {
+            self.below
+        };
+        self.two && row.is_loud() && needed
+    }
+}
+
+/// Sign, word, and the blanks behind.
+const LEVEL: usize = 13;
+
+impl Causes<'_> {
+    /// Lines of the panel with its border, when every row has its own and what is lost may take
+    /// two.
+    pub(crate) fn full_height(&self, columns: u16) -> u16 {
+        let columns = self.columns(usize::from(columns).saturating_sub(4));
+        height(self.full(&columns).len().max(1) + 3)
+    }
+
+    /// The same, when what is clear shares a line.
+    pub(crate) fn folded_height(&self, columns: u16) -> u16 {
+        let columns = self.columns(usize::from(columns).saturating_sub(4));
+        height(self.folded(&columns).len().max(1) + 3)
+    }
+
+    fn full(&self, columns: &Columns) -> Vec<Shown<'_>> {
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(at, row)| {
+            let more = columns.tells_below(row).then_some(Shown::More(row));
+            [Shown::Row(at, row)].into_iter().chain(more)
+        })
+        .collect()
+    }
+
+    fn folded(&self, columns: &Columns) -> Vec<Shown<'_>> {
+        let folds = |line: &Shown<'_>| match line {
+            Shown::Row(at, row) => row.folds() && self.selected != Some(*at),
+            _ => false,
+        };
+        let (clear, mut lines): (Vec<_>, Vec<_>) = self.full(columns).into_iter().partition(folds);
+        let clear: Vec<&CauseRow> = clear
+            .iter()
+            .filter_map(|line| match line {
+                Shown::Row(_, row) => Some(*row),
+                _ => None,
+            })
+            .collect();
         if !clear.is_empty() {
             lines.push(Shown::Folded(Level::Clear, clear));
         }
@@ -116,16 +183,14 @@ impl Causes<'_> {
     }
 
     /// The lines for so many rows: all rows if they fit, else folded, else around the selection.
-    fn lines(&self, room: usize, narrow: bool) -> Vec<Shown<'_>> {
-        let all = self.rows.iter().enumerate();
-        if self.rows.len() <= room && !narrow {
-            return all.map(|(at, row)| Shown::Row(at, row)).collect();
+    fn lines(&self, room: usize, columns: &mut Columns) -> Vec<Shown<'_>> {
+        for lines in [self.full(columns), self.folded(columns)] {
+            if lines.len() <= room {
+                return lines;
+            }
         }
-        let folded = self.folded(narrow);
-        if folded.len() <= room {
-            return folded;
-        }
-        let mut plain = self.folded(false);
+        columns.two = false;
+        let mut plain = self.folded(columns);
         let selected = self.selected.unwrap_or(0);
         let position = plain
             .iter()
@@ -137,21 +202,29 @@ impl Causes<'_> {
         plain
     }
 
-    fn columns(&self, narrow: bool) -> Columns {
+    fn columns(&self, room: usize) -> Columns {
         let widest =
             |text: &dyn Fn(&CauseRow) -> usize| self.rows.iter().map(text).max().unwrap_or(0);
-        Columns {
-            title: if narrow {
+        let short = room < 96;
+        let mut columns = Columns {
+            title: if short {
                 widest(&|row| width(row.short_title()))
             } else {
                 widest(&|row| width(row.title))
             },
             keys: widest(&|row| width(&row.keys)),
             when: widest(&|row| width(&row.when)),
-        }
+            short,
+            room,
+            two: true,
+            below: false,
+        };
+        let long = |row: &CauseRow| row.is_loud() && !row.is_bare() && !columns.fits(row);
+        columns.below = self.rows.iter().any(long);
+        columns
     }
 
-    fn row(&self, row: &CauseRow, columns: &Columns, narrow: bool, two: bool) -> Line<'static> {
+    fn row(&self, row: &CauseRow, columns: &Columns) -> Line<'static> {
         let theme = self.theme;
         let quiet = row.past || row.level == Level::Clear;
         let text = if quiet { Role::Dim } else { Role::Text };
@@ -160,7 +233,11 @@ impl Causes<'_> {
             Level::Unknown => Role::Text,
             _ => Role::Strong,
         };
-        let title = if narrow { row.short_title() } else { row.title };
+        let title = if columns.short {
+            row.short_title()
+        } else {
+            row.title
+        };
         let mut spans = vec![
             span(
                 theme,
@@ -170,21 +247,20 @@ impl Causes<'_> {
             Span::raw("  "),
             span(theme, strong, pad(title, columns.title, false)),
         ];
-        // A row without keys and time uses their room for its words.
-        let bare = row.keys.is_empty() && row.when.is_empty();
-        if columns.keys > 0 && !bare {
+        if columns.keys > 0 && !row.is_bare() {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 && !bare {
+        if columns.when > 0 && !row.is_bare() {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }
-        let told_below = two && !row.past && row.level <= Level::AtRisk;
-        if !told_below {
-            spans.push(Span::raw("  "));
-            spans.push(span(theme, text, row.summary.clone()));
+        if columns.tells_below(row) {
+            // What is said below must not make the row look cut.
+            return trimmed(spans);
         }
+        spans.push(Span::raw("  "));
+        spans.push(span(theme, text, row.text()));
         Line::from(spans)
     }
 
@@ -211,18 +287,16 @@ impl Causes<'_> {
 
     fn render_rows(&self, area: Rect, buf: &mut Buffer) {
         let room = usize::from(area.width);
-        let narrow = is_narrow(room);
-        let columns = self.columns(narrow);
         if self.rows.is_empty() {
             let text = span(self.theme, Role::Dim, self.waiting);
             return paint(buf, area, &Line::from(text));
         }
-        let lines = self.lines(usize::from(area.height), narrow);
-        let whole = lines.iter().any(|line| matches!(line, Shown::More(_)));
+        let mut columns = self.columns(room);
+        let lines = self.lines(usize::from(area.height), &mut columns);
         for (line, place) in lines.iter().zip(area.rows()) {
             match line {
                 Shown::Row(at, row) => {
-                    paint(buf, place, &self.row(row, &columns, narrow, whole));
+                    paint(buf, place, &self.row(row, &columns));
                     if self.selected == Some(*at) {
                         buf.set_style(
                             place.intersection(buf.area),
@@ -231,22 +305,15 @@ impl Causes<'_> {
                     }
                 }
                 Shown::More(row) => {
-                    let text = format!(
-                        "{}{}",
-                        " ".repeat(13),
-                        fit(&row.summary, room.saturating_sub(13))
-                    );
+                    let text = row.text();
+                    let text = fit(&text, room.saturating_sub(LEVEL));
+                    let text = format!("{}{text}", " ".repeat(LEVEL));
                     paint(buf, place, &Line::from(span(self.theme, Role::Text, text)));
                 }
                 Shown::Folded(level, rows) => paint(buf, place, &self.fold(*level, rows, room)),
             }
         }
     }
-}
-
-/// Whether a summary needs a line of its own.
-fn is_narrow(room: usize) -> bool {
-    room < 96
 }
 
 impl Widget for &Causes<'_> {
@@ -256,8 +323,8 @@ impl Widget for &Causes<'_> {
             return self.render_rows(inner, buf);
         }
         let rows = usize::from(inner.height - 1);
-        let narrow = is_narrow(usize::from(inner.width));
-        let used = self.lines(rows, narrow).len().max(1);
+        let mut columns = self.columns(usize::from(inner.width));
+        let used = self.lines(rows, &mut columns).len().max(1);
         let room_for_notices = rows.saturating_sub(used + 1).min(self.notices.len());
         self.render_rows(top(inner, height(rows - room_for_notices)), buf);
         let notices = below(inner, height(rows - room_for_notices));

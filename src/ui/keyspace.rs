@@ -1,4 +1,4 @@
-//! Panel 2: databases, keys with a TTL, expirations, keys over time.
+//! Panel 4: databases, keys with a TTL, expirations, keys over time.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -2,12 +2,12 @@
 
 use super::Views;
 use crate::app::Panel;
-use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Suspect, Verdict};
+use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Verdict};
 use crate::format;
 use crate::ui::card::{Card, EvidenceRow};
 use crate::ui::causes::{CauseRow, Causes};
 use crate::ui::frame::Frame;
-use crate::ui::ledger::LedgerLine;
+use crate::ui::ledger_line::LedgerLine;
 
 impl<'a> Views<'a> {
     /// Panel 1.
@@ -49,6 +49,7 @@ impl<'a> Views<'a> {
             level: verdict.level,
             past,
             keys: keys_lost(verdict),
+            how: how(verdict).unwrap_or_default(),
             when: if past {
                 "since start".to_owned()
             } else {
@@ -85,17 +86,17 @@ impl<'a> Views<'a> {
         if let Some(verdict) = verdict {
             facts.push(("keys", keys_lost(verdict)));
             facts.push(("when", self.when(verdict)));
+            let how = verdict.mechanism.filter(|_| verdict.level != Level::Clear);
+            facts.push((
+                "how",
+                how.map_or_else(String::new, |how| how.words().to_owned()),
+            ));
             facts.retain(|(_, value)| !value.is_empty());
         }
         let suspects = verdict.map_or(&[][..], |verdict| &verdict.suspects);
         if !suspects.is_empty() {
-            let who = if self.veil.is_drawn() {
-                "(names hidden)".to_owned()
-            } else {
-                let sentences: Vec<String> = suspects.iter().map(Suspect::sentence).collect();
-                sentences.join(", ")
-            };
-            facts.push(("who", who));
+            let sentences: Vec<String> = suspects.iter().map(|who| self.suspect(who)).collect();
+            facts.push(("who", sentences.join(", ")));
         }
         let texts = |texts: &[String]| texts.iter().map(|text| self.veil.text(text)).collect();
         Card {
@@ -146,16 +147,31 @@ impl<'a> Views<'a> {
     }
 }
 
-/// `−50,213 keys`, `≥ 1,204 keys`; without a sign where the total is older than the watch.
+/// How it happened, where the summary does not say so already.
+fn how(verdict: &Verdict) -> Option<&'static str> {
+    let words = verdict
+        .mechanism
+        .filter(|_| verdict.level <= Level::AtRisk)?
+        .words();
+    let told = verdict
+        .summary
+        .to_lowercase()
+        .contains(&words.to_lowercase());
+    (!told).then_some(words)
+}
+
+/// `−50,213 keys`, `≥ 1,204 keys`, `476–5,701 keys` between bounds; without a sign where the total
+/// is older than the watch.
 fn keys_lost(verdict: &Verdict) -> String {
     let Some(n) = verdict.keys_lost.filter(|n| *n > 0) else {
         return String::new();
     };
-    let sign = match (verdict.at_least, verdict.scope) {
-        (true, _) => "≥ ",
-        (false, Scope::Window) => "−",
-        (false, Scope::SinceStart) => "",
-    };
     let noun = if n == 1 { "key" } else { "keys" };
-    format!("{sign}{} {noun}", format::count(n))
+    let n = format::count(n);
+    match (verdict.at_least, verdict.at_most, verdict.scope) {
+        (true, Some(most), _) => format!("{n}–{} keys", format::compact(most)),
+        (true, None, _) => format!("≥ {n} {noun}"),
+        (false, _, Scope::Window) => format!("−{n} {noun}"),
+        (false, _, Scope::SinceStart) => format!("{n} {noun}"),
+    }
 }
