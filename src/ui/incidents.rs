@@ -54,8 +54,6 @@ pub(crate) struct Incidents<'a> {
 
 /// Sign and word.
 const STATE: usize = 10;
-/// Causes need so many columns beside the rest, or stand on a line of their own.
-const CAUSES: usize = 40;
 
 /// Widths that rows share.
 struct Columns {
@@ -63,21 +61,31 @@ struct Columns {
     keys: usize,
     /// Without the end.
     short: bool,
-    /// Columns that are left for the causes.
-    rest: usize,
+    /// The causes of each fit beside the rest.
+    beside: bool,
+}
+
+/// How much is said where room is short.
+#[derive(Clone, Copy)]
+enum Detail {
+    /// With so many suspects at most.
+    Suspects(usize),
+    /// One line each; causes are cut.
+    Line,
 }
 
 impl Incidents<'_> {
     fn columns(&self, room: usize) -> Columns {
         let widest = |text: &dyn Fn(&IncidentRow) -> usize| self.rows.iter().map(text).max();
         let keys = widest(&|row| width(&row.keys)).unwrap_or(0);
+        let causes = widest(&|row| width(&row.causes)).unwrap_or(0);
         let lay_out = |short: bool| {
             let when = widest(&|row| width(&when(row, short))).unwrap_or(0);
             Columns {
                 when,
                 keys,
                 short,
-                rest: room.saturating_sub(STATE + 2 + when + 2 + keys + 2),
+                beside: STATE + 2 + when + 2 + keys + 2 + causes <= room,
             }
         };
         let long = lay_out(false);
@@ -91,11 +99,11 @@ impl Incidents<'_> {
     /// Lines of the panel with its border, when every incident says all that it has to say.
     pub(crate) fn full_height(&self, columns: u16) -> u16 {
         let room = usize::from(columns).saturating_sub(4);
-        let lines: usize = self.blocks(room, usize::MAX).iter().map(Vec::len).sum();
+        let lines: usize = self.blocks(room, Detail::Suspects(usize::MAX)).iter().map(Vec::len).sum();
         height(lines.max(1) + 2)
     }
 
-    fn head(&self, row: &IncidentRow, columns: &Columns) -> Line<'static> {
+    fn head(&self, row: &IncidentRow, columns: &Columns, causes: bool) -> Line<'static> {
         let theme = self.theme;
         let (state, strong) = match row.state {
             State::GoingOn => (Role::Trouble, Role::Strong),
@@ -112,15 +120,15 @@ impl Incidents<'_> {
             Span::raw("  "),
             span(theme, strong, pad(&row.keys, columns.keys, true)),
         ];
-        if columns.rest >= CAUSES {
+        if causes {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, row.causes.clone()));
         }
         Line::from(spans)
     }
 
-    /// The lines of each incident, with so many suspects at most.
-    fn blocks(&self, room: usize, suspects: usize) -> Vec<Vec<Line<'static>>> {
+    /// The lines of each incident.
+    fn blocks(&self, room: usize, detail: Detail) -> Vec<Vec<Line<'static>>> {
         let columns = self.columns(room);
         let under = |role: Role, text: &str| {
             let text = fit(text, room.saturating_sub(STATE + 2)).into_owned();
@@ -130,8 +138,12 @@ impl Incidents<'_> {
             ])
         };
         let block = |row: &IncidentRow| {
-            let mut lines = vec![self.head(row, &columns)];
-            if columns.rest < CAUSES {
+            let (beside, suspects) = match detail {
+                Detail::Line => (true, 0),
+                Detail::Suspects(most) => (columns.beside, most),
+            };
+            let mut lines = vec![self.head(row, &columns, beside)];
+            if !beside {
                 lines.push(under(Role::Text, &row.causes));
             }
             let who = row.suspects.iter().take(suspects);
@@ -141,28 +153,25 @@ impl Incidents<'_> {
         self.rows.iter().map(block).collect()
     }
 
-    /// What is shown in so many lines: with all suspects, or the likeliest, or none where that is
-    /// too much; around the selection where even that is.
+    /// What is shown in so many lines: as much of each incident as fits, and around the selection
+    /// where even a line each is too much.
     fn lines(&self, room: usize, rows: usize) -> Vec<(usize, Line<'static>)> {
-        let flat = |suspects: usize| -> Vec<(usize, Line<'static>)> {
-            let blocks = self.blocks(room, suspects).into_iter().enumerate();
+        let flat = |detail: Detail| -> Vec<(usize, Line<'static>)> {
+            let blocks = self.blocks(room, detail).into_iter().enumerate();
             blocks
                 .flat_map(|(at, block)| block.into_iter().map(move |line| (at, line)))
                 .collect()
         };
-        let forms = [usize::MAX, 1, 0].map(flat);
-        let [.., least] = &forms;
-        let mut lines = forms
-            .iter()
-            .find(|lines| lines.len() <= rows)
-            .unwrap_or(least)
-            .clone();
+        let suspects = [usize::MAX, 1, 0].map(Detail::Suspects);
+        let forms = suspects.into_iter().chain([Detail::Line]).map(flat);
+        let forms: Vec<_> = forms.collect();
+        let fits = forms.iter().find(|lines| lines.len() <= rows);
+        let Some(mut lines) = fits.or(forms.last()).cloned() else {
+            return Vec::new();
+        };
         let selected = self.selected.unwrap_or(0);
         let position = lines.iter().position(|(at, _)| *at == selected);
         let first = first_row(position.unwrap_or(0), lines.len(), rows);
-        // A block that has lost its head could be taken for part of another one.
-        let is_head = |at: usize| at == 0 || lines[at - 1].0 != lines[at].0;
-        let first = (first..lines.len()).find(|at| is_head(*at)).unwrap_or(0);
         lines.drain(..first);
         lines.truncate(rows);
         lines

@@ -78,9 +78,12 @@ impl WayRow {
     }
 
     /// What the number is.
-    fn known(&self) -> String {
+    fn known(&self, words: Words) -> String {
         match (self.part.known, self.part.most) {
             (Known::Exact, _) => "exact".to_owned(),
+            (Known::AtLeast, Some(most)) if words == Words::Signs => {
+                format!("≤ {}", format::compact(most))
+            }
             (Known::AtLeast, Some(most)) => format!("at most {}", format::compact(most)),
             (Known::AtLeast, None) => "at least".to_owned(),
             (Known::Unknown, _) => "unknown".to_owned(),
@@ -112,6 +115,15 @@ struct Columns {
     known: usize,
     bar: usize,
     source: usize,
+    words: Words,
+}
+
+/// How bounds are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Long,
+    /// Leaves room for the bars.
+    Signs,
 }
 
 /// How much is said where room is short.
@@ -128,6 +140,8 @@ enum Detail {
 /// A source needs so many columns to be understood, and a bar to be compared.
 const SOURCE: usize = 40;
 const BAR: std::ops::RangeInclusive<usize> = 4..=24;
+/// A bar shorter than this is not worth words that signs can say.
+const GOOD_BAR: usize = 10;
 
 impl LedgerPanel<'_> {
     /// Lines of the panel with its border, when every way has its own.
@@ -139,28 +153,43 @@ impl LedgerPanel<'_> {
     }
 
     fn columns(&self, balance: &Balance, rows: &[&WayRow], room: usize) -> Columns {
-        let most = |text: &dyn Fn(&WayRow) -> usize| rows.iter().map(|row| text(row)).max();
+        let long = self.columns_in(Words::Long, balance, rows, room);
+        if long.bar < GOOD_BAR {
+            self.columns_in(Words::Signs, balance, rows, room)
+        } else {
+            long
+        }
+    }
+
+    fn columns_in(
+        &self,
+        words: Words,
+        balance: &Balance,
+        rows: &[&WayRow],
+        room: usize,
+    ) -> Columns {
+        let most = |text: &dyn Fn(&WayRow) -> usize, least: usize| {
+            rows.iter().map(|row| text(row)).max().unwrap_or(0).max(least)
+        };
         let ends = [&balance.before, &balance.now];
         let number = ends.map(|count| width(&format::count(count.keys)));
-        let time = ends.map(|count| width(&count.time));
-        let way = most(&|row| width(row.part.way.id())).unwrap_or(0).max(6);
-        let number = most(&|row| width(&row.number())).into_iter().chain(number);
-        let number = number.max().unwrap_or(0);
-        let known = most(&|row| width(&row.known())).into_iter().chain(time);
-        let known = known.max().unwrap_or(0);
+        let way = most(&|row| width(row.part.way.id()), 6);
+        let number = most(&|row| width(&row.number()), number[0].max(number[1]));
+        let known = most(&|row| width(&row.known(words)), 0);
         let rest = room.saturating_sub(2 + way + 2 + number + 2 + known + 2);
         let (least, widest) = (*BAR.start(), *BAR.end());
-        let inline = rest >= SOURCE + 12;
+        let inline = rest >= SOURCE + GOOD_BAR + 2;
         Columns {
             way,
             number,
             known,
             bar: match rest {
-                _ if inline => 10,
+                _ if inline => GOOD_BAR,
                 rest if rest >= least => rest.min(widest),
                 _ => 0,
             },
-            source: if inline { rest - 12 } else { 0 },
+            source: if inline { rest - GOOD_BAR - 2 } else { 0 },
+            words,
         }
     }
 
@@ -192,9 +221,9 @@ impl LedgerPanel<'_> {
             span(theme, word, pad(row.part.way.id(), columns.way, false)),
             Span::raw("  "),
             span(theme, role, pad(&row.number(), columns.number, true)),
-            span(theme, Role::Dim, format!("  {}", row.known())),
+            span(theme, Role::Dim, format!("  {known}")),
         ];
-        let known = columns.known.saturating_sub(width(&row.known()));
+        let known = columns.known.saturating_sub(width(&known));
         let gap = " ".repeat(known + 2);
         let mut bar = 0;
         if columns.bar > 0 && largest > 0 && !row.is_quiet() && !row.is_unknown() {

@@ -55,7 +55,7 @@ impl<'a> Views<'a> {
             } else {
                 self.when(verdict)
             },
-            summary: self.veil.text(&verdict.summary),
+            summary: self.veil.text(&bounded(verdict)),
         }
     }
 
@@ -84,7 +84,10 @@ impl<'a> Views<'a> {
         let verdict = self.diagnosis.of(cause);
         let mut facts = Vec::new();
         if let Some(verdict) = verdict {
+            let most = verdict.at_most.filter(|_| verdict.at_least);
+            let most = most.map_or_else(String::new, format::count);
             facts.push(("keys", keys_lost(verdict)));
+            facts.push(("at most", most));
             facts.push(("when", self.when(verdict)));
             let how = verdict.mechanism.filter(|_| verdict.level != Level::Clear);
             facts.push((
@@ -160,18 +163,26 @@ fn how(verdict: &Verdict) -> Option<&'static str> {
     (!told).then_some(words)
 }
 
-/// `−50,213 keys`, `≥ 1,204 keys`, `476–5,701 keys` between bounds; without a sign where the total
-/// is older than the watch.
+/// The summary, with the upper bound where it does not say it.
+fn bounded(verdict: &Verdict) -> String {
+    let most = verdict.at_most.filter(|_| verdict.at_least && verdict.is_loss());
+    match most.map(format::count) {
+        Some(most) if !verdict.summary.contains(&most) => {
+            format!("{}; at most {most} keys", verdict.summary)
+        }
+        _ => verdict.summary.clone(),
+    }
+}
+
+/// `−50,213 keys`, `≥ 1,204 keys`; without a sign where the total is older than the watch.
 fn keys_lost(verdict: &Verdict) -> String {
     let Some(n) = verdict.keys_lost.filter(|n| *n > 0) else {
         return String::new();
     };
-    let noun = if n == 1 { "key" } else { "keys" };
-    let n = format::count(n);
-    match (verdict.at_least, verdict.at_most, verdict.scope) {
-        (true, Some(most), _) => format!("{n}–{} keys", format::compact(most)),
-        (true, None, _) => format!("≥ {n} {noun}"),
-        (false, _, Scope::Window) => format!("−{n} {noun}"),
-        (false, _, Scope::SinceStart) => format!("{n} {noun}"),
-    }
+    let sign = match (verdict.at_least, verdict.scope) {
+        (true, _) => "≥ ",
+        (false, Scope::Window) => "−",
+        (false, Scope::SinceStart) => "",
+    };
+    format!("{sign}{}", format::keys(n))
 }
