@@ -28,6 +28,7 @@ use super::mechanism::Mechanism;
 use crate::model::{Counter, Delta, Moment, Role, Sample, Window};
 use booking::Bookkeeper;
 pub(super) use interval::is_failover;
+pub(super) use suspects::mechanism_of;
 
 /// The balance of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]

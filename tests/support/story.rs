@@ -216,9 +216,14 @@ impl Story {
 
     /// Begins without a poll.
     pub fn unpolled(facts: Facts) -> Self {
+        Self::knowing(facts, Assumptions::default())
+    }
+
+    /// Begins without a poll, with what the user knows.
+    pub fn knowing(facts: Facts, assumptions: Assumptions) -> Self {
         let history = History::new(
             NodeId::new("cache:6379"),
-            Assumptions::default(),
+            assumptions,
             Duration::from_secs(3_600),
         );
         Self {
