@@ -107,6 +107,8 @@ struct Columns {
     room: usize,
     /// What matters may take two lines.
     two: bool,
+    /// There is no room for the time beside the keys.
+    when_below: bool,
     /// Some row with keys or time needs the second one; then all such rows look alike.
     below: bool,
 }
@@ -217,10 +219,13 @@ impl Causes<'_> {
             short,
             room,
             two: true,
+            when_below: false,
             below: false,
         };
+        let head = LEVEL + columns.title + 2 + columns.keys + 2 + columns.when;
+        columns.when_below = columns.when > 0 && head > room;
         let long = |row: &CauseRow| row.is_loud() && !row.is_bare() && !columns.fits(row);
-        columns.below = self.rows.iter().any(long);
+        columns.below = columns.when_below || self.rows.iter().any(long);
         columns
     }
 
@@ -251,7 +256,7 @@ impl Causes<'_> {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 && !row.is_bare() {
+        if columns.when > 0 && !row.is_bare() && !columns.when_below {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }
@@ -305,7 +310,12 @@ impl Causes<'_> {
                     }
                 }
                 Shown::More(row) => {
-                    let text = row.text();
+                    let text = match row.when.as_str() {
+                        when if columns.when_below && !when.is_empty() => {
+                            format!("{when}  {}", row.text())
+                        }
+                        _ => row.text(),
+                    };
                     let text = fit(&text, room.saturating_sub(LEVEL));
                     let text = format!("{}{text}", " ".repeat(LEVEL));
                     paint(buf, place, &Line::from(span(self.theme, Role::Text, text)));

@@ -20,7 +20,7 @@ const BAND: u16 = 14;
 
 /// Draws all panels.
 pub(crate) fn render(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
-    let right = (area.width * 2 / 5).clamp(42, 80);
+    let right = (area.width * 2 / 5).clamp(44, 80);
     let band = Band::new(
         &views.causes(),
         &views.incidents(),

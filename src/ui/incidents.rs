@@ -99,7 +99,11 @@ impl Incidents<'_> {
     /// Lines of the panel with its border, when every incident says all that it has to say.
     pub(crate) fn full_height(&self, columns: u16) -> u16 {
         let room = usize::from(columns).saturating_sub(4);
-        let lines: usize = self.blocks(room, Detail::Suspects(usize::MAX)).iter().map(Vec::len).sum();
+        let lines: usize = self
+            .blocks(room, Detail::Suspects(usize::MAX))
+            .iter()
+            .map(Vec::len)
+            .sum();
         height(lines.max(1) + 2)
     }
 

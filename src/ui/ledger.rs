@@ -1,5 +1,7 @@
 //! Panel 2: where the keys went, a row a way.
 
+mod row;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,17 +10,9 @@ use ratatui::widgets::Widget;
 use super::frame::Frame;
 use super::text::{fit, height, pad, paint, paint_all, span, width};
 use super::theme::{Role, Theme};
-use crate::diagnosis::{Known, Level, Part, Way};
 use crate::format;
-
-/// One way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct WayRow {
-    /// How many keys, and what that number is.
-    pub part: Part,
-    /// The verdict on the causes behind it, where it says that keys were lost.
-    pub alarm: Option<Level>,
-}
+pub(crate) use row::WayRow;
+use row::Words;
 
 /// A key count and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,63 +45,6 @@ pub(crate) struct LedgerPanel<'a> {
     pub theme: Theme,
 }
 
-impl WayRow {
-    /// Nothing went this way, for certain.
-    fn is_quiet(&self) -> bool {
-        self.part.known == Known::Exact && self.part.keys == 0
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.part.known == Known::Unknown
-    }
-
-    fn sign(&self) -> &'static str {
-        if self.part.way == Way::Created {
-            "+"
-        } else {
-            "−"
-        }
-    }
-
-    fn number(&self) -> String {
-        match self.part.known {
-            Known::Exact => format::count(self.part.keys),
-            Known::AtLeast => format!("≥ {}", format::count(self.part.keys)),
-            Known::Unknown => format::UNKNOWN.to_owned(),
-        }
-    }
-
-    /// What the number is.
-    fn known(&self, words: Words) -> String {
-        match (self.part.known, self.part.most) {
-            (Known::Exact, _) => "exact".to_owned(),
-            (Known::AtLeast, Some(most)) if words == Words::Signs => {
-                format!("≤ {}", format::compact(most))
-            }
-            (Known::AtLeast, Some(most)) => format!("at most {}", format::compact(most)),
-            (Known::AtLeast, None) => "at least".to_owned(),
-            (Known::Unknown, _) => "unknown".to_owned(),
-        }
-    }
-
-    fn role(&self) -> Role {
-        match self.part.way {
-            _ if self.is_quiet() || self.is_unknown() => Role::Dim,
-            Way::Unexplained if self.part.keys > 0 => Role::Trouble,
-            _ if self.alarm.is_some() => Role::Strong,
-            _ => Role::Text,
-        }
-    }
-
-    fn bar_role(&self) -> Role {
-        match (self.alarm, self.role()) {
-            (Some(level), _) => Role::Level(level),
-            (None, Role::Trouble) => Role::Trouble,
-            (None, _) => Role::Fill,
-        }
-    }
-}
-
 /// Widths of the columns.
 struct Columns {
     way: usize,
@@ -116,14 +53,6 @@ struct Columns {
     bar: usize,
     source: usize,
     words: Words,
-}
-
-/// How bounds are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Words {
-    Long,
-    /// Leaves room for the bars.
-    Signs,
 }
 
 /// How much is said where room is short.
@@ -169,7 +98,11 @@ impl LedgerPanel<'_> {
         room: usize,
     ) -> Columns {
         let most = |text: &dyn Fn(&WayRow) -> usize, least: usize| {
-            rows.iter().map(|row| text(row)).max().unwrap_or(0).max(least)
+            rows.iter()
+                .map(|row| text(row))
+                .max()
+                .unwrap_or(0)
+                .max(least)
         };
         let ends = [&balance.before, &balance.now];
         let number = ends.map(|count| width(&format::count(count.keys)));
@@ -216,6 +149,7 @@ impl LedgerPanel<'_> {
         } else {
             role
         };
+        let known = row.known(columns.words);
         let mut spans = vec![
             span(theme, Role::Dim, format!("{} ", row.sign())),
             span(theme, word, pad(row.part.way.id(), columns.way, false)),
@@ -337,7 +271,7 @@ impl Widget for &LedgerPanel<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::Ledger;
+    use crate::diagnosis::{Known, Ledger, Way};
 
     fn panel() -> LedgerPanel<'static> {
         let mut ledger = Ledger::with(
@@ -387,11 +321,11 @@ mod tests {
     fn every_number_says_what_it_is() {
         insta::assert_snapshot!(shown(44, 11).join("\n"), @r"
           before       51,417  13:58:12
-        + created       1,204  exact           ▏
-        − flushed      52,509  exact           █████
+        + created       1,204  exact     ▎
+        − flushed      52,509  exact     ███████████
         − evicted           –  unknown
         − expired           0  exact
-        − deleted       ≥ 476  at most 61.0 k  ▏░░░░
+        − deleted       ≥ 476  ≤ 61.0 k  ▏░░░░░░░░░░
         − moved             0  exact
         − replaced          0  exact
         − lost              0  exact
@@ -404,9 +338,9 @@ mod tests {
     fn what_is_zero_and_what_is_unknown_fold_apart() {
         insta::assert_snapshot!(shown(44, 7).join("\n"), @r"
           before   51,417  13:58:12
-        + created   1,204  exact           ▎
-        − flushed  52,509  exact           █████████
-        − deleted   ≥ 476  at most 61.0 k  ▏░░░░░░░░
+        + created   1,204  exact     ▍
+        − flushed  52,509  exact     ███████████████
+        − deleted   ≥ 476  ≤ 61.0 k  ▏░░░░░░░░░░░░░░
           unknown  evicted
           none     unexplained, lost, replaced, mov…
         = now          45  14:03:13

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 
 use super::text::{span, width};
 use super::theme::{Role, Theme};
-use crate::diagnosis::{Known, Ledger, Way};
+use crate::diagnosis::{Known, Ledger, Part, Way};
 use crate::format;
 
 /// The balance in one line.
@@ -34,20 +34,43 @@ impl LedgerLine<'_> {
         let wide = |spans: &[Span<'static>]| -> usize {
             spans.iter().map(|span| width(&span.content)).sum()
         };
-        // What came is said last and goes first; what went is the matter.
-        let shorter = [(true, true), (false, true), (false, false)];
-        let parts = shorter.map(|(long, created)| self.parts((before, after), long, created));
-        let [.., last] = &parts;
-        Line::from(
-            parts
-                .iter()
-                .find(|spans| wide(spans) <= room)
-                .unwrap_or(last)
-                .clone(),
-        )
+        // What came goes first; what went is the matter, the most of it last of all.
+        let moved = |way: &Way| self.moved(*way).is_some();
+        let most = Way::ALL.into_iter().filter(moved).count();
+        let fewer = (1..=most).map(|left_out| (false, left_out));
+        let forms = [(true, 0), (false, 0)].into_iter().chain(fewer);
+        let parts = forms.map(|(long, left_out)| self.parts((before, after), long, left_out));
+        let parts: Vec<_> = parts.collect();
+        let form = parts.iter().find(|spans| wide(spans) <= room);
+        form.or(parts.last()).cloned().unwrap_or_default().into()
     }
 
-    fn parts(&self, (before, after): (u64, u64), long: bool, created: bool) -> Vec<Span<'static>> {
+    /// What is known to have gone or come one way.
+    fn moved(&self, way: Way) -> Option<&Part> {
+        let part = self.ledger.part(way);
+        (part.keys > 0 && part.known != Known::Unknown).then_some(part)
+    }
+
+    /// The ways to say, what went before what came; the smallest are left out.
+    fn ways(&self, left_out: usize) -> Vec<&Part> {
+        let ways = Way::ALL.into_iter().skip(1).chain([Way::Created]);
+        let mut ways: Vec<&Part> = ways.filter_map(|way| self.moved(way)).collect();
+        for _ in 0..left_out {
+            let rank = |part: &Part| (part.way != Way::Created, part.keys);
+            let least = ways.iter().enumerate().min_by_key(|(_, part)| rank(part));
+            if let Some((at, _)) = least {
+                ways.remove(at);
+            }
+        }
+        ways
+    }
+
+    fn parts(
+        &self,
+        (before, after): (u64, u64),
+        long: bool,
+        left_out: usize,
+    ) -> Vec<Span<'static>> {
         let theme = self.theme;
         let ledger = self.ledger;
         let number = |n: u64| {
@@ -64,29 +87,23 @@ impl LedgerLine<'_> {
             span(theme, Role::Label, " → "),
             span(theme, Role::Strong, number(after)),
         ];
-        // What is unknown is left out: the panel beside it says so.
-        let mut balance = |sign: &str, way: Way, word: &str, role: Role| {
-            let part = ledger.part(way);
-            if part.keys == 0 || part.known == Known::Unknown {
-                return;
-            }
-            let sign = match part.known {
-                Known::AtLeast => "≥ ",
-                _ => sign,
+        for part in self.ways(left_out) {
+            let sign = match (part.known, part.way) {
+                (Known::AtLeast, _) => "≥ ",
+                (_, Way::Created) => "+",
+                _ => "−",
+            };
+            let (word, role) = match part.way {
+                Way::Unexplained => ("UNEXPLAINED", Role::Trouble),
+                way => (way.id(), Role::Text),
             };
             spans.push(span(theme, Role::Text, gap));
             spans.push(span(theme, role, format!("{sign}{}", number(part.keys))));
             spans.push(span(theme, Role::Label, format!(" {word}")));
-        };
-        for way in Way::ALL {
-            match way {
-                Way::Created => {}
-                Way::Unexplained => balance("−", way, "UNEXPLAINED", Role::Trouble),
-                _ => balance("−", way, way.id(), Role::Text),
-            }
         }
-        if created {
-            balance("+", Way::Created, "created", Role::Text);
+        let went = |ways: &[&Part]| ways.iter().filter(|part| part.way != Way::Created).count();
+        if went(&self.ways(left_out)) < went(&self.ways(0)) {
+            spans.push(span(theme, Role::Dim, format!("{gap}…")));
         }
         let unexplained = ledger.part(Way::Unexplained);
         if (unexplained.known, unexplained.keys) == (Known::Exact, 0) && long {
@@ -118,10 +135,7 @@ mod tests {
             text(&ledger, 100),
             "keys  51,417 → 0   −50,213 flushed   −1,204 deleted   0 unexplained"
         );
-        assert_eq!(
-            text(&ledger, 40),
-            "keys 51.4 k → 0  −50.2 k flushed  −1,204 deleted"
-        );
+        assert_eq!(text(&ledger, 40), "keys 51.4 k → 0  −50.2 k flushed  …");
     }
 
     #[test]

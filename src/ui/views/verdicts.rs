@@ -165,7 +165,9 @@ fn how(verdict: &Verdict) -> Option<&'static str> {
 
 /// The summary, with the upper bound where it does not say it.
 fn bounded(verdict: &Verdict) -> String {
-    let most = verdict.at_most.filter(|_| verdict.at_least && verdict.is_loss());
+    let most = verdict
+        .at_most
+        .filter(|_| verdict.at_least && verdict.is_loss());
     match most.map(format::count) {
         Some(most) if !verdict.summary.contains(&most) => {
             format!("{}; at most {most} keys", verdict.summary)
