@@ -1,8 +1,15 @@
 //! Why keys went away: a pure function from a [`Window`] to a [`Diagnosis`].
 //!
+//! ```text
+//!  Window ─► ledger ─► felt: which losses count ─► one rule a cause ─► Verdict ┐
+//!                                     └──────────► incident ─► Incident        ├─► Diagnosis
+//!            what one reading tells of the past ─► first_contact ─► Verdict    ┘
+//! ```
+//!
 //! A rule is one file per cause; its documentation explains the cause to an operator and the
 //! same words serve the help, the cards and the reports ([`Cause::explanation`]). Rules only read
-//! the window and the [`Ledger`], which has already accounted for every interval once.
+//! the window and the [`Ledger`], which has already accounted for every interval once. How a cause
+//! took keys is its [`Mechanism`], which chooses the sentence and the next steps.
 //!
 //! *Every claim carries evidence. A field that is not exposed gives [`Level::Unknown`] with its
 //! name in [`Verdict::missing`], never a zero.*

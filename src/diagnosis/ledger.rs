@@ -178,8 +178,11 @@ impl Part {
         };
     }
 
+    /// Nothing tells, unless something was booked all the same.
     fn unknown(&mut self) {
-        (self.most, self.known) = (None, Known::Unknown);
+        if self.keys == 0 {
+            (self.most, self.known) = (None, Known::Unknown);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::eviction::state;
 use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
-use crate::model::{Creates, ErrorDelta, Sample, Step};
+use crate::model::{Counter, Creates, ErrorDelta, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -159,11 +159,12 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::RejectedWrites);
     };
     let Some(errors) = &last.errors else {
-        let mut verdict = Verdict::new(
-            Cause::RejectedWrites,
-            Level::Unknown,
-            "errors are not counted by kind on this server",
-        );
+        let replies = match case.window.total(Counter::TotalErrorReplies) {
+            None | Some(0) => String::new(),
+            Some(n) => format!("; {} of unknown kind", words::plural(n, "error")),
+        };
+        let summary = format!("errors are not counted by kind on this server{replies}");
+        let mut verdict = Verdict::new(Cause::RejectedWrites, Level::Unknown, summary);
         verdict.missing = vec!["errorstats"];
         return verdict;
     };

@@ -3,6 +3,7 @@
 use super::case::{Case, amount, with_account};
 use super::first_contact;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict};
+use crate::model::Class;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Unexplained,
@@ -79,6 +80,11 @@ fn judge(case: &Case<'_>) -> Verdict {
         Verdict::new(Cause::Unexplained, Level::Suspected, summary),
         account,
     );
+    if let Some(step) = step.filter(|_| case.is_replica()) {
+        let note = "effective removals only: the primary's expirations, evictions and deletes";
+        let removals = case.command_evidence(step, Class::Delete, note);
+        verdict.evidence.extend(removals);
+    }
     verdict
         .evidence
         .extend(step.map(|step| case.keys_evidence(step, "fell without a counted cause")));

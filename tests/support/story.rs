@@ -18,6 +18,8 @@ use jiff::Timestamp;
 pub struct Facts {
     pub enterprise: bool,
     pub replica_of: Option<&'static str>,
+    /// More fields of the Server section.
+    pub server: BTreeMap<&'static str, String>,
     pub run_id: String,
     pub uptime_s: u64,
     pub dbs: BTreeMap<u32, (u64, u64)>,
@@ -37,6 +39,7 @@ impl Default for Facts {
         Self {
             enterprise: false,
             replica_of: None,
+            server: BTreeMap::new(),
             run_id: "a".repeat(40),
             uptime_s: 100_000,
             dbs: BTreeMap::new(),
@@ -134,6 +137,9 @@ impl Facts {
             line("redis_build_id:0000000000000000000000000000000000000000");
         }
         line(&format!("run_id:{}", self.run_id));
+        for (name, value) in &self.server {
+            line(&format!("{name}:{value}"));
+        }
         if !self.enterprise {
             line(&format!("uptime_in_seconds:{}", self.uptime_s));
         }
