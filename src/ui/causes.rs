@@ -1,5 +1,7 @@
 //! Panel 1: every cause with its verdict, what needs a human first.
 
+mod row;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -10,65 +12,8 @@ use super::ledger_line::LedgerLine;
 use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed, width};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
-
-/// One verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CauseRow {
-    /// The heading of the cause.
-    pub title: &'static str,
-    /// How sure.
-    pub level: Level,
-    /// It speaks of totals since start, not of what was watched.
-    pub past: bool,
-    /// Keys lost: `−50,213 keys`.
-    pub keys: String,
-    /// When.
-    pub when: String,
-    /// How, in a few words; empty where the summary says it or nothing tells.
-    pub how: &'static str,
-    /// The strongest evidence.
-    pub summary: String,
-}
-
-impl CauseRow {
-    /// Whether the row may share a line with others of its kind.
-    fn folds(&self) -> bool {
-        self.level == Level::Clear
-    }
-
-    fn role(&self) -> Role {
-        if self.past {
-            Role::Past
-        } else {
-            Role::Level(self.level)
-        }
-    }
-
-    /// Whether the summary matters so much that it may take a line of its own.
-    fn is_loud(&self) -> bool {
-        !self.past && self.level <= Level::AtRisk && !self.text().is_empty()
-    }
-
-    /// A row without keys and time uses their room for its words.
-    fn is_bare(&self) -> bool {
-        self.keys.is_empty() && self.when.is_empty()
-    }
-
-    /// How, and the strongest evidence.
-    fn text(&self) -> String {
-        match self.how {
-            "" => self.summary.clone(),
-            how => format!("{how}: {}", self.summary),
-        }
-    }
-
-    fn short_title(&self) -> &'static str {
-        match self.title {
-            "Redis instance failure" => "Instance failure",
-            title => title,
-        }
-    }
-}
+pub(crate) use row::CauseRow;
+use row::{Columns, LEVEL, Second};
 
 /// The panel.
 #[derive(Clone, Debug)]
@@ -96,63 +41,17 @@ enum Shown<'a> {
     Folded(Level, Vec<&'a CauseRow>),
 }
 
-/// Widths of the columns that rows share.
-struct Columns {
-    title: usize,
-    keys: usize,
-    when: usize,
-    /// In short words.
-    short: bool,
-    /// All columns of the panel.
-    room: usize,
-    /// What matters may take two lines.
-    two: bool,
-    /// There is no room for the time beside the keys.
-    when_below: bool,
-    /// Some row with keys or time needs the second one; then all such rows look alike.
-    below: bool,
-}
-
-impl Columns {
-    /// Where the words of a row begin.
-    fn indent(&self, row: &CauseRow) -> usize {
-        let column = |wide: usize| if wide > 0 { wide + 2 } else { 0 };
-        let title = LEVEL + self.title + 2;
-        if row.is_bare() {
-            title
-        } else {
-            title + column(self.keys) + column(self.when)
-        }
-    }
-
-    fn fits(&self, row: &CauseRow) -> bool {
-        self.indent(row) + width(&row.text()) <= self.room
-    }
-
-    fn tells_below(&self, row: &CauseRow) -> bool {
-        let needed = if row.is_bare() {
-            !self.fits(row)
-        } else {
-            self.below
-        };
-        self.two && row.is_loud() && needed
-    }
-}
-
-/// Sign, word, and the blanks behind.
-const LEVEL: usize = 13;
-
 impl Causes<'_> {
     /// Lines of the panel with its border, when every row has its own and what is lost may take
     /// two.
     pub(crate) fn full_height(&self, columns: u16) -> u16 {
-        let columns = self.columns(usize::from(columns).saturating_sub(4));
+        let columns = Columns::of(&self.rows, usize::from(columns).saturating_sub(4));
         height(self.full(&columns).len().max(1) + 3)
     }
 
     /// The same, when what is clear shares a line.
     pub(crate) fn folded_height(&self, columns: u16) -> u16 {
-        let columns = self.columns(usize::from(columns).saturating_sub(4));
+        let columns = Columns::of(&self.rows, usize::from(columns).saturating_sub(4));
         height(self.folded(&columns).len().max(1) + 3)
     }
 
@@ -191,7 +90,7 @@ impl Causes<'_> {
                 return lines;
             }
         }
-        columns.two = false;
+        columns.second = Second::Never;
         let mut plain = self.folded(columns);
         let selected = self.selected.unwrap_or(0);
         let position = plain
@@ -202,31 +101,6 @@ impl Causes<'_> {
         plain.drain(..first);
         plain.truncate(room);
         plain
-    }
-
-    fn columns(&self, room: usize) -> Columns {
-        let widest =
-            |text: &dyn Fn(&CauseRow) -> usize| self.rows.iter().map(text).max().unwrap_or(0);
-        let short = room < 96;
-        let mut columns = Columns {
-            title: if short {
-                widest(&|row| width(row.short_title()))
-            } else {
-                widest(&|row| width(row.title))
-            },
-            keys: widest(&|row| width(&row.keys)),
-            when: widest(&|row| width(&row.when)),
-            short,
-            room,
-            two: true,
-            when_below: false,
-            below: false,
-        };
-        let head = LEVEL + columns.title + 2 + columns.keys + 2 + columns.when;
-        columns.when_below = columns.when > 0 && head > room;
-        let long = |row: &CauseRow| row.is_loud() && !row.is_bare() && !columns.fits(row);
-        columns.below = columns.when_below || self.rows.iter().any(long);
-        columns
     }
 
     fn row(&self, row: &CauseRow, columns: &Columns) -> Line<'static> {
@@ -252,11 +126,11 @@ impl Causes<'_> {
             Span::raw("  "),
             span(theme, strong, pad(title, columns.title, false)),
         ];
-        if columns.keys > 0 && !row.is_bare() {
+        if columns.keys > 0 && !row.is_bare(columns.short) {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 && !row.is_bare() && !columns.when_below {
+        if columns.when > 0 && !row.is_bare(columns.short) && !columns.when_below {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }
@@ -265,7 +139,7 @@ impl Causes<'_> {
             return trimmed(spans);
         }
         spans.push(Span::raw("  "));
-        spans.push(span(theme, text, row.text()));
+        spans.push(span(theme, text, row.text(columns.short)));
         Line::from(spans)
     }
 
@@ -296,7 +170,7 @@ impl Causes<'_> {
             let text = span(self.theme, Role::Dim, self.waiting);
             return paint(buf, area, &Line::from(text));
         }
-        let mut columns = self.columns(room);
+        let mut columns = Columns::of(&self.rows, room);
         let lines = self.lines(usize::from(area.height), &mut columns);
         for (line, place) in lines.iter().zip(area.rows()) {
             match line {
@@ -312,9 +186,9 @@ impl Causes<'_> {
                 Shown::More(row) => {
                     let text = match row.when.as_str() {
                         when if columns.when_below && !when.is_empty() => {
-                            format!("{when}  {}", row.text())
+                            format!("{when}  {}", row.text(columns.short))
                         }
-                        _ => row.text(),
+                        _ => row.text(columns.short),
                     };
                     let text = fit(&text, room.saturating_sub(LEVEL));
                     let text = format!("{}{text}", " ".repeat(LEVEL));
@@ -333,7 +207,7 @@ impl Widget for &Causes<'_> {
             return self.render_rows(inner, buf);
         }
         let rows = usize::from(inner.height - 1);
-        let mut columns = self.columns(usize::from(inner.width));
+        let mut columns = Columns::of(&self.rows, usize::from(inner.width));
         let used = self.lines(rows, &mut columns).len().max(1);
         let room_for_notices = rows.saturating_sub(used + 1).min(self.notices.len());
         self.render_rows(top(inner, height(rows - room_for_notices)), buf);
@@ -348,5 +222,89 @@ impl Widget for &Causes<'_> {
         }
         let last = below(inner, inner.height - 1);
         paint(buf, last, &self.ledger.line(usize::from(last.width)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::Ledger;
+
+    fn rows() -> Vec<CauseRow> {
+        let loud = CauseRow {
+            title: "Key eviction",
+            level: Level::Confirmed,
+            past: false,
+            keys: "≥ 52,509 keys".into(),
+            when: "14:03:09–now".into(),
+            how: "maxmemory was lowered",
+            summary: "52,509 keys evicted".into(),
+        };
+        let past = CauseRow {
+            title: "Key flushing",
+            level: Level::Suspected,
+            past: true,
+            keys: "9 keys".into(),
+            when: "since start".into(),
+            how: "",
+            summary: "FLUSHALL ×1 since the start".into(),
+        };
+        vec![loud, past]
+    }
+
+    fn shown(columns: u16, rows: u16) -> String {
+        let ledger = Ledger::default();
+        let panel = Causes {
+            frame: Frame {
+                key: None,
+                title: "t",
+                remark: "",
+                focused: false,
+                theme: Theme::default(),
+            },
+            rows: self::rows(),
+            selected: None,
+            ledger: LedgerLine {
+                ledger: &ledger,
+                has_interval: false,
+                answered: true,
+                theme: Theme::default(),
+            },
+            notices: Vec::new(),
+            waiting: "",
+            theme: Theme::default(),
+        };
+        let area = Rect::new(0, 0, columns, rows);
+        let mut buf = Buffer::empty(area);
+        panel.render_rows(area, &mut buf);
+        let lines: Vec<String> = buf
+            .content
+            .chunks(usize::from(columns))
+            .map(|row| {
+                row.iter()
+                    .map(ratatui::buffer::Cell::symbol)
+                    .collect::<String>()
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn how_it_happened_comes_before_the_evidence() {
+        insta::assert_snapshot!(shown(120, 2), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys  14:03:09–now  maxmemory was lowered: 52,509 keys evicted
+        △ suspected  Key flushing         9 keys  since start   FLUSHALL ×1 since the start
+        ");
+        insta::assert_snapshot!(shown(64, 3), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys  14:03:09–now
+                     maxmemory was lowered: 52,509 keys evicted
+        △ suspected  Key flushing  9 keys: FLUSHALL ×1 since the start
+        ");
+        insta::assert_snapshot!(shown(52, 3), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys
+                     14:03:09–now  maxmemory was lowered: 5…
+        △ suspected  Key flushing  9 keys: FLUSHALL ×1 sinc…
+        ");
     }
 }

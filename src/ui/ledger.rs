@@ -72,31 +72,18 @@ const BAR: std::ops::RangeInclusive<usize> = 4..=24;
 /// A bar shorter than this is not worth words that signs can say.
 const GOOD_BAR: usize = 10;
 
-impl LedgerPanel<'_> {
-    /// Lines of the panel with its border, when every way has its own.
-    pub(crate) fn full_height(&self) -> u16 {
-        match self.balance {
-            Ok(_) => height(self.rows.len() + 4),
-            Err(_) => 3,
-        }
-    }
-
-    fn columns(&self, balance: &Balance, rows: &[&WayRow], room: usize) -> Columns {
-        let long = self.columns_in(Words::Long, balance, rows, room);
+impl Columns {
+    /// In words where they leave room for the bars.
+    fn of(balance: &Balance, rows: &[&WayRow], room: usize) -> Self {
+        let long = Self::in_words(Words::Long, balance, rows, room);
         if long.bar < GOOD_BAR {
-            self.columns_in(Words::Signs, balance, rows, room)
+            Self::in_words(Words::Signs, balance, rows, room)
         } else {
             long
         }
     }
 
-    fn columns_in(
-        &self,
-        words: Words,
-        balance: &Balance,
-        rows: &[&WayRow],
-        room: usize,
-    ) -> Columns {
+    fn in_words(words: Words, balance: &Balance, rows: &[&WayRow], room: usize) -> Self {
         let most = |text: &dyn Fn(&WayRow) -> usize, least: usize| {
             rows.iter()
                 .map(|row| text(row))
@@ -112,7 +99,7 @@ impl LedgerPanel<'_> {
         let rest = room.saturating_sub(2 + way + 2 + number + 2 + known + 2);
         let (least, widest) = (*BAR.start(), *BAR.end());
         let inline = rest >= SOURCE + GOOD_BAR + 2;
-        Columns {
+        Self {
             way,
             number,
             known,
@@ -123,6 +110,16 @@ impl LedgerPanel<'_> {
             },
             source: if inline { rest - GOOD_BAR - 2 } else { 0 },
             words,
+        }
+    }
+}
+
+impl LedgerPanel<'_> {
+    /// Lines of the panel with its border, when every way has its own.
+    pub(crate) fn full_height(&self) -> u16 {
+        match self.balance {
+            Ok(_) => height(self.rows.len() + 4),
+            Err(_) => 3,
         }
     }
 
@@ -182,10 +179,10 @@ impl LedgerPanel<'_> {
         let share = |keys: u64| (keys as f64 / largest as f64).min(1.0);
         let sure = super::graph::gauge(share(row.part.keys), cells);
         let most = super::graph::gauge(share(row.part.most.unwrap_or(0)), cells);
-        let shade = "░".repeat(width(&most).saturating_sub(width(&sure)));
+        let rest = "░".repeat(width(&most).saturating_sub(width(&sure)));
         [
             span(self.theme, row.bar_role(), sure),
-            span(self.theme, Role::Rest, shade),
+            span(self.theme, Role::Rest, rest),
         ]
     }
 
@@ -208,7 +205,7 @@ impl LedgerPanel<'_> {
         let folds =
             |row: &&WayRow| detail == Detail::Folded && (row.is_quiet() || row.is_unknown());
         let shown: Vec<&WayRow> = self.rows.iter().filter(|row| !folds(row)).collect();
-        let columns = self.columns(balance, &shown, room);
+        let columns = Columns::of(balance, &shown, room);
         let largest = shown.iter().map(|row| row.part.keys).max().unwrap_or(0);
         let mut lines = Vec::new();
         for row in shown {
