@@ -13,7 +13,7 @@ use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed,
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 pub(crate) use row::CauseRow;
-use row::{Columns, LEVEL, Second};
+use row::{Columns, LEVEL};
 
 /// The panel.
 #[derive(Clone, Debug)]
@@ -83,27 +83,34 @@ impl Causes<'_> {
         lines
     }
 
-    /// The lines for so many rows: all rows if they fit, else folded, else around the selection.
-    fn lines(&self, room: usize, columns: &mut Columns) -> Vec<Shown<'_>> {
-        for lines in [self.full(columns), self.folded(columns)] {
-            if lines.len() <= room {
-                return lines;
-            }
+    /// The lines for so many rows: all rows if they fit, else folded, else with fewer second
+    /// lines, else around the selection.
+    fn lines(&self, room: usize, columns: &Columns) -> Vec<Shown<'_>> {
+        let full = self.full(columns);
+        if full.len() <= room {
+            return full;
         }
-        columns.second = Second::Never;
-        let mut plain = self.folded(columns);
-        let selected = self.selected.unwrap_or(0);
-        let position = plain
-            .iter()
-            .position(|line| matches!(line, Shown::Row(at, _) if *at == selected))
-            .unwrap_or(0);
-        let first = first_row(position, plain.len(), room.max(1));
-        plain.drain(..first);
-        plain.truncate(room);
-        plain
+        let mut lines = self.folded(columns);
+        let second = |line: &Shown<'_>| matches!(line, Shown::More(_));
+        while lines.len() > room
+            && let Some(last) = lines.iter().rposition(second)
+        {
+            lines.remove(last);
+        }
+        if lines.len() > room {
+            let selected = self.selected.unwrap_or(0);
+            let position = lines
+                .iter()
+                .position(|line| matches!(line, Shown::Row(at, _) if *at == selected))
+                .unwrap_or(0);
+            let first = first_row(position, lines.len(), room.max(1));
+            lines.drain(..first);
+            lines.truncate(room);
+        }
+        lines
     }
 
-    fn row(&self, row: &CauseRow, columns: &Columns) -> Line<'static> {
+    fn row(&self, row: &CauseRow, columns: &Columns, told_below: bool) -> Line<'static> {
         let theme = self.theme;
         let quiet = row.past || row.level == Level::Clear;
         let text = if quiet { Role::Dim } else { Role::Text };
@@ -130,11 +137,11 @@ impl Causes<'_> {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 && !row.is_bare(columns.short) && !columns.when_below {
+        if columns.when > 0 && !row.is_bare(columns.short) && !(told_below && columns.when_below) {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }
-        if columns.tells_below(row) {
+        if told_below {
             // What is said below must not make the row look cut.
             return trimmed(spans);
         }
@@ -170,12 +177,14 @@ impl Causes<'_> {
             let text = span(self.theme, Role::Dim, self.waiting);
             return paint(buf, area, &Line::from(text));
         }
-        let mut columns = Columns::of(&self.rows, room);
-        let lines = self.lines(usize::from(area.height), &mut columns);
-        for (line, place) in lines.iter().zip(area.rows()) {
+        let columns = Columns::of(&self.rows, room);
+        let lines = self.lines(usize::from(area.height), &columns);
+        let next = lines.iter().skip(1).map(Some).chain([None]);
+        for ((line, next), place) in lines.iter().zip(next).zip(area.rows()) {
             match line {
                 Shown::Row(at, row) => {
-                    paint(buf, place, &self.row(row, &columns));
+                    let told_below = matches!(next, Some(Shown::More(_)));
+                    paint(buf, place, &self.row(row, &columns, told_below));
                     if self.selected == Some(*at) {
                         buf.set_style(
                             place.intersection(buf.area),
@@ -207,8 +216,8 @@ impl Widget for &Causes<'_> {
             return self.render_rows(inner, buf);
         }
         let rows = usize::from(inner.height - 1);
-        let mut columns = Columns::of(&self.rows, usize::from(inner.width));
-        let used = self.lines(rows, &mut columns).len().max(1);
+        let columns = Columns::of(&self.rows, usize::from(inner.width));
+        let used = self.lines(rows, &columns).len().max(1);
         let room_for_notices = rows.saturating_sub(used + 1).min(self.notices.len());
         self.render_rows(top(inner, height(rows - room_for_notices)), buf);
         let notices = below(inner, height(rows - room_for_notices));

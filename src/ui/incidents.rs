@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::frame::Frame;
-use super::text::{first_row, fit, height, pad, paint, span, width};
+use super::text::{first_row, fit, height, pad, paint, span, width, wrap};
 use super::theme::{Role, Theme};
 use crate::diagnosis::State;
 
@@ -54,6 +54,8 @@ pub(crate) struct Incidents<'a> {
 
 /// Sign and word.
 const STATE: usize = 10;
+/// Lines under a head begin here.
+const UNDER: usize = STATE + 2;
 
 /// Widths that rows share.
 struct Columns {
@@ -68,9 +70,11 @@ struct Columns {
 /// How much is said where room is short.
 #[derive(Clone, Copy)]
 enum Detail {
-    /// With so many suspects at most.
+    /// All causes, and so many suspects at most.
     Suspects(usize),
-    /// One line each; causes are cut.
+    /// Causes are cut.
+    Brief,
+    /// One line each.
     Line,
 }
 
@@ -135,21 +139,21 @@ impl Incidents<'_> {
     fn blocks(&self, room: usize, detail: Detail) -> Vec<Vec<Line<'static>>> {
         let columns = self.columns(room);
         let under = |role: Role, text: &str| {
-            let text = fit(text, room.saturating_sub(STATE + 2)).into_owned();
+            let text = fit(text, room.saturating_sub(UNDER)).into_owned();
             Line::from(vec![
-                Span::raw(" ".repeat(STATE + 2)),
+                Span::raw(" ".repeat(UNDER)),
                 span(self.theme, role, text),
             ])
         };
         let block = |row: &IncidentRow| {
-            let (beside, suspects) = match detail {
-                Detail::Line => (true, 0),
-                Detail::Suspects(most) => (columns.beside, most),
-            };
+            let beside = columns.beside || matches!(detail, Detail::Line);
             let mut lines = vec![self.head(row, &columns, beside)];
-            if !beside {
-                lines.push(under(Role::Text, &row.causes));
-            }
+            let (causes, suspects) = match detail {
+                Detail::Suspects(most) => (wrap(&row.causes, room.saturating_sub(UNDER)), most),
+                Detail::Brief | Detail::Line => (vec![row.causes.clone()], 0),
+            };
+            let causes = causes.iter().filter(|_| !beside);
+            lines.extend(causes.map(|text| under(Role::Text, text)));
             let who = row.suspects.iter().take(suspects);
             lines.extend(who.map(|who| under(Role::Label, who)));
             lines
@@ -167,7 +171,10 @@ impl Incidents<'_> {
                 .collect()
         };
         let suspects = [usize::MAX, 1, 0].map(Detail::Suspects);
-        let forms = suspects.into_iter().chain([Detail::Line]).map(flat);
+        let forms = suspects
+            .into_iter()
+            .chain([Detail::Brief, Detail::Line])
+            .map(flat);
         let forms: Vec<_> = forms.collect();
         let fits = forms.iter().find(|lines| lines.len() <= rows);
         let Some(mut lines) = fits.or(forms.last()).cloned() else {

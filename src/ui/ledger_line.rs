@@ -24,12 +24,12 @@ impl LedgerLine<'_> {
     /// The line, in short words where `room` is short.
     pub(crate) fn line(&self, room: usize) -> Line<'static> {
         let dim = |text: &str| Line::from(span(self.theme, Role::Dim, text));
-        let (Some(before), Some(after)) = (self.ledger.keys_before, self.ledger.keys_after) else {
-            return match (self.answered, self.has_interval) {
-                (false, _) => dim("keys: no answer yet"),
-                (true, false) => dim("keys: two polls make a balance; one has come"),
-                (true, true) => dim("keys: not exposed by this server"),
-            };
+        let ends = self.ledger.keys_before.zip(self.ledger.keys_after);
+        let (before, after) = match (self.answered, self.has_interval, ends) {
+            (false, ..) => return dim("keys: no answer yet"),
+            (true, false, _) => return dim("keys: two polls make a balance; one has come"),
+            (true, true, None) => return dim("keys: not exposed by this server"),
+            (true, true, Some(ends)) => ends,
         };
         let wide = |spans: &[Span<'static>]| -> usize {
             spans.iter().map(|span| width(&span.content)).sum()

@@ -85,17 +85,9 @@ pub(super) struct Columns {
     pub(super) room: usize,
     /// There is no room for the time beside the keys.
     pub(super) when_below: bool,
-    pub(super) second: Second,
-}
-
-/// Which rows that matter may take a second line, for their words.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Second {
-    Never,
-    /// Those without keys and time whose words do not fit beside.
-    Bare,
-    /// Those with keys and time too: some of them need it, and they should look alike.
-    All,
+    /// Some row with keys or time needs a second line for its words; then all that matter look
+    /// alike.
+    pub(super) below: bool,
 }
 
 impl Columns {
@@ -117,15 +109,13 @@ impl Columns {
             short,
             room,
             when_below: false,
-            second: Second::Bare,
+            below: false,
         };
         let head = LEVEL + columns.title + 2 + columns.keys + 2 + columns.when;
         columns.when_below = columns.when > 0 && head > room;
         let long =
             |row: &CauseRow| row.is_loud() && !row.is_bare(columns.short) && !columns.fits(row);
-        if columns.when_below || rows.iter().any(long) {
-            columns.second = Second::All;
-        }
+        columns.below = columns.when_below || rows.iter().any(long);
         columns
     }
 
@@ -145,10 +135,10 @@ impl Columns {
     }
 
     pub(super) fn tells_below(&self, row: &CauseRow) -> bool {
-        let needed = match self.second {
-            Second::Never => false,
-            _ if row.is_bare(self.short) => !self.fits(row),
-            second => second == Second::All,
+        let needed = if row.is_bare(self.short) {
+            !self.fits(row)
+        } else {
+            self.below
         };
         row.is_loud() && needed
     }

@@ -87,8 +87,8 @@ impl<'a> Views<'a> {
             state: incident.state,
             from: clock(incident.from.at),
             to: match incident.state {
-                State::GoingOn => "now".to_owned(),
-                State::Over => clock(incident.to.at),
+                State::GoingOn if self.is_live() => "now".to_owned(),
+                State::GoingOn | State::Over => clock(incident.to.at),
             },
             keys: match (incident.keys, incident.at_least) {
                 (0, _) => format::UNKNOWN.to_owned(),

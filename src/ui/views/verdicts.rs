@@ -68,8 +68,8 @@ impl<'a> Views<'a> {
         let last = verdict.last_seen.unwrap_or(first);
         let begin = format::clock_near(first, now.at);
         let age_s = now.at.duration_since(last).as_secs();
-        let going_on =
-            u64::try_from(age_s).unwrap_or(0) <= 2 * self.app.interval().as_secs().max(1);
+        let going_on = self.is_live()
+            && u64::try_from(age_s).unwrap_or(0) <= 2 * self.app.interval().as_secs().max(1);
         if first == last {
             begin
         } else if going_on {
