@@ -117,6 +117,18 @@ impl Connection {
         Ok(values)
     }
 
+    /// Asks a question beside the others: the connection stays free meanwhile.
+    pub(super) fn aside(
+        &self,
+        command: Cmd,
+    ) -> impl Future<Output = Result<Value, Trouble>> + Send + use<> {
+        let (mut wire, patience) = (self.wire.clone(), self.timeout);
+        async move {
+            let reply = timeout(patience, wire.send_packed_command(&command)).await;
+            Ok(reply.map_err(|_| Trouble::Timeout)??.extract_error()?)
+        }
+    }
+
     /// Returns when the other side has hung up or the stream broke.
     pub(crate) async fn over(&self) {
         self.over.cancelled().await;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use amr_top::config::{Auth, Endpoint, Settings};
 use amr_top::demo::server::Server;
-use amr_top::model::{Assumptions, Failure, FailureKind, Observation};
+use amr_top::model::{Assumptions, Failure, FailureKind, Observation, SlowEntry};
 use amr_top::source::{Clock, Control, poll};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -81,6 +81,8 @@ pub struct Watch {
     pub stop: CancellationToken,
     task: JoinHandle<()>,
     pub seen: Vec<Observation>,
+    /// Slow logs that came between the polls, which `next` steps over.
+    pub slow_logs: Vec<Result<Vec<SlowEntry>, String>>,
     heard: mpsc::Receiver<Observation>,
 }
 
@@ -100,17 +102,37 @@ impl Watch {
             stop,
             task,
             seen: Vec::new(),
+            slow_logs: Vec::new(),
             heard,
         }
     }
 
-    /// The next observation.
+    /// What comes of the next poll.
     pub async fn next(&mut self) -> Observation {
-        match tokio::time::timeout(DEADLINE, self.heard.recv()).await {
-            Ok(Some(observation)) => {
-                self.seen.push(observation.clone());
-                observation
+        loop {
+            match self.hear().await {
+                Observation::SlowLog { log, .. } => self.slow_logs.push(log),
+                observation => {
+                    self.seen.push(observation.clone());
+                    return observation;
+                }
             }
+        }
+    }
+
+    /// The next slow log.
+    pub async fn slow_log(&mut self) -> Result<Vec<SlowEntry>, String> {
+        loop {
+            match self.hear().await {
+                Observation::SlowLog { log, .. } => return log,
+                observation => self.seen.push(observation),
+            }
+        }
+    }
+
+    async fn hear(&mut self) -> Observation {
+        match tokio::time::timeout(DEADLINE, self.heard.recv()).await {
+            Ok(Some(observation)) => observation,
             Ok(None) => panic!("the poller has ended; seen: {}", self.story()),
             Err(late) => panic!("{late}: nothing in {DEADLINE:?}; seen: {}", self.story()),
         }
@@ -136,7 +158,7 @@ impl Watch {
     pub async fn answer(&mut self) -> String {
         match self.until("answer", is_answer).await {
             Observation::Answer { info, .. } => info.into_string(),
-            Observation::Failed { .. } => unreachable!("not an answer"),
+            other => unreachable!("not an answer: {other:?}"),
         }
     }
 
@@ -145,7 +167,7 @@ impl Watch {
         let what = format!("{kind:?}");
         match self.until(&what, |observation| is(observation, kind)).await {
             Observation::Failed { failure, .. } => failure,
-            Observation::Answer { .. } => unreachable!("not a failure"),
+            other => unreachable!("not a failure: {other:?}"),
         }
     }
 
@@ -176,6 +198,7 @@ impl Watch {
             Observation::Failed {
                 moment, failure, ..
             } => format!("{:?} {failure:?}", moment.elapsed),
+            Observation::SlowLog { moment, log } => format!("{:?} {log:?}", moment.elapsed),
         };
         let skip = self.seen.len().saturating_sub(20);
         let lines: Vec<String> = self.seen.iter().skip(skip).map(line).collect();
