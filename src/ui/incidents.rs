@@ -72,8 +72,8 @@ struct Columns {
 enum Detail {
     /// All causes, and so many suspects at most.
     Suspects(usize),
-    /// Causes are cut.
-    Brief,
+    /// Causes on so many lines at most.
+    Brief(usize),
     /// One line each.
     Line,
 }
@@ -148,9 +148,15 @@ impl Incidents<'_> {
         let block = |row: &IncidentRow| {
             let beside = columns.beside || matches!(detail, Detail::Line);
             let mut lines = vec![self.head(row, &columns, beside)];
-            let (causes, suspects) = match detail {
-                Detail::Suspects(most) => (wrap(&row.causes, room.saturating_sub(UNDER)), most),
-                Detail::Brief | Detail::Line => (vec![row.causes.clone()], 0),
+            let mut causes = wrap(&row.causes, room.saturating_sub(UNDER));
+            let suspects = match detail {
+                Detail::Suspects(most) => most,
+                Detail::Brief(most) if causes.len() > most => {
+                    let rest = causes.split_off(most.saturating_sub(1)).join(" ");
+                    causes.push(rest);
+                    0
+                }
+                Detail::Brief(_) | Detail::Line => 0,
             };
             let causes = causes.iter().filter(|_| !beside);
             lines.extend(causes.map(|text| under(Role::Text, text)));
@@ -173,7 +179,7 @@ impl Incidents<'_> {
         let suspects = [usize::MAX, 1, 0].map(Detail::Suspects);
         let forms = suspects
             .into_iter()
-            .chain([Detail::Brief, Detail::Line])
+            .chain([Detail::Brief(2), Detail::Brief(1), Detail::Line])
             .map(flat);
         let forms: Vec<_> = forms.collect();
         let fits = forms.iter().find(|lines| lines.len() <= rows);
@@ -293,6 +299,21 @@ mod tests {
         ● going on  14:00:08  ≥ 1,204 keys
                     UNLINK 67 %, TTLs ran o…
         ○ over      14:01:08             –
+                    UNLINK 67 %, TTLs ran o…
+        ");
+    }
+
+    #[test]
+    fn causes_wrap_before_they_are_cut() {
+        let mut panel = panel(1, None);
+        panel.rows[0].causes = "UNLINK 67 %, TTLs ran out 30 %, HDEL 3 %".into();
+        insta::assert_snapshot!(shown(&panel, 36, 3), @r"
+        ● going on  14:00:08  ≥ 1,204 keys
+                    UNLINK 67 %, TTLs ran
+                    out 30 %, HDEL 3 %
+        ");
+        insta::assert_snapshot!(shown(&panel, 36, 2), @r"
+        ● going on  14:00:08  ≥ 1,204 keys
                     UNLINK 67 %, TTLs ran o…
         ");
     }
