@@ -359,7 +359,7 @@ async fn a_process_is_asked_once_and_its_successor_again() {
     for _ in 0..2 {
         watch.answer().await;
     }
-    assert_eq!(watch.slow_logs.len(), 0, "{:?}", watch.slow_logs);
+    assert_eq!(watch.slow_logs().count(), 0, "{:?}", watch.slow_logs);
     drop(own);
     server.signal(Signal::Kill).expect("killed");
     watch.failure(FailureKind::Refused).await;

@@ -95,8 +95,13 @@ async fn keep_on(
     enough: Duration,
 ) {
     while let Some(observation) = observations.recv().await {
-        let elapsed = observation.moment().elapsed;
-        if take(history, observation) == Next::GiveUp || elapsed >= enough {
+        // A push alone tells nothing: what went is in the answer after it.
+        let is_attempt = matches!(
+            observation,
+            Observation::Answer { .. } | Observation::Failed { .. }
+        );
+        let is_enough = is_attempt && observation.moment().elapsed >= enough;
+        if take(history, observation) == Next::GiveUp || is_enough {
             return;
         }
     }
@@ -117,7 +122,10 @@ fn take(history: &mut History, observation: Observation) -> Next {
 /// Failures that trying again within seconds does not mend: somebody has to do something.
 fn is_hopeless(observation: &Observation) -> bool {
     match observation {
-        Observation::Answer { .. } | Observation::SlowLog { .. } => false,
+        Observation::Answer { .. }
+        | Observation::Emptied { .. }
+        | Observation::Tripwire { .. }
+        | Observation::SlowLog { .. } => false,
         Observation::Failed { failure, .. } => matches!(
             failure.kind,
             FailureKind::PasswordNeeded

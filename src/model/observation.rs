@@ -53,7 +53,20 @@ pub enum Observation {
         /// How long until the next attempt.
         retry_in: Duration,
     },
-    /// The server was asked for its slow log, once per process.
+    /// The server pushed that a database was emptied: a flush, `DEBUG RELOAD`, or a full
+    /// synchronisation of a replica.
+    Emptied {
+        /// When the push arrived.
+        moment: Moment,
+    },
+    /// Whether the server tells of emptied databases at once: the tripwire stands, or why not.
+    Tripwire {
+        /// When that was known.
+        moment: Moment,
+        /// Why there is none: inert.
+        stands: Result<(), String>,
+    },
+    /// The server was asked for its slow log.
     SlowLog {
         /// When the reply had arrived.
         moment: Moment,
@@ -68,6 +81,8 @@ impl Observation {
         match self {
             Self::Answer { moment, .. }
             | Self::Failed { moment, .. }
+            | Self::Emptied { moment }
+            | Self::Tripwire { moment, .. }
             | Self::SlowLog { moment, .. } => *moment,
         }
     }

@@ -78,6 +78,9 @@ pub struct History {
     pub(super) entries: VecDeque<Entry>,
     pub(super) changes: VecDeque<Change>,
     pub(super) slow_log: Option<SlowLog>,
+    /// A push that a database was emptied, since the last answer.
+    emptied: Option<Moment>,
+    tripwire: Option<Result<(), String>>,
     first_info: Option<Box<str>>,
     last_info: Option<Box<str>>,
     connection: Connection,
@@ -106,6 +109,8 @@ impl History {
             entries: VecDeque::new(),
             changes: VecDeque::new(),
             slow_log: None,
+            emptied: None,
+            tripwire: None,
             first_info: None,
             last_info: None,
             connection: Connection::default(),
@@ -127,6 +132,8 @@ impl History {
                 failure,
                 retry_in,
             } => self.fail(self.after_the_last(moment), failure, retry_in),
+            Observation::Emptied { moment } => self.emptied(moment),
+            Observation::Tripwire { moment, stands } => self.tripwire(moment, stands),
             Observation::SlowLog { moment, mut log } => {
                 if let Ok(entries) = &mut log {
                     entries.truncate(SLOW_LOG);
@@ -135,6 +142,37 @@ impl History {
                 self.slow_log = Some(SlowLog { since, log });
             }
         }
+    }
+
+    /// A push that a database was emptied; the next answer tells what went.
+    fn emptied(&mut self, moment: Moment) {
+        let moment = self.after_the_last(moment);
+        if self.emptied.is_none() {
+            self.emptied = Some(moment);
+            self.note(Change {
+                moment,
+                kind: ChangeKind::Emptied,
+            });
+        }
+    }
+
+    fn tripwire(&mut self, moment: Moment, stands: Result<(), String>) {
+        let moment = self.after_the_last(moment);
+        let kind = match &stands {
+            Err(why) if self.tripwire.as_ref() != Some(&stands) => {
+                Some(ChangeKind::NoTripwire(why.clone()))
+            }
+            _ => None,
+        };
+        self.tripwire = Some(stands);
+        if let Some(kind) = kind {
+            self.note(Change { moment, kind });
+        }
+    }
+
+    /// Whether flushes are told at once; `None` until that is known.
+    pub fn has_tripwire(&self) -> Option<bool> {
+        self.tripwire.as_ref().map(Result::is_ok)
     }
 
     fn after_the_last(&self, mut moment: Moment) -> Moment {
@@ -148,10 +186,12 @@ impl History {
     fn answer(&mut self, moment: Moment, round_trip: Duration, text: Box<str>) {
         let info = Info::parse(text);
         let mut sample = Sample::new(moment, round_trip, &info, &self.assumptions);
+        let emptied = self.emptied.take();
         let step = self.last_sample().map(|last| {
             sample.share(last);
             let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
-            let step = Step::between(last, &sample, over_gap);
+            let mut step = Step::between(last, &sample, over_gap);
+            step.emptied = emptied;
             let was_evicting = self
                 .last_step()
                 .is_some_and(|s| s.counter(Counter::EvictedKeys).at_least() > 0);

@@ -55,6 +55,17 @@ pub const ALL: &[Entry] = &[
         purpose: "together with the plain 'info'; may be refused",
     },
     Entry {
+        name: "hello",
+        arguments: "3 [auth <user> <password>]",
+        purpose: "once per tripwire, the second connection",
+    },
+    Entry {
+        name: "client|tracking",
+        arguments: "on optin",
+        purpose: "once per tripwire: without a key to track, the server pushes emptied databases \
+                  and nothing else; may be refused",
+    },
+    Entry {
         name: "slowlog|get",
         arguments: "128",
         purpose: "once per server process, after its first 'info'; may be refused",
@@ -113,6 +124,14 @@ pub(super) fn slow_log() -> Cmd {
     command
 }
 
+/// `CLIENT TRACKING ON OPTIN`. A connection that never reads a key is told of emptied databases
+/// only (tracking.c, `trackingInvalidateKeysOnFlush`).
+pub(super) fn tripwire() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("TRACKING").arg("ON").arg("OPTIN");
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_built_stands_in_the_list() {
-        let single = [info_sections(), info_all(), slow_log()];
+        let single = [info_sections(), info_all(), slow_log(), tripwire()];
         let parts = info_parts();
         for command in single.iter().chain(parts.cmd_iter()) {
             let line: Vec<String> = command

@@ -1,5 +1,6 @@
 //! The poller: one task per node, one [`Observation`] per attempt. After the first answer of a
-//! process it asks for the slow log, once and beside the polls.
+//! process it asks for the slow log, once and beside the polls, and sets up the tripwire: when that
+//! tells of an emptied database, the next poll is made at once.
 //!
 //! After a failure, what happens to the connection:
 //!
@@ -24,6 +25,7 @@ use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
 use super::schedule::{BackOff, Grid};
 use super::slowlog::{self, Answer, Asking};
+use super::tripwire::{self, Tripwire};
 use super::{Clock, Control, failure, seal};
 use crate::config::Settings;
 use crate::info::Info;
@@ -61,6 +63,8 @@ pub async fn poll(
         link: None,
         asking: None,
         asked: Vec::new(),
+        tripwire: None,
+        polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
     };
@@ -82,6 +86,10 @@ struct Poller {
     asking: Option<Asking>,
     /// The `run_id`s that were asked for it, the last [`REMEMBERED`]; empty where there is none.
     asked: Vec<String>,
+    /// Stands after the first answer, unless the server refused it.
+    tripwire: Option<Tripwire>,
+    /// When the last poll began.
+    polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
     proven: bool,
     grid: Grid,
@@ -122,6 +130,7 @@ impl Poller {
     /// One attempt: what came of it, and when the next is due.
     async fn attempt(&mut self) -> (Observation, Due) {
         let begun = self.clock.elapsed();
+        self.polled = begun;
         let fresh = self.link.is_none();
         match self.ask().await {
             Ok(reply) => {
@@ -151,7 +160,7 @@ impl Poller {
             Ok(reply) => {
                 link.timeouts = 0;
                 if link.heard.replace(reply.moment.elapsed).is_none() {
-                    self.ask_slow_log(&link, &reply.info);
+                    self.meet(&link, &reply.info);
                 }
                 self.link = Some(link);
                 Ok(reply)
@@ -160,8 +169,9 @@ impl Poller {
         }
     }
 
-    /// A process is asked once, whatever comes of it: a proxy may hang up on the question.
-    fn ask_slow_log(&mut self, link: &Link, info: &str) {
+    /// A process is asked once, whatever comes of it: a proxy may hang up on the question. The
+    /// tripwire stands over all processes, but one that was refused is tried on the next.
+    fn meet(&mut self, link: &Link, info: &str) {
         let info = Info::parse(info);
         let run_id = info.get("Server", "run_id").unwrap_or_default().to_owned();
         if self.asked.contains(&run_id) {
@@ -172,6 +182,9 @@ impl Poller {
         }
         self.asked.push(run_id);
         self.asking = Some(slowlog::ask(&link.connection, self.settings.auth.clone()));
+        if self.settings.tripwire && self.tripwire.is_none() {
+            self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
+        }
     }
 
     async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
@@ -233,7 +246,7 @@ impl Poller {
     }
 
     /// Waits until the next attempt is due. Returns early, with what to tell, when the slow log
-    /// comes or the connection ends meanwhile.
+    /// comes, the tripwire is tripped, or the connection ends meanwhile.
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
         let mut from = self.clock.elapsed();
         loop {
@@ -253,12 +266,34 @@ impl Poller {
                     let moment = self.clock.now();
                     return Some((Observation::SlowLog { moment, log }, due));
                 }
+                told = tripped(&mut self.tripwire) => {
+                    let due = self.told(&told, due);
+                    return Some((told, due));
+                }
                 () = ended(self.link.as_ref()) => {
                     if let Some(told) = self.hung_up() {
                         return Some(told);
                     }
                 }
             }
+        }
+    }
+
+    /// What the tripwire tells, and when the next poll is due by it.
+    fn told(&mut self, told: &Observation, due: Due) -> Due {
+        match told {
+            Observation::Emptied { moment } => {
+                let soon = tripwire::poll_after(*moment, self.polled);
+                match due {
+                    Due::At(at) if at < soon => due,
+                    _ => Due::At(soon),
+                }
+            }
+            Observation::Tripwire { stands: Err(_), .. } => {
+                self.tripwire = None;
+                due
+            }
+            _ => due,
         }
     }
 
@@ -307,6 +342,14 @@ async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
 async fn answered(asking: &mut Option<Asking>) -> Answer {
     match asking {
         Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the tripwire tells next; never returns when there is none.
+async fn tripped(tripwire: &mut Option<Tripwire>) -> Observation {
+    match tripwire {
+        Some(tripwire) => tripwire.next().await,
         None => std::future::pending().await,
     }
 }

@@ -38,6 +38,7 @@ pub fn settings(port: u16) -> Settings {
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
+        tripwire: true,
     }
 }
 
@@ -81,8 +82,8 @@ pub struct Watch {
     pub stop: CancellationToken,
     task: JoinHandle<()>,
     pub seen: Vec<Observation>,
-    /// Slow logs that came between the polls, which `next` steps over.
-    pub slow_logs: Vec<Result<Vec<SlowEntry>, String>>,
+    /// What came between the polls, which `next` steps over.
+    pub asides: Vec<Observation>,
     heard: mpsc::Receiver<Observation>,
 }
 
@@ -102,7 +103,7 @@ impl Watch {
             stop,
             task,
             seen: Vec::new(),
-            slow_logs: Vec::new(),
+            asides: Vec::new(),
             heard,
         }
     }
@@ -110,23 +111,44 @@ impl Watch {
     /// What comes of the next poll.
     pub async fn next(&mut self) -> Observation {
         loop {
-            match self.hear().await {
-                Observation::SlowLog { log, .. } => self.slow_logs.push(log),
-                observation => {
-                    self.seen.push(observation.clone());
-                    return observation;
-                }
+            let observation = self.hear().await;
+            if is_attempt(&observation) {
+                self.seen.push(observation.clone());
+                return observation;
+            }
+            self.asides.push(observation);
+        }
+    }
+
+    /// The next thing that comes between the polls and that `wanted` accepts.
+    pub async fn aside(&mut self, wanted: impl Fn(&Observation) -> bool) -> Observation {
+        loop {
+            let observation = self.hear().await;
+            if wanted(&observation) {
+                return observation;
+            }
+            if is_attempt(&observation) {
+                self.seen.push(observation);
+            } else {
+                self.asides.push(observation);
             }
         }
     }
 
+    /// Slow logs that were stepped over.
+    pub fn slow_logs(&self) -> impl Iterator<Item = &Result<Vec<SlowEntry>, String>> {
+        self.asides.iter().filter_map(|aside| match aside {
+            Observation::SlowLog { log, .. } => Some(log),
+            _ => None,
+        })
+    }
+
     /// The next slow log.
     pub async fn slow_log(&mut self) -> Result<Vec<SlowEntry>, String> {
-        loop {
-            match self.hear().await {
-                Observation::SlowLog { log, .. } => return log,
-                observation => self.seen.push(observation),
-            }
+        let is_log = |aside: &Observation| matches!(aside, Observation::SlowLog { .. });
+        match self.aside(is_log).await {
+            Observation::SlowLog { log, .. } => log,
+            other => unreachable!("not a slow log: {other:?}"),
         }
     }
 
@@ -198,7 +220,7 @@ impl Watch {
             Observation::Failed {
                 moment, failure, ..
             } => format!("{:?} {failure:?}", moment.elapsed),
-            Observation::SlowLog { moment, log } => format!("{:?} {log:?}", moment.elapsed),
+            aside => format!("{aside:?}"),
         };
         let skip = self.seen.len().saturating_sub(20);
         let lines: Vec<String> = self.seen.iter().skip(skip).map(line).collect();
@@ -212,6 +234,14 @@ pub async fn first_failure(settings: Settings, kind: FailureKind) -> Failure {
         Observation::Failed { failure, .. } if failure.kind == kind => failure,
         other => panic!("wanted {kind:?}, got {other:?}"),
     }
+}
+
+/// Whether this came of a poll.
+pub fn is_attempt(observation: &Observation) -> bool {
+    matches!(
+        observation,
+        Observation::Answer { .. } | Observation::Failed { .. }
+    )
 }
 
 pub fn is_answer(observation: &Observation) -> bool {
