@@ -73,6 +73,8 @@ impl WayRow {
         match (self.alarm, self.role()) {
             (Some(level), _) => Role::Level(level),
             (None, Role::Trouble) => Role::Trouble,
+            // What came is not the matter.
+            _ if self.part.way == Way::Created => Role::Dim,
             (None, _) => Role::Fill,
         }
     }
