@@ -463,10 +463,10 @@ fn check(wanted: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
     let cause = wanted.mechanism.cause();
     let verdict = diagnosis.of(cause).expect("every cause has a verdict");
     let got = (verdict.mechanism, verdict.level, verdict.keys_lost);
-    let wanted = (Some(wanted.mechanism), wanted.level, wanted.keys);
-    if got != wanted {
+    let hoped = (Some(wanted.mechanism), wanted.level, wanted.keys);
+    if got != hoped {
         return Err(format!(
-            "wanted {wanted:?}, got {got:?}: {}",
+            "wanted {hoped:?}, got {got:?}: {}",
             verdict.summary
         ));
     }
