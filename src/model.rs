@@ -10,13 +10,17 @@
 //! | [`Step`] | what changed between two samples that follow each other |
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
+//! | [`Clients`] | who is connected and may have done it |
+//! | [`Denied`] | who tried and was refused |
 //! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
 
 mod change;
+mod clients;
 mod command;
 mod counter;
+mod denied;
 mod node;
 mod observation;
 mod sample;
@@ -26,10 +30,13 @@ mod text;
 mod timeline;
 mod unread;
 mod window;
+mod witnesses;
 
 pub use change::{Change, ChangeKind};
+pub use clients::{Client, Clients};
 pub use command::{CATALOGUE, Class, CommandStat, Commands, Creates, class_of, creates};
 pub use counter::{Counter, Delta};
+pub use denied::Denied;
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
 pub use sample::{
@@ -41,3 +48,4 @@ pub use text::inert;
 pub use timeline::{Entry, Gap, History};
 pub use unread::Unread;
 pub use window::Window;
+pub use witnesses::Testimony;

@@ -19,7 +19,10 @@
 //! | `connection` | one conversation: `AUTH`, questions, answers, its end |
 //! | `ask` | how to get a full `INFO` out of this server in one round trip |
 //! | `tripwire` | a second connection that hears at once when a database is emptied |
-//! | `slowlog` | the slow log, asked for once: who ran what before we came |
+//! | `alarm` | whether an answer is worth asking the witnesses |
+//! | `witness` | when they are asked, and what that may cost |
+//! | `questions` | what they are asked: slow log, client list, denied attempts |
+//! | `slowlog` | the slow log, understood |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
 //! | `seal` | what may leave of a server's words |
@@ -34,18 +37,21 @@ use crate::model::Moment;
 #[cfg(doc)]
 use crate::model::Observation;
 
+mod alarm;
 mod ask;
 pub mod commands;
 mod connection;
 mod dial;
 mod failure;
 mod poll;
+mod questions;
 mod schedule;
 mod seal;
 mod slowlog;
 mod tap;
 pub mod tls;
 mod tripwire;
+mod witness;
 
 pub use poll::poll;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::clients::Clients;
+use super::denied::Denied;
 use super::slowlog::SlowEntry;
 
 /// When something was observed.
@@ -70,8 +72,22 @@ pub enum Observation {
     SlowLog {
         /// When the reply had arrived.
         moment: Moment,
-        /// The entries, the newest first, or why there are none: inert.
+        /// The entries that were not told before, the newest first, or why there are none: inert.
         log: Result<Vec<SlowEntry>, String>,
+    },
+    /// The server was asked who is connected.
+    Clients {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// Those who matter, or why it is not known: inert.
+        clients: Result<Clients, String>,
+    },
+    /// The server was asked whom its access rules stopped.
+    Denied {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// Attempts to take keys away, or why they are not known: inert.
+        denied: Result<Vec<Denied>, String>,
     },
 }
 
@@ -83,7 +99,9 @@ impl Observation {
             | Self::Failed { moment, .. }
             | Self::Emptied { moment }
             | Self::Tripwire { moment, .. }
-            | Self::SlowLog { moment, .. } => *moment,
+            | Self::SlowLog { moment, .. }
+            | Self::Clients { moment, .. }
+            | Self::Denied { moment, .. } => *moment,
         }
     }
 }

@@ -8,7 +8,6 @@
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
-use crate::model::SLOW_LOG;
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +67,29 @@ pub const ALL: &[Entry] = &[
     Entry {
         name: "slowlog|get",
         arguments: "128",
-        purpose: "once per server process, after its first 'info'; may be refused",
+        purpose: "once per server process, after its first 'info', and when the next is not enough; \
+                  may be refused",
+    },
+    Entry {
+        name: "slowlog|get",
+        arguments: "16",
+        purpose: "when keys went or commands that take them were called: at most once a second",
+    },
+    Entry {
+        name: "client|list",
+        arguments: "",
+        purpose: "as the slow log, unless there are more than 2,000 clients; may be refused",
+    },
+    Entry {
+        name: "commandlog|get",
+        arguments: "16 large-request",
+        purpose: "together with the slow log, on Valkey 8.1 and later; may be refused",
+    },
+    Entry {
+        name: "acl|log",
+        arguments: "16",
+        purpose: "once per server process, and when commands that take keys were refused; not on \
+                  Redis Enterprise; may be refused",
     },
 ];
 
@@ -117,10 +138,34 @@ pub(super) fn info_parts() -> Pipeline {
     pipeline
 }
 
-/// `SLOWLOG GET 128`.
-pub(super) fn slow_log() -> Cmd {
+/// Entries that are asked for after the first time.
+pub(super) const FEW: usize = 16;
+
+/// `SLOWLOG GET 128`, or `16`.
+pub(super) fn slow_log(most: usize) -> Cmd {
     let mut command = redis::cmd("SLOWLOG");
-    command.arg("GET").arg(SLOW_LOG);
+    command.arg("GET").arg(most);
+    command
+}
+
+/// `COMMANDLOG GET 16 large-request`: who sent much at once, such as a `DEL` of very many keys.
+pub(super) fn large_requests() -> Cmd {
+    let mut command = redis::cmd("COMMANDLOG");
+    command.arg("GET").arg(FEW).arg("large-request");
+    command
+}
+
+/// `CLIENT LIST`.
+pub(super) fn clients() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("LIST");
+    command
+}
+
+/// `ACL LOG 16`. Never `ACL LOG RESET`.
+pub(super) fn denied() -> Cmd {
+    let mut command = redis::cmd("ACL");
+    command.arg("LOG").arg(FEW);
     command
 }
 
@@ -163,7 +208,16 @@ mod tests {
 
     #[test]
     fn what_is_built_stands_in_the_list() {
-        let single = [info_sections(), info_all(), slow_log(), tripwire()];
+        let single = [
+            info_sections(),
+            info_all(),
+            slow_log(FEW),
+            slow_log(crate::model::SLOW_LOG),
+            large_requests(),
+            clients(),
+            denied(),
+            tripwire(),
+        ];
         let parts = info_parts();
         for command in single.iter().chain(parts.cmd_iter()) {
             let line: Vec<String> = command

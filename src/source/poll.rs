@@ -1,6 +1,6 @@
-//! The poller: one task per node, one [`Observation`] per attempt. After the first answer of a
-//! process it asks for the slow log, once and beside the polls, and sets up the tripwire: when that
-//! tells of an emptied database, the next poll is made at once.
+//! The poller: one task per node, one [`Observation`] per attempt. After the first answer it sets
+//! up the tripwire: when that tells of an emptied database, the next poll is made at once. When
+//! something moved, the witnesses are asked, beside the polls.
 //!
 //! After a failure, what happens to the connection:
 //!
@@ -24,11 +24,10 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
 use super::schedule::{BackOff, Grid};
-use super::slowlog::{self, Answer, Asking};
 use super::tripwire::{self, Tripwire};
+use super::witness::Witnesses;
 use super::{Clock, Control, failure, seal};
 use crate::config::Settings;
-use crate::info::Info;
 use crate::model::{Failure, FailureKind, Observation};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
@@ -37,9 +36,6 @@ const TIMEOUTS: u32 = 3;
 
 /// A connection that was silent for longer than this may be closed by anybody.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Processes that are remembered to have been asked for their slow log.
-const REMEMBERED: usize = 16;
 
 /// Polls one server until `stop` is cancelled or nobody listens to `out` any more.
 ///
@@ -56,13 +52,12 @@ pub async fn poll(
     let interval = control.borrow().interval;
     let poller = Poller {
         grid: Grid::new(clock.elapsed(), interval),
+        witnesses: Witnesses::new(settings.clone(), clock),
         settings,
         clock,
         control: Some(control),
         out,
         link: None,
-        asking: None,
-        asked: Vec::new(),
         tripwire: None,
         polled: Duration::ZERO,
         proven: false,
@@ -82,10 +77,8 @@ struct Poller {
     control: Option<watch::Receiver<Control>>,
     out: mpsc::Sender<Observation>,
     link: Option<Link>,
-    /// The slow log, while it is on its way.
-    asking: Option<Asking>,
-    /// The `run_id`s that were asked for it, the last [`REMEMBERED`]; empty where there is none.
-    asked: Vec<String>,
+    /// Who may tell who did it.
+    witnesses: Witnesses,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
     /// When the last poll began.
@@ -159,31 +152,16 @@ impl Poller {
         match link.asker.info(&mut link.connection, self.clock).await {
             Ok(reply) => {
                 link.timeouts = 0;
-                if link.heard.replace(reply.moment.elapsed).is_none() {
-                    self.meet(&link, &reply.info);
+                link.heard = Some(reply.moment.elapsed);
+                let is_new = self.witnesses.answered(&link.connection, &reply);
+                // It stands over all processes, but one that was refused is tried on the next.
+                if is_new && self.settings.tripwire && self.tripwire.is_none() {
+                    self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
                 }
                 self.link = Some(link);
                 Ok(reply)
             }
             Err(trouble) => Err(self.judge(link, &trouble)),
-        }
-    }
-
-    /// A process is asked once, whatever comes of it: a proxy may hang up on the question. The
-    /// tripwire stands over all processes, but one that was refused is tried on the next.
-    fn meet(&mut self, link: &Link, info: &str) {
-        let info = Info::parse(info);
-        let run_id = info.get("Server", "run_id").unwrap_or_default().to_owned();
-        if self.asked.contains(&run_id) {
-            return;
-        }
-        if self.asked.len() == REMEMBERED {
-            self.asked.remove(0);
-        }
-        self.asked.push(run_id);
-        self.asking = Some(slowlog::ask(&link.connection, self.settings.auth.clone()));
-        if self.settings.tripwire && self.tripwire.is_none() {
-            self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
         }
     }
 
@@ -245,8 +223,8 @@ impl Poller {
         (observation, due)
     }
 
-    /// Waits until the next attempt is due. Returns early, with what to tell, when the slow log
-    /// comes, the tripwire is tripped, or the connection ends meanwhile.
+    /// Waits until the next attempt is due. Returns early, with what to tell, when a witness
+    /// speaks, the tripwire is tripped, or the connection ends meanwhile.
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
         let mut from = self.clock.elapsed();
         loop {
@@ -261,10 +239,8 @@ impl Poller {
                     from = self.clock.elapsed();
                     self.grid.change(from, interval);
                 }
-                log = answered(&mut self.asking) => {
-                    self.asking = None;
-                    let moment = self.clock.now();
-                    return Some((Observation::SlowLog { moment, log }, due));
+                told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
+                    return Some((told, due));
                 }
                 told = tripped(&mut self.tripwire) => {
                     let due = self.told(&told, due);
@@ -283,6 +259,9 @@ impl Poller {
     fn told(&mut self, told: &Observation, due: Due) -> Due {
         match told {
             Observation::Emptied { moment } => {
+                if let Some(link) = &self.link {
+                    self.witnesses.emptied(&link.connection);
+                }
                 let soon = tripwire::poll_after(*moment, self.polled);
                 match due {
                     Due::At(at) if at < soon => due,
@@ -335,14 +314,6 @@ async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
             return receiver.borrow_and_update().interval;
         }
         *control = None;
-    }
-}
-
-/// The slow log that is on its way; never returns when none is.
-async fn answered(asking: &mut Option<Asking>) -> Answer {
-    match asking {
-        Some(asking) => asking.await,
-        None => std::future::pending().await,
     }
 }
 
