@@ -13,6 +13,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`commands`] | what may be sent |
+//! | [`acl`] | the rights that this needs |
 //! | `dial` | names, sockets, TLS handshakes |
 //! | [`tls`] | certificates: which to trust, which to show |
 //! | `tap` | what has crossed the wire: the first bytes, how many, how it ended |
@@ -23,6 +24,7 @@
 //! | `witness` | when they are asked, and what that may cost |
 //! | `questions` | what they are asked: slow log, client list, denied attempts |
 //! | `slowlog` | the slow log, understood |
+//! | `monitor` | `MONITOR`, on demand only |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
 //! | `seal` | what may leave of a server's words |
@@ -37,12 +39,14 @@ use crate::model::Moment;
 #[cfg(doc)]
 use crate::model::Observation;
 
+pub mod acl;
 mod alarm;
 mod ask;
 pub mod commands;
 mod connection;
 mod dial;
 mod failure;
+mod monitor;
 mod poll;
 mod questions;
 mod schedule;
@@ -96,4 +100,6 @@ impl Clock {
 pub struct Control {
     /// Time between polls; held within [`INTERVAL_RANGE`](crate::model::INTERVAL_RANGE).
     pub interval: Duration,
+    /// How often the user has asked for `MONITOR`: it runs when this grows.
+    pub monitors: u32,
 }

@@ -42,6 +42,7 @@ impl Scene {
         let (out, observations) = mpsc::channel(64);
         let (control, changes) = watch::channel(Control {
             interval: settings.interval,
+            monitors: 0,
         });
         let stop = CancellationToken::new();
         tokio::spawn(poll(settings, Clock::start(), changes, out, stop.clone()));

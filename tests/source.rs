@@ -104,6 +104,7 @@ async fn the_interval_changes_while_it_runs() {
         .control
         .send(Control {
             interval: Duration::from_millis(100),
+            monitors: 0,
         })
         .expect("the poller listens");
     watch.answer().await;

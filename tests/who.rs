@@ -146,6 +146,7 @@ async fn two_who_flushed_are_two_suspects() {
     run(&mut two, "FLUSHALL");
     let now = amr_top::source::Control {
         interval: Duration::from_millis(100),
+        monitors: 0,
     };
     watch.control.send(now).expect("the poller listens");
     round(&mut watch).await;

@@ -74,6 +74,8 @@ pub enum Action {
     Privacy,
     /// The next theme.
     Theme,
+    /// Watch every command for some seconds (`MONITOR`); asked for twice, it is meant.
+    Monitor,
     /// Show the keys.
     Help,
 }
@@ -85,6 +87,8 @@ pub enum Effect {
     Quit,
     /// Write a snapshot of what is shown.
     Export,
+    /// Run `MONITOR` for some seconds.
+    Monitor,
     /// Poll at this interval from now on.
     SetInterval(Duration),
 }

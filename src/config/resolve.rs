@@ -93,6 +93,7 @@ pub fn resolve(
             host,
         },
         tripwire: true,
+        monitor: None,
     };
     let mut notices = Vec::new();
     if target.database.is_some_and(|number| number != 0) {

@@ -15,7 +15,7 @@ use self::deed::Deed;
 use super::case::Case;
 use super::{Cause, Certainty, Diagnosis, Reading, Scope, Suspect, Verdict};
 use crate::format;
-use crate::model::Denied;
+use crate::model::{Denied, Monitored};
 
 /// Suspects at most.
 const MOST: usize = 5;
@@ -41,7 +41,7 @@ pub(super) fn suspects(
     let watched = from.zip(to);
     let spans: Vec<_> = watched.into_iter().collect();
     let found = found(case, of, watched.is_some().then_some(&*spans));
-    name_them(case, found, watched.is_some())
+    name_them(case, &found, watched.is_some())
 }
 
 /// Names the suspects of a loss, and dates a flush that nobody watched.
@@ -65,7 +65,7 @@ pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
             .into_iter()
             .collect(),
     };
-    verdict.suspects = name_them(case, found(case, of, Some(&spans)), true);
+    verdict.suspects = name_them(case, &found(case, of, Some(&spans)), true);
 }
 
 /// Deeds of a cause, the newest first; those that were done within `spans` of our clock where
@@ -89,7 +89,7 @@ fn found<'a>(case: &Case<'a>, of: Cause, spans: Option<&[Span]>) -> Vec<Deed<'a>
     found.filter(|deed| !is_exact || deed.does(of)).collect()
 }
 
-fn name_them(case: &Case<'_>, found: Vec<Deed<'_>>, watched: bool) -> Vec<Suspect> {
+fn name_them(case: &Case<'_>, found: &[Deed<'_>], watched: bool) -> Vec<Suspect> {
     let clients: BTreeSet<_> = found.iter().map(|deed| (deed.address, deed.name)).collect();
     let is_known = found.len() == 1 || found.iter().all(|deed| deed.address.is_some());
     let is_told = found.iter().all(|deed| !deed.is_guess());
@@ -101,8 +101,14 @@ fn name_them(case: &Case<'_>, found: Vec<Deed<'_>>, watched: bool) -> Vec<Suspec
     let ahead = deed::ahead(case);
     let mut seen = BTreeSet::new();
     let mut suspects = Vec::new();
-    for deed in &found {
+    for deed in found {
         if suspects.len() < MOST && seen.insert((&deed.command, deed.address, deed.name)) {
+            let was_seen = deed.was_seen() && watched;
+            let certainty = if was_seen {
+                Certainty::Likely
+            } else {
+                certainty
+            };
             suspects.push(deed.suspect(ahead, certainty));
         }
     }
@@ -162,7 +168,16 @@ pub(super) fn told(case: &Case<'_>) -> Vec<String> {
             took.as_millis()
         ));
     }
+    told.extend(testimony.monitors().map(monitor));
     told
+}
+
+/// One line on a monitor.
+fn monitor(monitor: Result<&Monitored, &str>) -> String {
+    match monitor {
+        Ok(monitor) => monitor.sentence(),
+        Err(words) => format!("MONITOR did not run: {words}"),
+    }
 }
 
 /// Witnesses that do not speak, and why.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::command::{Class, class_of};
+use super::catalogue::{Class, class_of};
 use super::text::inert;
 
 /// Rows that are kept at most, the most dangerous commands first.
@@ -138,9 +138,10 @@ id=7 addr=10.0.0.9:3 fd=12 name=new age=0 idle=0 flags=N db=0 cmd=NULL\n";
         ] {
             assert!(Clients::parse(odd, Duration::ZERO).rows.is_empty());
         }
-        let many: String = (0..500)
-            .map(|n| format!("addr=h:{n} idle={n} cmd=del\n"))
+        let many: Vec<String> = (0..500)
+            .map(|n| format!("addr=h:{n} idle={n} cmd=del"))
             .collect();
+        let many = many.join("\n");
         let clients = Clients::parse(&many, Duration::ZERO);
         assert_eq!((clients.rows.len(), clients.total), (MOST, 500));
         assert_eq!(clients.rows[0].address.as_deref(), Some("h:0"));

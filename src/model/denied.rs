@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::command::{Class, class_of};
+use super::catalogue::{Class, class_of};
 use super::text::inert;
 
 /// The longest name or address, in characters.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::clients::Clients;
 use super::denied::Denied;
+use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
 
 /// When something was observed.
@@ -89,6 +90,13 @@ pub enum Observation {
         /// Attempts to take keys away, or why they are not known: inert.
         denied: Result<Vec<Denied>, String>,
     },
+    /// The server was watched with `MONITOR`, because the user asked for it.
+    Monitored {
+        /// When that ended.
+        moment: Moment,
+        /// What it showed, or why it did not run: inert.
+        monitored: Result<Monitored, String>,
+    },
 }
 
 impl Observation {
@@ -101,7 +109,8 @@ impl Observation {
             | Self::Tripwire { moment, .. }
             | Self::SlowLog { moment, .. }
             | Self::Clients { moment, .. }
-            | Self::Denied { moment, .. } => *moment,
+            | Self::Denied { moment, .. }
+            | Self::Monitored { moment, .. } => *moment,
         }
     }
 }

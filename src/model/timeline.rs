@@ -137,6 +137,10 @@ impl History {
                 let since = self.known_since(moment);
                 self.witnesses.denied(since, denied);
             }
+            Observation::Monitored { moment, monitored } => {
+                let since = self.known_since(moment);
+                self.witnesses.monitored(since, monitored);
+            }
         }
     }
 

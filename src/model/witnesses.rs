@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::clients::Clients;
 use super::denied::Denied;
+use super::monitored::Monitored;
 use super::observation::Moment;
 use super::slowlog::SlowEntry;
 
@@ -15,6 +16,8 @@ const ENTRIES: usize = 256;
 const LISTS: usize = 32;
 /// Denied attempts that are kept at most.
 const DENIED: usize = 32;
+/// Monitors that are kept at most, the newest.
+const MONITORS: usize = 8;
 
 /// Everything that was said, bounded.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,8 @@ pub(super) struct Witnesses {
     lists: VecDeque<Known<(Moment, Clients)>>,
     no_list: Option<Known<String>>,
     denied: Option<Known<Result<Vec<Denied>, String>>>,
+    /// The oldest first.
+    monitors: VecDeque<Known<Result<Monitored, String>>>,
 }
 
 /// Something, and since when windows know it.
@@ -93,12 +98,21 @@ impl Witnesses {
         });
     }
 
+    /// Takes in what a monitor showed, or why it did not run.
+    pub(super) fn monitored(&mut self, since: Duration, what: Result<Monitored, String>) {
+        if self.monitors.len() == MONITORS {
+            self.monitors.pop_front();
+        }
+        self.monitors.push_back(Known { since, what });
+    }
+
     pub(super) fn leave_out_names(&mut self) {
         for known in &mut self.entries {
             known.what = known.what.without_names();
         }
         self.lists.clear();
         self.denied = None;
+        self.monitors.clear();
     }
 }
 
@@ -153,6 +167,16 @@ impl<'a> Testimony<'a> {
             Some(Ok(denied)) => denied,
             _ => &[],
         }
+    }
+
+    /// What monitors showed, or why they did not run, the oldest first.
+    pub fn monitors(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = Result<&'a Monitored, &'a str>> + use<'a> {
+        let this = *self;
+        let monitors = self.all.monitors.iter();
+        let monitors = monitors.filter_map(move |known| this.known(known));
+        monitors.map(|what| what.as_ref().map_err(String::as_str))
     }
 
     /// Why denied attempts are not known.

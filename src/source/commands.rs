@@ -20,6 +20,18 @@ pub struct Entry {
     pub purpose: &'static str,
 }
 
+impl Entry {
+    /// Whether any user may send it, whatever the access rules say.
+    pub fn is_open(&self) -> bool {
+        matches!(self.name, "auth" | "hello")
+    }
+
+    /// Whether it is only sent when the user asks for it.
+    pub fn is_on_demand(&self) -> bool {
+        self.name == "monitor"
+    }
+}
+
 /// The list.
 pub const ALL: &[Entry] = &[
     Entry {
@@ -90,6 +102,12 @@ pub const ALL: &[Entry] = &[
         arguments: "16",
         purpose: "once per server process, and when commands that take keys were refused; not on \
                   Redis Enterprise; may be refused",
+    },
+    Entry {
+        name: "monitor",
+        arguments: "",
+        purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
+                  most",
     },
 ];
 
@@ -162,6 +180,11 @@ pub(super) fn clients() -> Cmd {
     command
 }
 
+/// `MONITOR`, which only ever is sent because the user said so.
+pub(super) fn monitor() -> Cmd {
+    redis::cmd("MONITOR")
+}
+
 /// `ACL LOG 16`. Never `ACL LOG RESET`.
 pub(super) fn denied() -> Cmd {
     let mut command = redis::cmd("ACL");
@@ -216,6 +239,7 @@ mod tests {
             large_requests(),
             clients(),
             denied(),
+            monitor(),
             tripwire(),
         ];
         let parts = info_parts();

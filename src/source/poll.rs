@@ -23,11 +23,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
+use super::monitor;
 use super::schedule::{BackOff, Grid};
 use super::tripwire::{self, Tripwire};
 use super::witness::Witnesses;
 use super::{Clock, Control, failure, seal};
-use crate::config::Settings;
+use crate::config::{MONITOR_TIME, Settings};
 use crate::model::{Failure, FailureKind, Observation};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
@@ -49,7 +50,7 @@ pub async fn poll(
     stop: CancellationToken,
 ) {
     let unheard = out.clone();
-    let interval = control.borrow().interval;
+    let Control { interval, monitors } = *control.borrow();
     let poller = Poller {
         grid: Grid::new(clock.elapsed(), interval),
         witnesses: Witnesses::new(settings.clone(), clock),
@@ -59,6 +60,8 @@ pub async fn poll(
         out,
         link: None,
         tripwire: None,
+        monitor: None,
+        monitors,
         polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
@@ -81,6 +84,10 @@ struct Poller {
     witnesses: Witnesses,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
+    /// Runs when the user asks for it.
+    monitor: Option<monitor::Running>,
+    /// How often that was.
+    monitors: u32,
     /// When the last poll began.
     polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
@@ -159,6 +166,9 @@ impl Poller {
                     self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
                 }
                 self.link = Some(link);
+                if let Some(time) = self.settings.monitor.take() {
+                    self.begin_monitor(time);
+                }
                 Ok(reply)
             }
             Err(trouble) => Err(self.judge(link, &trouble)),
@@ -235,10 +245,17 @@ impl Poller {
             };
             tokio::select! {
                 () = sleep(until.saturating_sub(now)) => return None,
-                interval = changed(&mut self.control) => {
-                    from = self.clock.elapsed();
-                    self.grid.change(from, interval);
+                wish = changed(&mut self.control) => {
+                    if wish.interval != self.grid.interval() {
+                        from = self.clock.elapsed();
+                        self.grid.change(from, wish.interval);
+                    }
+                    if wish.monitors != self.monitors {
+                        self.monitors = wish.monitors;
+                        self.begin_monitor(MONITOR_TIME);
+                    }
                 }
+                Some(seen) = monitor::seen(&mut self.monitor) => return Some((seen, due)),
                 told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
                     return Some((told, due));
                 }
@@ -252,6 +269,14 @@ impl Poller {
                     }
                 }
             }
+        }
+    }
+
+    /// Runs `MONITOR`, unless it runs already.
+    fn begin_monitor(&mut self, time: Duration) {
+        if self.monitor.is_none() {
+            let running = monitor::begin(self.settings.clone(), self.clock, time);
+            self.monitor = Some(running);
         }
     }
 
@@ -304,14 +329,14 @@ enum Due {
     At(Duration),
 }
 
-/// The interval that the user has just chosen; never returns when nobody can choose any more.
-async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
+/// What the user has just chosen; never returns when nobody can choose any more.
+async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Control {
     loop {
         let Some(receiver) = control else {
             return std::future::pending().await;
         };
         if receiver.changed().await.is_ok() {
-            return receiver.borrow_and_update().interval;
+            return *receiver.borrow_and_update();
         }
         *control = None;
     }

@@ -39,6 +39,7 @@ pub fn settings(port: u16) -> Settings {
         timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
         tripwire: true,
+        monitor: None,
     }
 }
 
@@ -93,6 +94,7 @@ impl Watch {
         let clock = Clock::start();
         let (control, changes) = watch::channel(Control {
             interval: settings.interval,
+            monitors: 0,
         });
         let (out, heard) = mpsc::channel(4);
         let stop = CancellationToken::new();

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::case::Case;
 use super::super::{Cause, Certainty, Suspect};
 use super::Span;
-use crate::model::{Class, Client, Moment, SlowEntry, class_of};
+use crate::model::{Caught, Class, Client, Moment, SlowEntry, class_of};
 
 /// Witnesses know whole seconds, and clocks are compared to a round trip.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
@@ -23,6 +23,7 @@ pub(super) enum Source {
     ClientList,
     /// Slow log and client list say the same.
     Both,
+    Monitor,
 }
 
 impl Source {
@@ -32,6 +33,7 @@ impl Source {
             Self::LargeRequests => "log of large requests",
             Self::ClientList => "client list",
             Self::Both => "slow log, client list",
+            Self::Monitor => "monitor",
         }
     }
 }
@@ -65,7 +67,10 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Deed<'a>> {
     let logged = entries.map(|entry| Deed::logged(entry, ahead));
     let lists = testimony.clients();
     let clients = lists.flat_map(|(at, list)| list.rows.iter().map(move |row| Deed::last(row, at)));
-    logged.chain(clients).collect()
+    let monitors = testimony.monitors().filter_map(Result::ok);
+    let caught = monitors.flat_map(|monitor| &monitor.caught);
+    let caught = caught.map(|caught| Deed::caught(caught, ahead));
+    logged.chain(clients).chain(caught).collect()
 }
 
 /// How far the server's clock is ahead of ours; nothing where it does not tell.
@@ -108,6 +113,17 @@ impl<'a> Deed<'a> {
         }
     }
 
+    /// What a monitor saw.
+    fn caught(caught: &'a Caught, ahead: SignedDuration) -> Self {
+        let first = caught.first.saturating_sub(ahead).unwrap_or(caught.first);
+        Self {
+            earliest: first,
+            source: Source::Monitor,
+            entry: None,
+            ..Self::logged(&caught.entry, ahead)
+        }
+    }
+
     /// The last command of a client; idle time is cut to whole seconds.
     fn last(client: &'a Client, at: Moment) -> Self {
         let idle = SignedDuration::from_secs(i64::try_from(client.idle_s).unwrap_or(i64::MAX));
@@ -141,6 +157,11 @@ impl<'a> Deed<'a> {
 
     pub(super) fn is_script(&self) -> bool {
         class_of(&self.verb) == Some(Class::Script)
+    }
+
+    /// Whether somebody watched it happen.
+    pub(super) fn was_seen(&self) -> bool {
+        self.source == Source::Monitor
     }
 
     /// Whether only the name of a script's command is known.
@@ -230,18 +251,24 @@ pub(super) fn together(found: Vec<Deed<'_>>) -> Vec<Deed<'_>> {
     for row in listed {
         let same = together.iter_mut().find(|deed| deed.is_same_as(&row));
         match same {
-            Some(deed) if deed.source != Source::ClientList => {
+            Some(deed) if deed.entry.is_some() || deed.was_seen() => {
                 deed.user = deed.user.or(row.user);
                 deed.library = deed.library.or(row.library);
                 deed.name = deed.name.or(row.name);
-                deed.source = Source::Both;
+                if !deed.was_seen() {
+                    deed.source = Source::Both;
+                }
             }
             // The same client in a later list.
             Some(_) => {}
             None => together.push(row),
         }
     }
-    // Who is known from both comes first.
-    together.sort_by_key(|deed| deed.source != Source::Both);
+    // Who was seen to do it comes first, then who is known from two witnesses.
+    together.sort_by_key(|deed| match deed.source {
+        Source::Monitor => 0,
+        Source::Both => 1,
+        _ => 2,
+    });
     together
 }
