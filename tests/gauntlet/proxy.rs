@@ -1,0 +1,1 @@
+//! A proxy that delays every byte.

@@ -1,0 +1,389 @@
+//! A stage for one trial: servers, a load, and a poller that watches one of the servers.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use amr_top::config::{Auth, Endpoint, Settings};
+use amr_top::demo::server::Server;
+use amr_top::diagnosis::{Diagnosis, Mechanism, diagnose};
+use amr_top::model::{Assumptions, History, NodeId, Observation};
+use amr_top::report::Report;
+use amr_top::source::{Clock, Control, poll};
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::expected::{Expected, check_sound};
+use crate::load::Load;
+use crate::recording::{self, Scenario};
+use crate::servers::Binary;
+use crate::table::Row;
+use crate::words;
+
+/// Time for anything that must happen at all.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// A verdict must be there after so many polls …
+const POLLS: usize = 2;
+/// … is waited for this long, to tell how late it is …
+const PATIENCE: usize = 30;
+/// … and must still be there after so many more.
+const STAYS: usize = 3;
+/// Polls before anything is done.
+const QUIET: usize = 5;
+/// Operations of the load before the watch begins.
+const WARM: u64 = 240;
+
+/// Servers, a load and a watch.
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    pub(crate) binary: Binary,
+    runtime: Runtime,
+    clock: Clock,
+    row: Arc<Mutex<Row>>,
+    servers: Vec<Rc<Server>>,
+    load: Option<Load>,
+    eye: Option<Eye>,
+    /// Nothing may be called a loss, at any poll.
+    healthy: bool,
+}
+
+/// A poller and what it has told.
+struct Eye {
+    history: History,
+    told: Vec<Observation>,
+    observations: mpsc::Receiver<Observation>,
+    _control: watch::Sender<Control>,
+    stop: CancellationToken,
+}
+
+impl Drop for Eye {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(name: &'static str, binary: Binary, row: Arc<Mutex<Row>>) -> Self {
+        Self {
+            name,
+            binary,
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a runtime"),
+            clock: Clock::start(),
+            row,
+            servers: Vec::new(),
+            load: None,
+            eye: None,
+            healthy: false,
+        }
+    }
+
+    /// A server of the trial's binary.
+    pub(crate) fn server(&mut self, args: &[&str]) -> Rc<Server> {
+        let path = self.binary.path.clone();
+        self.server_of(path, args)
+    }
+
+    /// A server of another binary.
+    pub(crate) fn server_of(&mut self, path: PathBuf, args: &[&str]) -> Rc<Server> {
+        let server = Server::start_with(&path, args).unwrap_or_else(|error| panic!("{error}"));
+        self.servers.push(Rc::new(server));
+        Rc::clone(self.servers.last().expect("it was just there"))
+    }
+
+    /// Starts the load and waits until it runs.
+    pub(crate) fn load(&mut self, server: &Server) {
+        let load = Load::start(&self.runtime, server.port(), &mut client(server));
+        self.wait("the load runs", || load.done() >= WARM);
+        self.load = Some(load);
+    }
+
+    /// Keys that the load has created.
+    pub(crate) fn created(&self) -> u64 {
+        self.load.as_ref().map_or(0, Load::created)
+    }
+
+    /// Starts to watch a server and waits for some polls.
+    pub(crate) fn watch(&mut self, server: &Server) {
+        self.watch_port(server.port());
+    }
+
+    pub(crate) fn watch_port(&mut self, port: u16) {
+        let settings = settings(port);
+        let (out, observations) = mpsc::channel(64);
+        let (control, changes) = watch::channel(Control {
+            interval: settings.interval,
+        });
+        let stop = CancellationToken::new();
+        let history = history(settings.assumptions.clone());
+        let task = poll(settings, self.clock, changes, out, stop.clone());
+        self.runtime.spawn(task);
+        self.eye = Some(Eye {
+            history,
+            told: Vec::new(),
+            observations,
+            _control: control,
+            stop,
+        });
+        for _ in 0..QUIET {
+            self.next();
+        }
+    }
+
+    /// A server, filled, under load and under watch; and a client of it.
+    pub(crate) fn scene(
+        &mut self,
+        args: &[&str],
+        fill: impl FnOnce(&mut redis::Connection),
+    ) -> (Rc<Server>, redis::Connection) {
+        let server = self.server(args);
+        let mut redis = client(&server);
+        fill(&mut redis);
+        self.load(&server);
+        self.watch(&server);
+        (server, redis)
+    }
+
+    /// From now on nothing may be called a loss.
+    pub(crate) fn must_stay_healthy(&mut self) {
+        self.healthy = true;
+        let mut row = Row::of(&self.row);
+        row.expected = "no loss at any poll".into();
+        row.got = "no loss".into();
+    }
+
+    fn eye(&self) -> &Eye {
+        self.eye.as_ref().expect("a server is watched")
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.eye().history
+    }
+
+    pub(crate) fn diagnosis(&self) -> Diagnosis {
+        diagnose(&self.history().window())
+    }
+
+    /// Waits for the next observation.
+    pub(crate) fn next(&mut self) {
+        let eye = self.eye.as_mut().expect("a server is watched");
+        let heard = async { tokio::time::timeout(DEADLINE, eye.observations.recv()).await };
+        let observation = match self.runtime.block_on(heard) {
+            Ok(Some(observation)) => recording::to_the_millisecond(observation),
+            ended => panic!("the poller says nothing: {ended:?}"),
+        };
+        eye.told.push(observation.clone());
+        eye.history.observe(observation);
+        if self.healthy {
+            self.check_healthy();
+        }
+    }
+
+    fn check_healthy(&self) {
+        let diagnosis = self.diagnosis();
+        check_sound(&diagnosis).unwrap_or_else(|why| panic!("{why}"));
+        let losses: Vec<_> = diagnosis
+            .verdicts
+            .iter()
+            .filter(|v| v.is_loss_in_window())
+            .collect();
+        // With one reading there is no window to speak of: totals since start are all there is.
+        let is_watched = self.history().window().has_interval();
+        if !losses.is_empty() || is_watched && diagnosis.top_cause.is_some() {
+            Row::of(&self.row).got = words::of_diagnosis(&diagnosis);
+            panic!("a loss is claimed where nothing was lost: {losses:#?}");
+        }
+    }
+
+    /// Observes until a condition holds; it is looked at with every observation.
+    pub(crate) fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
+        let deadline = self.clock.elapsed() + DEADLINE;
+        while !condition(self) {
+            assert!(
+                self.clock.elapsed() < deadline,
+                "not in {DEADLINE:?}: {what}"
+            );
+            self.next();
+        }
+    }
+
+    /// Waits until a condition holds that is none of the watched server's.
+    pub(crate) fn wait(&self, what: &str, mut condition: impl FnMut() -> bool) {
+        let deadline = self.clock.elapsed() + DEADLINE;
+        let mut look = self
+            .runtime
+            .block_on(async { tokio::time::interval(Duration::from_millis(10)) });
+        while !condition() {
+            assert!(
+                self.clock.elapsed() < deadline,
+                "not in {DEADLINE:?}: {what}"
+            );
+            self.runtime.block_on(look.tick());
+        }
+    }
+
+    /// Something that took nothing must be among the notices soon, and nothing may follow.
+    pub(crate) fn is_told(&mut self, words: &str) {
+        let is_told = |stage: &Self| {
+            let notices = stage.diagnosis().notices;
+            notices.iter().any(|notice| notice.contains(words))
+        };
+        for _ in 0..POLLS {
+            if !is_told(self) {
+                self.next();
+            }
+        }
+        let notices = self.diagnosis().notices;
+        assert!(is_told(self), "'{words}' is not told: {notices:#?}");
+        (0..QUIET).for_each(|_| self.next());
+    }
+
+    /// Runs something beside the trial until the trial ends.
+    pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    /// What was done has just ended: it must be named, and soon.
+    pub(crate) fn expect(&mut self, expected: Expected) {
+        let most = expected.keys.as_ref().map_or(0, |keys| *keys.end());
+        self.expect_growing(expected, || most);
+    }
+
+    /// The same where keys still go: `most` tells how many have gone by now.
+    pub(crate) fn expect_growing(&mut self, mut expected: Expected, mut most: impl FnMut() -> u64) {
+        let end = self.clock.elapsed();
+        let mut polls = 0;
+        loop {
+            expected.keys = expected.keys.map(|keys| *keys.start()..=most());
+            let said = self.look(&expected);
+            match said {
+                Ok(()) => break,
+                Err(why) => assert!(polls < PATIENCE, "{why}"),
+            }
+            self.next();
+            let told = self.eye().told.last().map(Observation::moment);
+            polls += usize::from(told.is_some_and(|moment| moment.elapsed > end));
+            Row::of(&self.row).polls = Some(polls);
+        }
+        Row::of(&self.row).polls = Some(polls);
+        assert!(polls <= POLLS, "named after {polls} polls, not {POLLS}");
+        self.keep(&expected);
+        for _ in 0..STAYS {
+            self.next();
+            expected.keys = expected.keys.map(|keys| *keys.start()..=most());
+            self.look(&expected)
+                .unwrap_or_else(|why| panic!("named, and then no more: {why}"));
+        }
+    }
+
+    fn look(&self, expected: &Expected) -> Result<(), String> {
+        let diagnosis = self.diagnosis();
+        let mut row = Row::of(&self.row);
+        row.expected = expected.words();
+        row.got = words::of_diagnosis(&diagnosis);
+        drop(row);
+        check_sound(&diagnosis).unwrap_or_else(|why| panic!("{why}"));
+        expected.check(&diagnosis)
+    }
+
+    /// The recording must tell the same as what was heard; it is saved where that is asked for.
+    fn keep(&self, expected: &Expected) {
+        let eye = self.eye();
+        let diagnosis = self.diagnosis();
+        let scenario = Scenario {
+            incident: self.name.to_owned(),
+            server: self.binary.title(),
+            expected: expected.clone(),
+            at_least: diagnosis.of(expected.cause).is_some_and(|v| v.at_least),
+            observations: eye.told.clone(),
+        };
+        let text = scenario.encode();
+        let replayed = Scenario::decode(&text).unwrap_or_else(|why| panic!("{why}:\n{text}"));
+        let again = replayed.history();
+        let diagnosis_again = diagnose(&again.window());
+        let live = Report::new(&eye.history.window(), &diagnosis, &[]).json();
+        let replay = Report::new(&again.window(), &diagnosis_again, &[]).json();
+        assert!(live == replay, "live:\n{live}\nreplayed:\n{replay}");
+        assert_eq!(diagnosis, diagnosis_again);
+        if recording::is_saving() && self.is_worth_saving(expected) {
+            scenario.save(&text);
+        }
+    }
+
+    /// Redis 7.0 stands for all, and for others what is different there.
+    fn is_worth_saving(&self, expected: &Expected) -> bool {
+        let elsewhere = [Mechanism::HashFieldTtl.id()];
+        let is_common = self.binary.title().starts_with("redis-7.0.");
+        is_common || elsewhere.contains(&expected.mechanism.as_str())
+    }
+
+    /// The server lacks a command: the trial has nothing to show. It is asked, not supposed.
+    pub(crate) fn lacks(&self, redis: &mut redis::Connection, command: &str) -> bool {
+        let reply = redis::cmd(command).query::<redis::Value>(redis);
+        let unknown = reply.is_err_and(|error| error.to_string().contains("unknown command"));
+        if unknown {
+            let mut row = Row::of(&self.row);
+            row.expected = "–".into();
+            row.got = format!("{command} is not offered by this server");
+        }
+        unknown
+    }
+
+    /// What is worth reading after a failure.
+    pub(crate) fn story(&self) -> String {
+        let mut story = String::new();
+        if self.eye.is_some() {
+            let diagnosis = self.diagnosis();
+            story = words::story(&diagnosis, self.history());
+        }
+        for server in &self.servers {
+            let log = server.log();
+            let skip = log.lines().count().saturating_sub(25);
+            let tail: Vec<&str> = log.lines().skip(skip).collect();
+            story.push_str(&format!(
+                "\nthe log of the server at {}:\n{}\n",
+                server.address(),
+                tail.join("\n")
+            ));
+        }
+        story
+    }
+}
+
+/// A history of the name that all trials share.
+pub(crate) fn history(assumptions: Assumptions) -> History {
+    let keep = Duration::from_secs(600);
+    History::new(NodeId::new(recording::NODE), assumptions, keep)
+}
+
+fn settings(port: u16) -> Settings {
+    Settings {
+        endpoint: Endpoint::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port,
+        },
+        auth: Auth::default(),
+        tls: None,
+        interval: Duration::from_millis(100),
+        connect_timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(5),
+        assumptions: Assumptions::default(),
+    }
+}
+
+/// A client that may do anything.
+pub(crate) fn client(server: &Server) -> redis::Connection {
+    client_as(server, "")
+}
+
+/// A client that logs in, `user:password@`.
+pub(crate) fn client_as(server: &Server, login: &str) -> redis::Connection {
+    redis::Client::open(format!("redis://{login}{}/", server.address()))
+        .and_then(|client| client.get_connection())
+        .unwrap_or_else(|error| panic!("{error}; the server's log:\n{}", server.log()))
+}
