@@ -28,6 +28,15 @@ struct Counts {
     done: AtomicU64,
 }
 
+/// What the load consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// Everything.
+    Usual,
+    /// No key has a TTL.
+    WithoutTtl,
+}
+
 #[derive(Clone, Copy)]
 enum Work {
     Read,
@@ -38,7 +47,12 @@ enum Work {
 
 impl Load {
     /// Starts it against a port. The hot keys are created here and now, through `redis`.
-    pub(crate) fn start(runtime: &Runtime, port: u16, redis: &mut redis::Connection) -> Self {
+    pub(crate) fn start(
+        runtime: &Runtime,
+        port: u16,
+        redis: &mut redis::Connection,
+        mix: Mix,
+    ) -> Self {
         let load = Self {
             counts: Arc::default(),
             stop: CancellationToken::new(),
@@ -52,7 +66,10 @@ impl Load {
         for work in [
             Work::Read,
             Work::Write,
-            Work::WriteWithTtl,
+            match mix {
+                Mix::Usual => Work::WriteWithTtl,
+                Mix::WithoutTtl => Work::Read,
+            },
             Work::Invalidate,
         ] {
             let (counts, stop) = (Arc::clone(&load.counts), load.stop.clone());

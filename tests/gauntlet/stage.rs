@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::expected::{Expected, check_sound};
-use crate::load::Load;
+use crate::load::{Load, Mix};
 use crate::recording::{self, Scenario};
 use crate::servers::Binary;
 use crate::table::Row;
@@ -98,7 +98,12 @@ impl Stage {
 
     /// Starts the load and waits until it runs.
     pub(crate) fn load(&mut self, server: &Server) {
-        let load = Load::start(&self.runtime, server.port(), &mut client(server));
+        self.load_of(server, Mix::Usual);
+    }
+
+    /// The same of another mix.
+    pub(crate) fn load_of(&mut self, server: &Server, mix: Mix) {
+        let load = Load::start(&self.runtime, server.port(), &mut client(server), mix);
         self.wait("the load runs", || load.done() >= WARM);
         self.load = Some(load);
     }
@@ -155,6 +160,11 @@ impl Stage {
         let mut row = Row::of(&self.row);
         row.expected = "no loss at any poll".into();
         row.got = "no loss".into();
+    }
+
+    /// Time since the trial began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
     }
 
     fn eye(&self) -> &Eye {

@@ -2,8 +2,15 @@
 //! did.
 
 mod deletion;
+mod eviction;
 mod expiration;
 mod flush;
+mod instance;
+mod mixtures;
+mod overwrite;
+mod rejected;
+mod relocation;
+mod replication;
 
 use std::rc::Rc;
 
@@ -15,11 +22,22 @@ use crate::stage::{Stage, client};
 
 /// All incidents, in the order of the table.
 pub(crate) fn all() -> Vec<Play> {
-    [flush::ALL, expiration::ALL, deletion::ALL]
-        .into_iter()
-        .flatten()
-        .map(|(name, play)| Play { name, play: *play })
-        .collect()
+    [
+        flush::ALL,
+        expiration::ALL,
+        eviction::ALL,
+        rejected::ALL,
+        deletion::ALL,
+        relocation::ALL,
+        overwrite::ALL,
+        instance::ALL,
+        replication::ALL,
+        mixtures::ALL,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, play)| Play { name, play: *play })
+    .collect()
 }
 
 /// Names and plays of one cause.
