@@ -1,8 +1,15 @@
 //! Why keys went away: a pure function from a [`Window`] to a [`Diagnosis`].
 //!
+//! ```text
+//!  Window ─► ledger ─► felt: which losses count ─► one rule a cause ─► Verdict ┐
+//!                                     └──────────► incident ─► Incident        ├─► Diagnosis
+//!            what one reading tells of the past ─► first_contact ─► Verdict    ┘
+//! ```
+//!
 //! A rule is one file per cause; its documentation explains the cause to an operator and the
 //! same words serve the help, the cards and the reports ([`Cause::explanation`]). Rules only read
-//! the window and the [`Ledger`], which has already accounted for every interval once.
+//! the window and the [`Ledger`], which has already accounted for every interval once. How a cause
+//! took keys is its [`Mechanism`], which chooses the sentence and the next steps.
 //!
 //! *Every claim carries evidence. A field that is not exposed gives [`Level::Unknown`] with its
 //! name in [`Verdict::missing`], never a zero.*
@@ -13,6 +20,7 @@ mod deletion;
 mod eviction;
 mod expiration;
 mod felt;
+mod first_contact;
 mod flush;
 mod incident;
 mod instance_failure;
@@ -36,7 +44,7 @@ pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
 pub use verdict::{Certainty, Evidence, Level, Reading, Scope, Suspect, Verdict};
 
-use crate::model::Window;
+use crate::model::{Product, Window};
 
 /// Everything that can be said about a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,11 +77,26 @@ struct Rule {
     steps: &'static [&'static str],
     /// What to do next on Azure Managed Redis, where commands are blocked and the portal is not.
     azure_steps: &'static [&'static str],
+    /// What to do next on Redis Enterprise and Redis Cloud; empty for the steps of Redis.
+    enterprise_steps: &'static [&'static str],
     /// What to do while nothing is lost yet, where that differs; empty for the same steps.
     risk_steps: &'static [&'static str],
+    /// What only one mechanism asks for; comes before the other steps.
+    special: &'static [Special],
     /// Documentation besides Microsoft's guide.
     docs: &'static [&'static str],
     judge: fn(&Case<'_>) -> Verdict,
+}
+
+/// What to do about one mechanism.
+struct Special {
+    mechanism: Mechanism,
+    /// On Redis and Valkey.
+    steps: &'static [&'static str],
+    /// On Azure Managed Redis and Redis Enterprise; empty for the steps of Redis.
+    azure_steps: &'static [&'static str],
+    /// Its own page, if it has one.
+    doc: Option<&'static str>,
 }
 
 /// All rules, in the order of [`Cause::ALL`].
@@ -122,8 +145,8 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     Diagnosis {
         verdicts,
         top_cause,
-        incidents,
         ledger,
+        incidents,
         notices,
     }
 }
@@ -131,34 +154,65 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
 impl Rule {
     fn apply(&self, case: &Case<'_>) -> Verdict {
         let mut verdict = (self.judge)(case);
+        let special = self
+            .special
+            .iter()
+            .find(|special| Some(special.mechanism) == verdict.mechanism);
         if matches!(
             verdict.level,
             Level::Confirmed | Level::Suspected | Level::AtRisk
         ) {
-            let steps = if case.product().is_enterprise() {
-                self.azure_steps
-            } else if verdict.level == Level::AtRisk && !self.risk_steps.is_empty() {
-                self.risk_steps
-            } else {
-                self.steps
-            };
+            let product = case.product();
+            let own = special.map_or(&[][..], |special| special.fitted(product));
+            let steps = own.iter().chain(self.fitted(product, verdict.level));
             verdict
                 .next_steps
-                .extend(steps.iter().map(|&step| step.to_owned()));
+                .extend(steps.map(|step| fit(step, product)));
         }
+        let own = special.and_then(|special| special.doc);
         verdict.docs = std::iter::once(GUIDE)
-            .chain(self.docs.iter().copied())
+            .chain(own)
+            .chain(self.docs.iter().copied().filter(|doc| Some(*doc) != own))
             .collect();
         verdict
     }
+
+    fn fitted(&self, product: Product, level: Level) -> &'static [&'static str] {
+        match product {
+            Product::RedisEnterprise if !self.enterprise_steps.is_empty() => self.enterprise_steps,
+            product if product.is_enterprise() => self.azure_steps,
+            _ if level == Level::AtRisk && !self.risk_steps.is_empty() => self.risk_steps,
+            _ => self.steps,
+        }
+    }
 }
 
-/// How much a verdict weighs among its equals. Totals since start cannot be compared by keys
-/// alone: a flush takes everything and counts nothing.
+impl Special {
+    fn fitted(&self, product: Product) -> &'static [&'static str] {
+        if product.is_enterprise() && !self.azure_steps.is_empty() {
+            self.azure_steps
+        } else {
+            self.steps
+        }
+    }
+}
+
+/// A step for the product at hand: `ElastiCache` has no CONFIG and no ACL command.
+fn fit(step: &str, product: Product) -> String {
+    let blocked = ["CONFIG SET", "CONFIG GET", "ACL SETUSER"];
+    if product == Product::ElastiCache && blocked.iter().any(|command| step.contains(command)) {
+        format!("{step} (blocked on ElastiCache: use the parameter group and user groups)")
+    } else {
+        step.to_owned()
+    }
+}
+
+/// How much a verdict weighs among its equals: by keys, and where only totals are known, by what
+/// its kind usually takes.
 fn weight(verdict: &Verdict) -> u64 {
-    match (verdict.scope, verdict.cause) {
-        (Scope::SinceStart, Cause::Flush) => u64::MAX,
-        _ => verdict.keys_lost.unwrap_or(0),
+    match verdict.scope {
+        Scope::SinceStart => first_contact::rank(verdict),
+        Scope::Window => verdict.keys_lost.unwrap_or(0),
     }
 }
 

@@ -263,10 +263,16 @@ fn read(files: &[std::path::PathBuf], options: &Options) -> Result<Seen, Headles
         host: String::new(),
     };
     let (history, notices) = files::history(files, assumptions, Clock::start().now().at)?;
+    // Two files are a window; one only has totals.
+    let reach = if history.window().has_interval() {
+        Scope::Window
+    } else {
+        Scope::SinceStart
+    };
     Ok(Seen {
         history,
         notices,
-        reach: Scope::SinceStart,
+        reach,
     })
 }
 

@@ -1,7 +1,7 @@
 //! `amr-top` answers one question: **where did our keys go?**
 //!
-//! It watches a Redis, Valkey or Azure Managed Redis server through `INFO` alone and says what was
-//! lost, when, why, and what to do next, with the readings that prove it. It implements Microsoft's
+//! It watches a Redis, Valkey or Azure Managed Redis server through `INFO` (and asks the slow log
+//! once) and says what was lost, when, why, and what to do next, with the readings that prove it. It implements Microsoft's
 //! guide [Troubleshoot data loss in Azure Managed Redis][guide] as a live instrument.
 //!
 //! # The way of the data
@@ -12,6 +12,9 @@
 //!                              App::observe(Observation)   App::act(Action)        pure, no clock
 //!                                                             ▼
 //!                     History ─► Window at the Cursor ─► diagnosis::diagnose ─► Diagnosis
+//!                                  │  Ledger: every interval booked once, in parts with bounds
+//!                                  │  rules: one verdict a cause, each with its mechanism
+//!                                  │  Incidents: losses that follow each other, in shares
 //!                                                             ▼
 //!                              ui::draw(frame, &App) ─► Terminal          report::… ─► file, stdout
 //! ```
@@ -26,7 +29,7 @@
 //! | [`mod@format`] | numbers, sizes and times as people read them; knows nothing |
 //! | [`info`] | one `INFO` reply as fields; knows nothing |
 //! | [`model`] | what was observed: samples, steps between them, gaps, changes, the history |
-//! | [`diagnosis`] | why keys went: the ledger, and one rule a file for each cause |
+//! | [`diagnosis`] | why keys went: the ledger, one rule a file for each cause, incidents |
 //! | [`app`] | the state of the dashboard: observations and actions in, a screen out |
 //! | [`report`] | a diagnosis as text, Markdown and JSON; the exported snapshot |
 //! | [`demo`] | throw-away servers and the incidents that are played on them |

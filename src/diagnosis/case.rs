@@ -157,14 +157,18 @@ impl<'a> Case<'a> {
         losses.fold(0, |sum, loss| sum.saturating_add(loss.keys))
     }
 
+    /// The statistics were reset by command since the start.
+    pub(super) fn was_reset(&self) -> bool {
+        self.last
+            .is_some_and(|sample| effective(sample, "config|resetstat") > 0)
+    }
+
     /// For "none has run": since when that is known.
     pub(super) fn since_reset(&self) -> &'static str {
-        match self
-            .last
-            .map(|sample| effective(sample, "config|resetstat"))
-        {
-            Some(n) if n > 0 => " since the statistics were reset",
-            _ => "",
+        if self.was_reset() {
+            " since the statistics were reset"
+        } else {
+            ""
         }
     }
 
@@ -195,6 +199,9 @@ impl<'a> Case<'a> {
 
     /// "since its start 41 d ago", as far as that is known.
     pub(super) fn since_start(&self) -> String {
+        if self.was_reset() {
+            return "since the statistics were reset (CONFIG RESETSTAT)".into();
+        }
         match self.last.and_then(|sample| sample.server.uptime_s) {
             Some(uptime) => format!(
                 "since the start {} ago or the last reset",

@@ -1,7 +1,8 @@
 //! Key deletion: a command removed keys.
 
 use super::case::{Account, Case, amount, effective, with_account};
-use super::{Cause, Level, Mechanism, Rule, Verdict, words};
+use super::ledger::mechanism_of;
+use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::{Class, Sample};
 
 pub(super) const RULE: Rule = Rule {
@@ -24,7 +25,55 @@ deletes; cache-aside code sends DEL before every write.",
         "what was slow enough to be remembered: SLOWLOG GET 128",
         "give every application its own Entra identity, and take -del from those that need not delete (custom access policy)",
     ],
+    enterprise_steps: &[
+        "who deletes: CLIENT LIST, look at cmd=del, cmd=unlink, cmd=hdel with addr, name and user",
+        "what was slow enough to be remembered: SLOWLOG GET 128",
+        "give every application its own role with an ACL that lacks -del where it need not delete",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::ScriptedDelete,
+            steps: &[
+                "which script: SLOWLOG GET 128 for EVAL, EVALSHA, FCALL; CLIENT LIST for cmd=eval, cmd=evalsha, cmd=fcall; FUNCTION LIST WITHCODE",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/eval/"),
+        },
+        Special {
+            mechanism: Mechanism::TransactionDelete,
+            steps: &["who runs transactions: CLIENT LIST, look at cmd=exec and multi= above -1"],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::EmptiedContainer,
+            steps: &[
+                "who takes the elements: CLIENT LIST, look at cmd=hdel, cmd=spop, cmd=lpop, cmd=zpopmin and their kin",
+                "is a consumer running twice, or a poison message looping? for queues that drain this is the normal end",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/hdel/"),
+        },
+        Special {
+            mechanism: Mechanism::PastTtlExpire,
+            steps: &[
+                "look in the code for TTLs that come out negative: EXPIREAT with milliseconds for seconds, time zones, clocks that differ",
+                "who sends them: CLIENT LIST, look at cmd=expire, cmd=expireat, cmd=pexpireat, cmd=getex",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/expire/"),
+        },
+        Special {
+            mechanism: Mechanism::DroppedIndex,
+            steps: &[
+                "FT.DROPINDEX with DD deletes every indexed document; without DD it keeps them: look in the code for it, FT._LIST shows what is left",
+                "restore the documents from a backup or their source",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/ft.dropindex/"),
+        },
+    ],
     docs: &[
         "https://redis.io/docs/latest/commands/del/",
         "https://redis.io/docs/latest/commands/hdel/",
@@ -67,18 +116,14 @@ fn class(mechanism: Mechanism) -> Class {
 
 fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     let mut classes: Vec<Class> = account.shares.iter().map(|(m, _)| class(*m)).collect();
+    classes.sort_unstable();
     classes.dedup();
-    let mut calls: Vec<_> = classes
-        .iter()
-        .flat_map(|class| case.calls_of(*class))
-        .collect();
-    calls.retain(|(name, _)| !matches!(*name, "setex" | "psetex"));
     let level = if accounts_alone(case, account) {
         Level::Confirmed
     } else {
         Level::Suspected
     };
-    let summary = format!("{} took {}", words::list(calls), amount(account));
+    let summary = sentence(case, account);
     let mut verdict = with_account(Verdict::new(Cause::Deletion, level, summary), account);
     if let Some(step) = case.step_to(account.biggest.to) {
         for class in classes {
@@ -104,6 +149,45 @@ fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     verdict
 }
 
+/// `a script ran DEL ×500 and took 500 keys`: the commands that ran in the intervals of the loss.
+fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
+    let took = |mechanism: &Mechanism| account.shares.iter().any(|(known, _)| known == mechanism);
+    let mut calls: Vec<(&str, u64)> = Vec::new();
+    let mut intervals: Vec<_> = account.losses.iter().map(|loss| loss.to).collect();
+    intervals.dedup();
+    for step in intervals.into_iter().filter_map(|to| case.step_to(to)) {
+        for command in &step.commands {
+            let Some(class) = command.class.filter(|_| command.effective > 0) else {
+                continue;
+            };
+            let wrapped = [Mechanism::ScriptedDelete, Mechanism::TransactionDelete];
+            let is_part = match mechanism_of(class, &command.name) {
+                Some(mechanism) if took(&mechanism) => true,
+                _ => class == Class::Delete && wrapped.iter().any(took),
+            };
+            if !is_part {
+                continue;
+            }
+            match calls.iter_mut().find(|(name, _)| *name == &*command.name) {
+                Some((_, sum)) => *sum = sum.saturating_add(command.effective),
+                None => calls.push((&command.name, command.effective)),
+            }
+        }
+    }
+    let (calls, amount) = (words::list(calls), amount(account));
+    match account.mechanism() {
+        Mechanism::ScriptedDelete => format!("a script ran {calls} and took {amount}"),
+        Mechanism::TransactionDelete => format!("a transaction ran {calls} and took {amount}"),
+        Mechanism::EmptiedContainer => {
+            format!("{calls} took the last elements of {amount}")
+        }
+        Mechanism::PastTtlExpire => {
+            format!("{calls} with a time in the past deleted {amount}")
+        }
+        _ => format!("{calls} took {amount}"),
+    }
+}
+
 /// Confirmed when commands that name keys, out of their usual pace or with more keys than calls,
 /// took most of it, and nothing else that removes keys can have taken half.
 fn accounts_alone(case: &Case<'_>, account: &Account<'_>) -> bool {
@@ -125,7 +209,12 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         .chain(case.calls_of(Class::Empty))
         .collect();
     if !seen.is_empty() {
-        let summary = format!("{} seen; the key count did not feel it", words::list(seen));
+        let took = match case.turnover(Cause::Deletion) {
+            0 => String::new(),
+            keys => format!(", {} at least", words::keys(keys)),
+        };
+        let seen = words::list(seen);
+        let summary = format!("{seen} seen{took}; the key count hardly felt it");
         return Verdict::new(Cause::Deletion, Level::Clear, summary);
     }
     let totals: Vec<(&str, u64)> = ["del", "unlink", "getdel", "hdel"]
@@ -149,6 +238,9 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         case.totals_since()
     );
     let mut verdict = Case::since_start_verdict(Cause::Deletion, summary);
+    let most = totals.iter().max_by_key(|(_, calls)| *calls);
+    verdict.mechanism =
+        most.and_then(|(name, _)| mechanism_of(crate::model::class_of(name)?, name));
     for (name, total) in totals {
         verdict.evidence.push(case.total_evidence(
             format!("cmdstat_{name}.calls"),

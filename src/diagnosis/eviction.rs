@@ -1,8 +1,8 @@
 //! Key eviction: memory ran out and the policy removed keys.
 
 use super::case::{Account, Case, amount, with_account};
-use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::{Counter, Limit, Sample};
+use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
+use crate::model::{ChangeKind, Counter, Limit, Memory, Sample};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Eviction,
@@ -25,7 +25,63 @@ cached scripts.",
         "read limit and policy: az redisenterprise database show --query evictionPolicy; give them here with --maxmemory and --eviction-policy",
         "scale to a larger size, or change the eviction policy under Advanced settings; about 20 % of the memory is reserved",
     ],
+    enterprise_steps: &[
+        "in the Cluster Manager, look at memory and evicted objects of the database, shard by shard",
+        "read limit and policy there (Data eviction policy), and give them here with --maxmemory and --eviction-policy",
+        "raise the memory limit of the database, or change its eviction policy",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::ClientBuffers,
+            steps: &[
+                "find the client: CLIENT LIST TYPE normal and TYPE pubsub, look for large omem, tot-mem or qbuf; end it with CLIENT KILL ID <id>",
+                "bound it: CONFIG SET maxmemory-clients 5%; CONFIG SET client-output-buffer-limit \"pubsub 32mb 8mb 60\"",
+            ],
+            azure_steps: &[
+                "find the client: CLIENT LIST, look for large omem or tot-mem; end it with CLIENT KILL ID <id>",
+            ],
+            doc: Some("https://redis.io/docs/latest/develop/reference/clients/"),
+        },
+        Special {
+            mechanism: Mechanism::ReplicaBuffers,
+            steps: &[
+                "the replication backlog counts against maxmemory: compare repl_backlog_size with maxmemory; CONFIG GET repl-backlog-size",
+                "leave room for it: raise maxmemory by its size, or CONFIG SET repl-backlog-size <bytes>",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::MaxmemoryLowered,
+            steps: &[
+                "put it back now, what is still there stays: CONFIG SET maxmemory <bytes as before>",
+                "who lowered it: ACL LOG, SLOWLOG GET 128, configuration management; on a cloud, scaling operations",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::PolicyChanged,
+            steps: &[
+                "put it back now: CONFIG SET maxmemory-policy <policy as before>; then writes fail with OOM instead of evicting",
+                "who changed it: SLOWLOG GET 128, configuration management",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::ShardFull,
+            steps: &[],
+            azure_steps: &[
+                "one shard is full while the database has room: split the metrics Used Memory and Key Count by shard in the portal",
+                "look for a hash tag {…} that gathers keys in one slot, and for very large keys: redis-cli --bigkeys",
+            ],
+            doc: Some(
+                "https://redis.io/docs/latest/operate/rs/databases/memory-performance/eviction-policy/",
+            ),
+        },
+    ],
     docs: &["https://redis.io/docs/latest/develop/reference/eviction/"],
     judge,
 };
@@ -65,7 +121,8 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
         .filter_map(|sample| sample.memory.policy.as_deref())
         .find(|policy| *policy != "noeviction");
     let policy = policy.map_or_else(String::new, |policy| format!(" under {policy}"));
-    let summary = format!("{} evicted{policy}; {}", amount(account), state(last));
+    let why = why(case, last, account.mechanism());
+    let summary = format!("{} evicted{policy}{why}; {}", amount(account), state(last));
     let mut verdict = with_account(
         Verdict::new(Cause::Eviction, Level::Confirmed, summary),
         account,
@@ -89,6 +146,49 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
     verdict
 }
 
+/// What pushed them out, in words and numbers.
+fn why(case: &Case<'_>, last: &Sample, mechanism: Mechanism) -> String {
+    let grown = |read: fn(&Memory) -> Option<u64>| {
+        let bytes = |n: Option<u64>| n.map_or_else(|| "?".into(), words::bytes);
+        let most = case.window.samples().filter_map(|s| read(&s.memory)).max();
+        let first = case.first.and_then(|sample| read(&sample.memory));
+        format!("{} → {}", bytes(first), bytes(most))
+    };
+    let setting = |wanted: &str| {
+        let changes = case.window.changes().rev();
+        let mut found = changes.filter_map(|change| match &change.kind {
+            ChangeKind::Setting {
+                field,
+                before,
+                after,
+            } if *field == wanted => Some(format!("{before} → {after}")),
+            _ => None,
+        });
+        found.next().unwrap_or_default()
+    };
+    match mechanism {
+        Mechanism::ClientBuffers => format!(
+            "; client buffers took the room ({})",
+            grown(|memory| memory.clients_bytes)
+        ),
+        Mechanism::ReplicaBuffers => format!(
+            "; replication buffers took the room ({})",
+            grown(|memory| memory.backlog_bytes.max(memory.replicas_bytes))
+        ),
+        Mechanism::MaxmemoryLowered => {
+            format!("; maxmemory was lowered ({})", setting("maxmemory"))
+        }
+        Mechanism::PolicyChanged => {
+            format!("; the policy was changed ({})", setting("maxmemory_policy"))
+        }
+        Mechanism::ShardFull => format!(
+            "; a shard is full while the database has room, {} of it used",
+            words::percent(last.memory.share().unwrap_or(0.0))
+        ),
+        _ => String::new(),
+    }
+}
+
 /// Reads one gauge of a sample.
 type Gauge = fn(&Sample) -> Reading;
 
@@ -96,7 +196,7 @@ type Gauge = fn(&Sample) -> Reading;
 fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
     let at = Some(last.moment.at);
     let before = case.first.filter(|_| case.window.has_interval());
-    let rows: [(&'static str, Gauge, &str); 5] = [
+    let rows: [(&'static str, Gauge, &str); 7] = [
         (
             "used_memory",
             |s| s.memory.used_bytes.into(),
@@ -121,6 +221,16 @@ fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
             "used_memory_dataset",
             |s| s.memory.dataset_bytes.into(),
             "bytes of data, estimated",
+        ),
+        (
+            "mem_clients_normal",
+            |s| s.memory.clients_bytes.into(),
+            "bytes of client buffers",
+        ),
+        (
+            "mem_replication_backlog",
+            |s| s.memory.backlog_bytes.into(),
+            "bytes of backlog",
         ),
     ];
     for (field, read, note) in rows {

@@ -1,8 +1,8 @@
 //! Key expiration: TTLs ran out.
 
 use super::case::{Account, Case, amount, with_account};
-use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::Counter;
+use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
+use crate::model::{Class, Counter, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Expiration,
@@ -24,7 +24,52 @@ clock that jumps forward expires everything at once.",
         "see which keys are next: SCAN with a pattern, then PTTL on some of them",
         "review the TTLs that the application sets; in the code, look for seconds given where milliseconds are meant",
     ],
+    enterprise_steps: &[
+        "in the Cluster Manager, compare the metric Expired objects with the time of the loss",
+        "see which keys are next: SCAN with a pattern, then PTTL on some of them",
+        "review the TTLs that the application sets; in the code, look for seconds given where milliseconds are meant",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::TtlAdded,
+            steps: &[
+                "who puts TTLs on keys that had none: CLIENT LIST, look at cmd=expire, cmd=pexpire, cmd=getex with addr, name and user",
+                "save what is left: PERSIST <key> on the keys that must stay, before their TTL runs out",
+                "never give a TTL where there is one or none on purpose: EXPIRE <key> <s> XX (only with TTL), NX (only without)",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::ClockJump,
+            steps: &[
+                "compare clocks: redis-cli TIME beside date -u on the host; look for steps in chronyc tracking, journalctl -u chronyd, VM pause or migration",
+                "let the clock slew, never step: chrony's makestep only at boot; then bring the keys back, they expired by mistake",
+            ],
+            azure_steps: &[
+                "the server's clock moved, which only the provider can mend: open a support request with this report",
+            ],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::HashFieldTtl,
+            steps: &[
+                "which hashes have field TTLs: HTTL <key> FIELDS 1 <field> on some of them; keys go with their last field",
+                "who sets them: CLIENT LIST for cmd=hexpire, cmd=hpexpire, cmd=hsetex; keep a field without a TTL in hashes that must stay",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/hexpire/"),
+        },
+        Special {
+            mechanism: Mechanism::ExpiredAtLoad,
+            steps: &[
+                "TTLs are points in time and went on while the server was down; where that is wrong, lengthen them by the time that an outage may last",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+    ],
     docs: &["https://redis.io/docs/latest/commands/expire/"],
     judge,
 };
@@ -52,20 +97,16 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
-    let summary = format!(
-        "{} reached the end of their time to live{}",
-        amount(account),
-        outlook(case)
-    );
-    let mut verdict = with_account(
-        Verdict::new(Cause::Expiration, Level::Confirmed, summary),
-        account,
-    );
+    let level = if is_shared(case, account) {
+        Level::Suspected
+    } else {
+        Level::Confirmed
+    };
+    let summary = format!("{}{}", sentence(case, account), outlook(case));
+    let mut verdict = with_account(Verdict::new(Cause::Expiration, level, summary), account);
     let note = format!("+{}", words::keys(account.keys));
-    verdict
-        .evidence
-        .extend(case.counter_evidence(Counter::ExpiredKeys, note));
     for (counter, note) in [
+        (Counter::ExpiredKeys, note.as_str()),
         (Counter::ExpiredSubkeys, "hash fields whose TTL ran out"),
         (Counter::ExpiredFields, "hash fields whose TTL ran out"),
     ] {
@@ -75,6 +116,7 @@ fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
                 .extend(case.counter_evidence(counter, note));
         }
     }
+    how(case, account, &mut verdict);
     if let (Some(first), Some(last)) = (case.first, case.last) {
         let (before, after) = (first.keyspace.expires(), last.keyspace.expires());
         verdict.evidence.push(case.evidence(
@@ -89,7 +131,7 @@ fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
         case.step_to(account.biggest.to)
             .map(|step| case.keys_evidence(step, "the largest fall")),
     );
-    let setters = case.calls_of(crate::model::Class::Expire);
+    let setters = case.calls_of(Class::Expire);
     if !setters.is_empty() {
         let list = Reading::Text(words::list(setters));
         verdict.evidence.push(case.evidence(
@@ -103,6 +145,84 @@ fn wave(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     verdict
 }
 
+/// Field TTLs do not say whether the key went along; other commands may have taken it.
+fn is_shared(case: &Case<'_>, account: &Account<'_>) -> bool {
+    account.mechanism() == Mechanism::HashFieldTtl
+        && case
+            .step_to(account.biggest.to)
+            .is_some_and(|step| removers(step) > 0)
+}
+
+fn removers(step: &Step) -> u64 {
+    [Class::Delete, Class::Empty, Class::Overwrite]
+        .map(|class| step.effective_of(class))
+        .iter()
+        .sum()
+}
+
+fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
+    let amount = amount(account);
+    match account.mechanism() {
+        Mechanism::TtlAdded => {
+            let setters = words::list(case.calls_of(Class::Expire));
+            format!("{amount} expired that had no TTL before: {setters} put one on them")
+        }
+        Mechanism::ClockJump => {
+            let jump = jump(case).map_or_else(String::new, |(_, s)| {
+                format!(" by {}", words::duration(s.unsigned_abs()))
+            });
+            format!("the server's clock jumped forward{jump} and {amount} expired with it")
+        }
+        Mechanism::HashFieldTtl => {
+            format!("{amount} went with the last field of their hash, whose TTL ran out")
+        }
+        Mechanism::ExpiredAtLoad => {
+            format!("{amount} were dropped at load: their TTL passed while the server was down")
+        }
+        _ => format!("{amount} reached the end of their time to live"),
+    }
+}
+
+/// The step in which the clock jumped, and by how many seconds.
+fn jump<'a>(case: &Case<'a>) -> Option<(&'a Step, i64)> {
+    let steps = case.window.steps();
+    steps
+        .filter_map(|step| Some((step, step.clock_jump_s?)))
+        .max_by_key(|(_, seconds)| *seconds)
+}
+
+/// What shows how the TTLs came to run out.
+fn how(case: &Case<'_>, account: &Account<'_>, verdict: &mut Verdict) {
+    match account.mechanism() {
+        Mechanism::ClockJump => {
+            if let Some((step, seconds)) = jump(case) {
+                let note = "seconds by which the server's clock outran ours between two polls";
+                verdict.evidence.push(case.evidence(
+                    "server_time_usec",
+                    0,
+                    seconds.unsigned_abs(),
+                    note,
+                    Some(step.to.at),
+                ));
+            }
+        }
+        Mechanism::ExpiredAtLoad => {
+            let dropped = case
+                .last
+                .and_then(|sample| sample.persistence.loaded_expired_keys);
+            let note = "keys dropped at load; not part of expired_keys";
+            verdict.evidence.push(case.evidence(
+                "rdb_last_load_keys_expired",
+                Reading::None,
+                dropped,
+                note,
+                Some(account.last.to.at),
+            ));
+        }
+        _ => {}
+    }
+}
+
 fn quiet(case: &Case<'_>) -> Verdict {
     let turnover = case.turnover(Cause::Expiration);
     if turnover > 0 {
@@ -111,8 +231,9 @@ fn quiet(case: &Case<'_>) -> Verdict {
             .rate(Counter::ExpiredKeys)
             .map_or_else(String::new, |r| format!(", {} now", words::rate(r)));
         let summary = format!(
-            "steady turnover: {} expired{rate}; the key count did not feel it{}",
+            "steady turnover: {} expired{rate}; the key count did not feel it{}{}",
             words::keys(turnover),
+            fields(case),
             outlook(case)
         );
         return Verdict::new(Cause::Expiration, Level::Clear, summary);
@@ -125,7 +246,12 @@ fn quiet(case: &Case<'_>) -> Verdict {
         return Verdict::new(
             Cause::Expiration,
             Level::Clear,
-            format!("no key has expired{}{}", case.since_reset(), outlook(case)),
+            format!(
+                "no key has expired{}{}{}",
+                case.since_reset(),
+                fields(case),
+                outlook(case)
+            ),
         );
     }
     let summary = format!(
@@ -140,6 +266,19 @@ fn quiet(case: &Case<'_>) -> Verdict {
         .evidence
         .push(case.total_evidence("expired_keys", total, case.since_start()));
     verdict
+}
+
+/// Hash fields that expired and left their key behind: a loss that the key count cannot show.
+fn fields(case: &Case<'_>) -> String {
+    let fields = [Counter::ExpiredSubkeys, Counter::ExpiredFields];
+    let fields: u64 = fields
+        .into_iter()
+        .filter_map(|counter| case.window.total(counter))
+        .fold(0, u64::saturating_add);
+    match fields {
+        0 => String::new(),
+        n => format!("; {} expired inside hashes", words::plural(n, "field")),
+    }
 }
 
 /// What is still to come: the share of keys that carry a TTL.

@@ -8,20 +8,21 @@
 //! - in one run of intervals, it fell by so much. Such a run stays a loss however much is written,
 //!   and lost again, later.
 //!
-//! Either way the fall must be notable: more than keys that come and go at random make of it.
-//! What other causes took meanwhile is added back first.
+//! Either way the fall must be notable: a twentieth of all keys. Where a command ran out of its
+//! usual pace, it is enough that keys which come and go at random do not make such a fall. What
+//! other causes took meanwhile is added back first.
 
 use super::cause::Cause;
 use super::ledger::Loss;
 use super::mechanism::Mechanism;
-use crate::model::{Role, Window};
+use crate::model::{Role, Sample, Window};
 
 /// The count must have fallen by at least this share of what the cause took.
 const FELT_SHARE: f64 = 0.5;
 /// A fall is notable from this share of all keys …
 const NOTABLE_SHARE: f64 = 0.05;
-/// … or from so many standard deviations of a count whose keys come and go at random, which is
-/// less where there are many keys …
+/// … or, for commands out of their usual pace, from so many standard deviations of a count whose
+/// keys come and go at random, which is less where there are many keys …
 const DEVIATIONS: f64 = 4.0;
 /// … and from so many keys …
 const NOTABLE_KEYS: f64 = 10.0;
@@ -48,13 +49,12 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
                 felt
             }
         }
-        Cause::Deletion => felt(window, losses, cause, &mine),
         // RESTORE and COPY replace without a fall.
         Cause::Overwrite if mine.iter().any(|loss| is_silent(loss.mechanism)) => mine
             .into_iter()
             .filter(|loss| is_silent(loss.mechanism) && loss.keys as f64 >= NOTABLE_KEYS)
             .collect(),
-        Cause::Overwrite => felt(window, losses, cause, &mine),
+        Cause::Deletion | Cause::Overwrite => felt(window, losses, cause, &mine),
         // A replica tells no total, only falls.
         Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).runs,
         _ => mine,
@@ -80,10 +80,27 @@ fn is_business(loss: &Loss) -> bool {
     loss.usual && !names_keys
 }
 
-/// From how many keys on a fall is more than chance.
-fn notable(keys: f64) -> f64 {
-    let chance = DEVIATIONS * keys.sqrt();
+/// From how many keys on a fall is notable.
+fn notable(keys: f64, unusual: bool) -> f64 {
+    let chance = if unusual {
+        DEVIATIONS * keys.sqrt()
+    } else {
+        f64::INFINITY
+    };
     f64::max(f64::min(keys * NOTABLE_SHARE, chance), NOTABLE_KEYS).min(keys * HALF)
+}
+
+/// Whether most of it was taken by commands out of their usual pace.
+fn is_unusual(losses: &[&Loss]) -> bool {
+    let (mut unusual, mut all) = (0u64, 0u64);
+    for loss in losses {
+        all = all.saturating_add(loss.keys);
+        let by_command = matches!(loss.cause(), Cause::Deletion | Cause::Overwrite);
+        if by_command && !loss.usual {
+            unusual = unusual.saturating_add(loss.keys);
+        }
+    }
+    unusual > all / 2
 }
 
 fn felt<'a>(
@@ -96,7 +113,10 @@ fn felt<'a>(
         .iter()
         .fold(0u64, |sum, loss| sum.saturating_add(loss.keys));
     let series = Series::of(window, losses, cause);
-    let least = f64::max(total as f64 * FELT_SHARE, notable(series.peak_keys));
+    let least = f64::max(
+        total as f64 * FELT_SHARE,
+        notable(series.peak_keys, is_unusual(mine)),
+    );
     let mut felt = if series.fall > 0.0 && series.fall >= least {
         mine.to_vec()
     } else {
@@ -120,8 +140,8 @@ fn is_burst(window: &Window<'_>, mine: &[&Loss]) -> bool {
         biggest = biggest.max(keys);
         total = total.saturating_add(keys);
     }
-    let peak = window.samples().filter_map(|sample| sample.keys()).max();
-    let least = notable(peak.unwrap_or(0) as f64).max(BURST_KEYS);
+    let peak = window.samples().filter_map(Sample::keys).max();
+    let least = notable(peak.unwrap_or(0) as f64, false).max(BURST_KEYS);
     biggest as f64 >= least && biggest >= total / 2
 }
 
@@ -181,7 +201,8 @@ impl<'a> Series<'a> {
         let run = std::mem::take(&mut self.run);
         let fall = std::mem::take(&mut self.run_fall);
         let taken: f64 = run.iter().map(|loss| loss.keys as f64).sum();
-        if fall > 0.0 && fall >= taken * FELT_SHARE && fall >= notable(self.peak_keys) {
+        let least = notable(self.peak_keys, is_unusual(&run));
+        if fall > 0.0 && fall >= taken * FELT_SHARE && fall >= least {
             self.runs.extend(run);
         }
     }

@@ -1,7 +1,8 @@
 //! Key flushing: FLUSHALL or FLUSHDB emptied databases.
 
 use super::case::{Account, Case, amount, with_account};
-use super::{Cause, Level, Reading, Rule, Verdict, words};
+use super::first_contact;
+use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use crate::model::{Class, Counter, Step};
 
 pub(super) const RULE: Rule = Rule {
@@ -24,7 +25,31 @@ the OSS cluster policy a FLUSHALL reaches only the shard that it was sent to.",
         "stop it from happening again: rotate the access keys; give users a custom access policy with -flushall -flushdb",
         "restore by importing the last export, if there is one",
     ],
+    enterprise_steps: &[
+        "in the Cluster Manager's log, look for flush and import operations on this database (also crdb-cli)",
+        "who did it by command: SLOWLOG GET 128, then CLIENT LIST for cmd=flushall or cmd=flushdb",
+        "stop it from happening again: roles whose ACL has -flushall -flushdb; rotate the passwords",
+        "restore by importing the last backup, if there is one",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::ScriptedFlush,
+            steps: &[
+                "which script: SLOWLOG GET 128 for EVAL, EVALSHA, FCALL; CLIENT LIST for cmd=eval, cmd=evalsha, cmd=fcall; FUNCTION LIST WITHCODE",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::ControlPlaneFlush,
+            steps: &[],
+            azure_steps: &[
+                "no command was counted: look for Flush, Import, Force-link and scaling first, they empty a cache from outside",
+            ],
+            doc: Some("https://learn.microsoft.com/azure/redis/how-to-import-export-data"),
+        },
+    ],
     docs: &["https://redis.io/docs/latest/commands/flushall/"],
     judge,
 };
@@ -50,18 +75,25 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
-    let calls = case.calls_of(Class::Flush);
-    let (level, summary) = if calls.is_empty() {
-        let summary = format!(
-            "{} went at once and no command was counted: a flush or import by the control plane looks like this",
-            words::keys(account.keys)
-        );
-        (Level::Suspected, summary)
-    } else {
-        (
-            Level::Confirmed,
-            format!("{} took {}", words::list(calls), amount(account)),
-        )
+    let calls = words::list(case.calls_of(Class::Flush));
+    let (level, summary) = match account.mechanism() {
+        Mechanism::ControlPlaneFlush => {
+            let keys = words::keys(account.keys);
+            let summary = format!(
+                "{keys} went at once and no command was counted: a flush or import by the control plane looks like this"
+            );
+            (Level::Suspected, summary)
+        }
+        mechanism => {
+            let by = match mechanism {
+                Mechanism::ScriptedFlush => "a script ran ",
+                Mechanism::TransactionFlush => "a transaction ran ",
+                _ => "",
+            };
+            let took = if by.is_empty() { "took" } else { "and took" };
+            let summary = format!("{by}{calls} {took} {}", amount(account));
+            (Level::Confirmed, summary)
+        }
     };
     let mut verdict = with_account(Verdict::new(Cause::Flush, level, summary), account);
     if let Some(step) = case.step_to(account.biggest.to) {
@@ -142,8 +174,37 @@ fn quiet(case: &Case<'_>) -> Verdict {
         let summary = format!("no FLUSHALL or FLUSHDB has run{}", case.since_reset());
         return Verdict::new(Cause::Flush, Level::Clear, summary);
     }
-    let summary = format!("{} {}", words::list(totals.clone()), case.totals_since());
+    let flushed_at = case.last.and_then(first_contact::flushed_at);
+    let when = flushed_at.map_or_else(String::new, |at| {
+        format!(", the last at {} UTC", at.strftime("%F %H:%M:%S"))
+    });
+    let summary = format!(
+        "{} {}{when}",
+        words::list(totals.clone()),
+        case.totals_since()
+    );
     let mut verdict = Case::since_start_verdict(Cause::Flush, summary);
+    verdict.mechanism =
+        totals
+            .iter()
+            .max_by_key(|(_, calls)| *calls)
+            .map(|(name, _)| match *name {
+                "flushall" => Mechanism::Flushall,
+                "flushdb" => Mechanism::Flushdb,
+                _ => Mechanism::SlotFlush,
+            });
+    (verdict.first_seen, verdict.last_seen) = (flushed_at, flushed_at);
+    if let Some(at) = flushed_at {
+        let note = "moved without a save: FLUSHALL does that where save points are set";
+        let reading = at.strftime("%F %H:%M:%S UTC").to_string();
+        verdict.evidence.push(case.evidence(
+            "rdb_last_save_time",
+            Reading::None,
+            reading,
+            note,
+            Some(at),
+        ));
+    }
     for (name, total) in totals {
         verdict.evidence.push(case.total_evidence(
             format!("cmdstat_{name}.calls"),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::case::Case;
 use super::cause::Cause;
 use super::mechanism::Mechanism;
+use super::rejected_writes;
 use super::verdict::Suspect;
 use crate::model::{Entry, Moment};
 
@@ -126,7 +127,14 @@ fn events(case: &Case<'_>) -> Vec<Event> {
         keys: 0,
         at_least: false,
     });
-    losses.chain(outages).collect()
+    let refusals = rejected_writes::intervals(case).map(|(step, mechanism)| Event {
+        from: step.from,
+        to: step.to,
+        mechanism,
+        keys: 0,
+        at_least: false,
+    });
+    losses.chain(outages).chain(refusals).collect()
 }
 
 impl Incident {

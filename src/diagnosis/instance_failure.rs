@@ -1,8 +1,15 @@
 //! Redis instance failure: the process, the machine or the data centre was lost.
 
-use super::case::{Case, amount, short, with_account};
-use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::{Continuity, Gap, Role, Sample, Step};
+mod exposure;
+
+use jiff::Timestamp;
+
+use super::case::{Account, Case, amount, short, with_account};
+use super::first_contact;
+use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
+use exposure::exposure;
+
+use crate::model::{Class, Continuity, Gap, Role, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::InstanceFailure,
@@ -24,10 +31,60 @@ against a data centre, persistence against all replicas at once.",
         "without high availability, scaling and patching lose all data: az redisenterprise show --query highAvailability",
         "turn on data persistence (RDB or AOF), zone redundancy, and active geo-replication for regional failure",
     ],
+    enterprise_steps: &[
+        "look at the Cluster Manager's log and alerts for node failure, failover and maintenance at that time",
+        "is replication on, and persistence: database, Configuration, High availability and durability",
+        "restore from the last backup: import into the database",
+    ],
     risk_steps: &[
         "see what is on disk: INFO persistence, CONFIG GET save, CONFIG GET appendonly, CONFIG GET dir",
         "turn on persistence if the data must survive: CONFIG SET appendonly yes, CONFIG SET save \"900 1 300 100\"",
         "save now, where the fork is affordable: BGSAVE",
+    ],
+    special: &[
+        Special {
+            mechanism: Mechanism::RestartStaleRdb,
+            steps: &[
+                "how old is what was loaded: compare rdb_last_save_time before the restart with the time of the crash; is there a newer dump on a replica or in a backup?",
+                "lose about a second instead: CONFIG SET appendonly yes, CONFIG SET appendfsync everysec",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::RestartTruncatedAof,
+            steps: &[
+                "the log says 'Truncating the AOF': keep a copy of appendonlydir, then redis-check-aof on its manifest tells what was cut",
+                "was the disk full, or did the host lose power? appendfsync always loses nothing, at the price of speed",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::OutOfMemoryKill,
+            steps: &[
+                "was it the out-of-memory killer: dmesg -T | grep -i oom, or exit code 137 of the container",
+                "leave the machine room: CONFIG SET maxmemory to about 70 % of it (fork copies pages), and vm.overcommit_memory=1",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::DebugReload,
+            steps: &[
+                "who may DEBUG: CONFIG GET enable-debug-command (set it to no), ACL SETUSER <user> -debug; SLOWLOG GET 128 names the client",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::SaveFailing,
+            steps: &[
+                "is the disk full or read-only: CONFIG GET dir, df -h there, the server's log; then BGSAVE and look at rdb_last_bgsave_status",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
     ],
     docs: &["https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"],
     judge,
@@ -49,27 +106,68 @@ fn judge(case: &Case<'_>) -> Verdict {
         } else {
             (Level::Confirmed, "")
         };
-        let summary = format!("{} lost with the process that ended{rest}", amount(account));
+        let summary = format!("{}{rest}", sentence(account));
         let verdict = Verdict::new(Cause::InstanceFailure, level, summary);
         let mut verdict = with_account(verdict, account);
-        for step in case
-            .window
-            .steps()
-            .filter(|step| is_new_process(step))
-            .take(3)
-        {
+        let steps = case.window.steps().filter(|step| is_new_process(step));
+        for step in steps.take(3) {
             evidence(case, step, &mut verdict);
+        }
+        if account.mechanism() == Mechanism::DebugReload {
+            reload_evidence(case, account, &mut verdict);
         }
         return verdict;
     }
     if last.is_loading() {
         return loading(case, last);
     }
+    if let Some(verdict) = first_contact::recent_start(case, last) {
+        return verdict;
+    }
     let now = exposure(case, last);
     match case.window.steps().rfind(|step| is_new_process(step)) {
         // A restart without loss must not hide what is at stake now.
         Some(step) if now.level != Level::AtRisk => restarted_whole(case, step),
         _ => now,
+    }
+}
+
+/// What was lost and how, in one sentence.
+fn sentence(account: &Account<'_>) -> String {
+    let amount = amount(account);
+    match account.mechanism() {
+        Mechanism::RestartEmpty => {
+            format!("{amount} lost: the server ended and came back without data")
+        }
+        Mechanism::RestartStaleRdb => {
+            format!("{amount} lost: the server came back with an older RDB")
+        }
+        Mechanism::RestartTruncatedAof => {
+            format!(
+                "{amount} lost: the server came back with an append-only file that lacks its end"
+            )
+        }
+        Mechanism::OutOfMemoryKill => format!(
+            "{amount} lost: the server ended while it held most of the machine's memory, which is how the out-of-memory killer looks"
+        ),
+        Mechanism::ServerReplaced => {
+            format!("{amount} are not on the server that answers here now")
+        }
+        Mechanism::DebugReload => {
+            format!("{amount} lost: DEBUG replaced the data by what was on disk")
+        }
+        _ => format!("{amount} lost with the process that ended"),
+    }
+}
+
+/// What shows that DEBUG did it: the process stayed, the call was counted, the keys fell.
+fn reload_evidence(case: &Case<'_>, account: &Account<'_>, verdict: &mut Verdict) {
+    if let Some(step) = case.step_to(account.biggest.to) {
+        let calls = case.command_evidence(step, Class::Admin, "an admin command ran");
+        verdict.evidence.extend(calls);
+        verdict
+            .evidence
+            .push(case.keys_evidence(step, "keys in all databases"));
     }
 }
 
@@ -107,6 +205,7 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
     };
     let summary = format!("no answer, {tries}: {}{before}", gap.failure.kind.problem());
     let mut verdict = Verdict::new(Cause::InstanceFailure, level, summary);
+    verdict.mechanism = Some(Mechanism::Unreachable);
     verdict.first_seen = Some(gap.from.at);
     verdict.last_seen = Some(gap.to.at);
     let note = format!("failed polls; {}", gap.failure.sentence());
@@ -125,7 +224,9 @@ fn silent(case: &Case<'_>, gap: &Gap) -> Verdict {
     // What was lost before it fell silent stays lost.
     if let Some(account) = case.account(Cause::InstanceFailure) {
         verdict.level = Level::Confirmed;
+        let last_seen = verdict.last_seen;
         verdict = with_account(verdict, account);
+        verdict.last_seen = last_seen;
     }
     verdict
         .next_steps
@@ -147,15 +248,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
         .samples()
         .find(|sample| sample.moment == step.to);
     if let (Some(before), Some(after)) = (before, after) {
-        let id = |sample: &Sample| short(sample.server.run_id.as_deref());
-        let (was, is) = (id(before), id(after));
-        verdict
-            .evidence
-            .push(case.evidence("run_id", was, is, "another process", at));
-        let (was, is) = (before.server.uptime_s, after.server.uptime_s);
-        verdict
-            .evidence
-            .push(case.evidence("uptime_in_seconds", was, is, "seconds", at));
+        process_evidence(case, (before, after), at, verdict);
     }
     let Some((was, is)) = step.persistence.as_deref() else {
         return;
@@ -173,7 +266,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
         note,
     );
     if is.loaded_keys.is_some() {
-        let note = "keys read from disk at the start";
+        let note = "keys read from an RDB at the start";
         push(
             "rdb_last_load_keys_loaded",
             was.loaded_keys,
@@ -187,6 +280,39 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
         is.aof.map(u64::from),
         "append-only file",
     );
+}
+
+/// The process before and after.
+fn process_evidence(
+    case: &Case<'_>,
+    (before, after): (&Sample, &Sample),
+    at: Option<Timestamp>,
+    verdict: &mut Verdict,
+) {
+    let id = |sample: &Sample| short(sample.server.run_id.as_deref());
+    let (was, is) = (id(before), id(after));
+    verdict
+        .evidence
+        .push(case.evidence("run_id", was, is, "another process", at));
+    let (was, is) = (before.server.uptime_s, after.server.uptime_s);
+    verdict
+        .evidence
+        .push(case.evidence("uptime_in_seconds", was, is, "seconds", at));
+    let (rss, machine) = (before.memory.rss_bytes, before.memory.system_bytes);
+    if verdict.mechanism == Some(Mechanism::OutOfMemoryKill) {
+        let note = "bytes held at the last poll, against total_system_memory";
+        verdict
+            .evidence
+            .push(case.evidence("used_memory_rss", rss, machine, note, at));
+    }
+    if before.persistence.aof == Some(true) {
+        let size = |sample: &Sample| sample.persistence.aof_size_bytes;
+        let (was, is) = (size(before), size(after));
+        let note = "bytes of the append-only file";
+        verdict
+            .evidence
+            .push(case.evidence("aof_current_size", was, is, note, at));
+    }
 }
 
 fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
@@ -204,6 +330,7 @@ fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
         Level::Suspected
     };
     let mut verdict = Verdict::new(Cause::InstanceFailure, level, summary);
+    verdict.mechanism = Some(Mechanism::Loading);
     verdict.first_seen = case
         .window
         .samples()
@@ -248,97 +375,4 @@ fn restarted_whole(case: &Case<'_>, step: &Step) -> Verdict {
     verdict.last_seen = Some(step.to.at);
     evidence(case, step, &mut verdict);
     verdict
-}
-
-/// Nothing happened: what would a failure cost now?
-fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
-    let (level, at_stake) = at_stake(last);
-    let up = match last.server.uptime_s {
-        Some(s) => format!("up {}; ", words::duration(s)),
-        None => String::new(),
-    };
-    let same = |step: &&Step| step.over_gap && step.continuity == Continuity::Same;
-    let absences = case.window.steps().filter(same).count();
-    let absences = match absences {
-        0 => String::new(),
-        n => format!("; was out of reach {n}×, the same process came back"),
-    };
-    let mut verdict = Verdict::new(
-        Cause::InstanceFailure,
-        level,
-        format!("{up}{at_stake}{absences}"),
-    );
-    if level == Level::Unknown {
-        verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
-    }
-    let at = Some(last.moment.at);
-    let fails = |ok: Option<bool>| (ok == Some(false)).then_some("err");
-    for (field, status) in [
-        (
-            "rdb_last_bgsave_status",
-            fails(last.persistence.last_save_ok),
-        ),
-        (
-            "aof_last_write_status",
-            fails(last.persistence.aof_write_ok),
-        ),
-    ] {
-        if status.is_some() {
-            let note = "writing to disk fails";
-            verdict
-                .evidence
-                .push(case.evidence(field, Reading::None, status, note, at));
-        }
-    }
-    if let Some(unsaved) = last.persistence.unsaved_changes {
-        let note = "writes since the last save";
-        verdict
-            .evidence
-            .push(case.total_evidence("rdb_changes_since_last_save", unsaved, note));
-    }
-    verdict
-}
-
-/// What would be gone if the process ended now, as far as this server tells.
-fn at_stake(last: &Sample) -> (Level, String) {
-    let disk = &last.persistence;
-    let aof_fails = disk.aof == Some(true) && disk.aof_write_ok == Some(false);
-    if last.product().is_enterprise() {
-        let product = last.product();
-        (
-            Level::Unknown,
-            format!("restarts and persistence are not exposed by {product}"),
-        )
-    } else if last.keys() == Some(0) {
-        (Level::Clear, "there is no key to lose now".into())
-    } else if disk.last_save_ok == Some(false) || aof_fails {
-        (
-            Level::AtRisk,
-            "writing to disk fails: a restart would lose what came since".into(),
-        )
-    } else if disk.aof == Some(true) {
-        (
-            Level::Clear,
-            "append-only file on: about a second of writes at stake".into(),
-        )
-    } else {
-        match disk.unsaved_changes {
-            Some(0) => (Level::Clear, "no write since the last save".into()),
-            Some(1) => (
-                Level::AtRisk,
-                "1 write is on no disk: a crash now would lose it".into(),
-            ),
-            Some(n) => {
-                let n = words::count(n);
-                (
-                    Level::AtRisk,
-                    format!("{n} writes are on no disk: a crash now would lose them"),
-                )
-            }
-            None => (
-                Level::Unknown,
-                "persistence is not exposed by this server".into(),
-            ),
-        }
-    }
 }

@@ -28,6 +28,7 @@ use super::mechanism::Mechanism;
 use crate::model::{Counter, Delta, Moment, Role, Sample, Window};
 use booking::Bookkeeper;
 pub(super) use interval::is_failover;
+pub(super) use suspects::mechanism_of;
 
 /// The balance of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,8 +178,11 @@ impl Part {
         };
     }
 
+    /// Nothing tells, unless something was booked all the same.
     fn unknown(&mut self) {
-        (self.most, self.known) = (None, Known::Unknown);
+        if self.keys == 0 {
+            (self.most, self.known) = (None, Known::Unknown);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::cause::Cause;
+use super::cause::{Cause, Cause as C};
+use Mechanism as M;
 
 /// How a cause took keys. The ids are stable: they appear in JSON and in the scenario files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,198 +137,362 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// How many there are.
+    const COUNT: usize = 63;
+
+    /// All mechanisms, by cause.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The stable id.
     pub fn id(self) -> &'static str {
-        self.row().0
+        self.row().1
     }
 
     /// The cause that it belongs to.
     pub fn cause(self) -> Cause {
-        self.row().1
+        self.row().2
     }
 
     /// A few words for a panel.
     pub fn words(self) -> &'static str {
-        self.row().2
+        self.row().3
     }
 
-    /// Id, cause, words.
-    fn row(self) -> (&'static str, Cause, &'static str) {
-        use Cause as C;
-        match self {
-            Self::TtlRanOut => ("ttl-ran-out", C::Expiration, "TTLs ran out"),
-            Self::TtlAdded => (
-                "ttl-added",
-                C::Expiration,
-                "a TTL was put on keys that had none",
-            ),
-            Self::ClockJump => (
-                "clock-jump",
-                C::Expiration,
-                "the server's clock jumped forward",
-            ),
-            Self::HashFieldTtl => ("hash-field-ttl", C::Expiration, "hash field TTLs ran out"),
-            Self::ExpiredAtLoad => (
-                "expired-at-load",
-                C::Expiration,
-                "TTLs passed while the server was down",
-            ),
-            Self::MemoryFull => ("memory-full", C::Eviction, "the data reached maxmemory"),
-            Self::ClientBuffers => (
-                "client-buffers",
-                C::Eviction,
-                "client buffers took the room",
-            ),
-            Self::ReplicaBuffers => (
-                "replica-buffers",
-                C::Eviction,
-                "replication buffers took the room",
-            ),
-            Self::MaxmemoryLowered => ("maxmemory-lowered", C::Eviction, "maxmemory was lowered"),
-            Self::PolicyChanged => ("policy-changed", C::Eviction, "the policy was changed"),
-            Self::ShardFull => ("shard-full", C::Eviction, "one shard is full"),
-            Self::Del => ("del", C::Deletion, "DEL"),
-            Self::Unlink => ("unlink", C::Deletion, "UNLINK"),
-            Self::Getdel => ("getdel", C::Deletion, "GETDEL"),
-            Self::ConditionalDelete => ("conditional-delete", C::Deletion, "DELEX or DELIFEQ"),
-            Self::ModuleDelete => ("module-delete", C::Deletion, "a module's delete command"),
-            Self::DroppedIndex => (
-                "dropped-index",
-                C::Deletion,
-                "a search index was dropped with its documents",
-            ),
-            Self::ScriptedDelete => ("scripted-delete", C::Deletion, "deletes in a script"),
-            Self::TransactionDelete => (
-                "transaction-delete",
-                C::Deletion,
-                "deletes in a transaction",
-            ),
-            Self::EmptiedContainer => (
-                "emptied-container",
-                C::Deletion,
-                "containers lost their last element",
-            ),
-            Self::PastTtlExpire => (
-                "past-ttl-expire",
-                C::Deletion,
-                "EXPIRE with a time in the past",
-            ),
-            Self::Failover => ("failover", C::Replication, "a replica took over"),
-            Self::Promotion => (
-                "promotion",
-                C::Replication,
-                "a replica was promoted with its link down",
-            ),
-            Self::FullResync => (
-                "full-resync",
-                C::Replication,
-                "the data was replaced by another server's",
-            ),
-            Self::Replicaof => ("replicaof", C::Replication, "REPLICAOF on a primary"),
-            Self::StaleReads => ("stale-reads", C::Replication, "the link is down"),
-            Self::ReplicaBehind => ("replica-behind", C::Replication, "a replica lags"),
-            Self::ResyncLoop => (
-                "resync-loop",
-                C::Replication,
-                "full synchronisations over and over",
-            ),
-            Self::WritableReplica => (
-                "writable-replica",
-                C::Replication,
-                "the replica accepts writes",
-            ),
-            Self::Flushall => ("flushall", C::Flush, "FLUSHALL"),
-            Self::Flushdb => ("flushdb", C::Flush, "FLUSHDB"),
-            Self::ScriptedFlush => ("scripted-flush", C::Flush, "a flush in a script"),
-            Self::TransactionFlush => ("transaction-flush", C::Flush, "a flush in a transaction"),
-            Self::SlotFlush => ("slot-flush", C::Flush, "slots were flushed"),
-            Self::ControlPlaneFlush => (
-                "control-plane-flush",
-                C::Flush,
-                "the control plane: flush or import",
-            ),
-            Self::RestartEmpty => (
-                "restart-empty",
-                C::InstanceFailure,
-                "restarted without data",
-            ),
-            Self::RestartStaleRdb => (
-                "restart-stale-rdb",
-                C::InstanceFailure,
-                "restarted with an old RDB",
-            ),
-            Self::RestartTruncatedAof => (
-                "restart-truncated-aof",
-                C::InstanceFailure,
-                "restarted with an incomplete AOF",
-            ),
-            Self::OutOfMemoryKill => (
-                "out-of-memory-kill",
-                C::InstanceFailure,
-                "ended with the machine's memory used up",
-            ),
-            Self::ServerReplaced => (
-                "server-replaced",
-                C::InstanceFailure,
-                "another server answers here",
-            ),
-            Self::DebugReload => ("debug-reload", C::InstanceFailure, "DEBUG RELOAD"),
-            Self::Unreachable => ("unreachable", C::InstanceFailure, "no answer"),
-            Self::Loading => ("loading", C::InstanceFailure, "a data set is being loaded"),
-            Self::SaveFailing => ("save-failing", C::InstanceFailure, "saving to disk fails"),
-            Self::Unsaved => ("unsaved", C::InstanceFailure, "writes are on no disk"),
-            Self::NoEviction => (
-                "no-eviction",
-                C::RejectedWrites,
-                "memory full under noeviction",
-            ),
-            Self::NothingEvictable => (
-                "nothing-evictable",
-                C::RejectedWrites,
-                "memory full and no key has a TTL",
-            ),
-            Self::SaveErrorRefusal => (
-                "save-error-refusal",
-                C::RejectedWrites,
-                "saving to disk fails",
-            ),
-            Self::ReadOnlyReplica => (
-                "read-only-replica",
-                C::RejectedWrites,
-                "writes sent to a replica",
-            ),
-            Self::TooFewReplicas => ("too-few-replicas", C::RejectedWrites, "too few replicas"),
-            Self::PermissionDenied => (
-                "permission-denied",
-                C::RejectedWrites,
-                "the user may not write",
-            ),
-            Self::ClusterDown => ("cluster-down", C::RejectedWrites, "the cluster is down"),
-            Self::Swapdb => ("swapdb", C::Relocation, "SWAPDB"),
-            Self::Move => ("move", C::Relocation, "MOVE"),
-            Self::Migrate => ("migrate", C::Relocation, "MIGRATE"),
-            Self::SlotMigration => ("slot-migration", C::Relocation, "slots moved"),
-            Self::Rename => ("rename", C::Overwrite, "RENAME onto a key"),
-            Self::Restore => ("restore", C::Overwrite, "RESTORE with REPLACE"),
-            Self::Copy => ("copy", C::Overwrite, "COPY with REPLACE"),
-            Self::EmptyStore => ("empty-store", C::Overwrite, "a *STORE with an empty result"),
-            Self::EvidenceReset => (
-                "evidence-reset",
-                C::Unexplained,
-                "the statistics were reset",
-            ),
-            Self::ReplicationStream => (
-                "replication-stream",
-                C::Unexplained,
-                "removed by the replication stream",
-            ),
-            Self::NoTrace => ("no-trace", C::Unexplained, "no counter moved"),
-        }
+    fn row(self) -> (Self, &'static str, Cause, &'static str) {
+        TABLE[self as usize]
     }
 }
+
+/// Every mechanism in the order of the variants: id, cause, words.
+const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
+    (M::TtlRanOut, "ttl-ran-out", C::Expiration, "TTLs ran out"),
+    (
+        M::TtlAdded,
+        "ttl-added",
+        C::Expiration,
+        "a TTL was put on keys that had none",
+    ),
+    (
+        M::ClockJump,
+        "clock-jump",
+        C::Expiration,
+        "the server's clock jumped forward",
+    ),
+    (
+        M::HashFieldTtl,
+        "hash-field-ttl",
+        C::Expiration,
+        "hash field TTLs ran out",
+    ),
+    (
+        M::ExpiredAtLoad,
+        "expired-at-load",
+        C::Expiration,
+        "TTLs passed while the server was down",
+    ),
+    (
+        M::MemoryFull,
+        "memory-full",
+        C::Eviction,
+        "the data reached maxmemory",
+    ),
+    (
+        M::ClientBuffers,
+        "client-buffers",
+        C::Eviction,
+        "client buffers took the room",
+    ),
+    (
+        M::ReplicaBuffers,
+        "replica-buffers",
+        C::Eviction,
+        "replication buffers took the room",
+    ),
+    (
+        M::MaxmemoryLowered,
+        "maxmemory-lowered",
+        C::Eviction,
+        "maxmemory was lowered",
+    ),
+    (
+        M::PolicyChanged,
+        "policy-changed",
+        C::Eviction,
+        "the policy was changed",
+    ),
+    (M::ShardFull, "shard-full", C::Eviction, "one shard is full"),
+    (M::Del, "del", C::Deletion, "DEL"),
+    (M::Unlink, "unlink", C::Deletion, "UNLINK"),
+    (M::Getdel, "getdel", C::Deletion, "GETDEL"),
+    (
+        M::ConditionalDelete,
+        "conditional-delete",
+        C::Deletion,
+        "DELEX or DELIFEQ",
+    ),
+    (
+        M::ModuleDelete,
+        "module-delete",
+        C::Deletion,
+        "a module's delete command",
+    ),
+    (
+        M::DroppedIndex,
+        "dropped-index",
+        C::Deletion,
+        "a search index was dropped with its documents",
+    ),
+    (
+        M::ScriptedDelete,
+        "scripted-delete",
+        C::Deletion,
+        "deletes in a script",
+    ),
+    (
+        M::TransactionDelete,
+        "transaction-delete",
+        C::Deletion,
+        "deletes in a transaction",
+    ),
+    (
+        M::EmptiedContainer,
+        "emptied-container",
+        C::Deletion,
+        "containers lost their last element",
+    ),
+    (
+        M::PastTtlExpire,
+        "past-ttl-expire",
+        C::Deletion,
+        "EXPIRE with a time in the past",
+    ),
+    (
+        M::Failover,
+        "failover",
+        C::Replication,
+        "a replica took over",
+    ),
+    (
+        M::Promotion,
+        "promotion",
+        C::Replication,
+        "a replica was promoted with its link down",
+    ),
+    (
+        M::FullResync,
+        "full-resync",
+        C::Replication,
+        "the data was replaced by another server's",
+    ),
+    (
+        M::Replicaof,
+        "replicaof",
+        C::Replication,
+        "REPLICAOF on a primary",
+    ),
+    (
+        M::StaleReads,
+        "stale-reads",
+        C::Replication,
+        "the link is down",
+    ),
+    (
+        M::ReplicaBehind,
+        "replica-behind",
+        C::Replication,
+        "a replica lags",
+    ),
+    (
+        M::ResyncLoop,
+        "resync-loop",
+        C::Replication,
+        "full synchronisations over and over",
+    ),
+    (
+        M::WritableReplica,
+        "writable-replica",
+        C::Replication,
+        "the replica accepts writes",
+    ),
+    (M::Flushall, "flushall", C::Flush, "FLUSHALL"),
+    (M::Flushdb, "flushdb", C::Flush, "FLUSHDB"),
+    (
+        M::ScriptedFlush,
+        "scripted-flush",
+        C::Flush,
+        "a flush in a script",
+    ),
+    (
+        M::TransactionFlush,
+        "transaction-flush",
+        C::Flush,
+        "a flush in a transaction",
+    ),
+    (M::SlotFlush, "slot-flush", C::Flush, "slots were flushed"),
+    (
+        M::ControlPlaneFlush,
+        "control-plane-flush",
+        C::Flush,
+        "the control plane: flush or import",
+    ),
+    (
+        M::RestartEmpty,
+        "restart-empty",
+        C::InstanceFailure,
+        "restarted without data",
+    ),
+    (
+        M::RestartStaleRdb,
+        "restart-stale-rdb",
+        C::InstanceFailure,
+        "restarted with an old RDB",
+    ),
+    (
+        M::RestartTruncatedAof,
+        "restart-truncated-aof",
+        C::InstanceFailure,
+        "restarted with an incomplete AOF",
+    ),
+    (
+        M::OutOfMemoryKill,
+        "out-of-memory-kill",
+        C::InstanceFailure,
+        "ended with the machine's memory used up",
+    ),
+    (
+        M::ServerReplaced,
+        "server-replaced",
+        C::InstanceFailure,
+        "another server answers here",
+    ),
+    (
+        M::DebugReload,
+        "debug-reload",
+        C::InstanceFailure,
+        "DEBUG RELOAD",
+    ),
+    (
+        M::Unreachable,
+        "unreachable",
+        C::InstanceFailure,
+        "no answer",
+    ),
+    (
+        M::Loading,
+        "loading",
+        C::InstanceFailure,
+        "a data set is being loaded",
+    ),
+    (
+        M::SaveFailing,
+        "save-failing",
+        C::InstanceFailure,
+        "saving to disk fails",
+    ),
+    (
+        M::Unsaved,
+        "unsaved",
+        C::InstanceFailure,
+        "writes are on no disk",
+    ),
+    (
+        M::NoEviction,
+        "no-eviction",
+        C::RejectedWrites,
+        "memory full under noeviction",
+    ),
+    (
+        M::NothingEvictable,
+        "nothing-evictable",
+        C::RejectedWrites,
+        "memory full and no key has a TTL",
+    ),
+    (
+        M::SaveErrorRefusal,
+        "save-error-refusal",
+        C::RejectedWrites,
+        "saving to disk fails",
+    ),
+    (
+        M::ReadOnlyReplica,
+        "read-only-replica",
+        C::RejectedWrites,
+        "writes sent to a replica",
+    ),
+    (
+        M::TooFewReplicas,
+        "too-few-replicas",
+        C::RejectedWrites,
+        "too few replicas",
+    ),
+    (
+        M::PermissionDenied,
+        "permission-denied",
+        C::RejectedWrites,
+        "the user may not write",
+    ),
+    (
+        M::ClusterDown,
+        "cluster-down",
+        C::RejectedWrites,
+        "the cluster is down",
+    ),
+    (M::Swapdb, "swapdb", C::Relocation, "SWAPDB"),
+    (M::Move, "move", C::Relocation, "MOVE"),
+    (M::Migrate, "migrate", C::Relocation, "MIGRATE"),
+    (
+        M::SlotMigration,
+        "slot-migration",
+        C::Relocation,
+        "slots moved",
+    ),
+    (M::Rename, "rename", C::Overwrite, "RENAME onto a key"),
+    (M::Restore, "restore", C::Overwrite, "RESTORE with REPLACE"),
+    (M::Copy, "copy", C::Overwrite, "COPY with REPLACE"),
+    (
+        M::EmptyStore,
+        "empty-store",
+        C::Overwrite,
+        "a *STORE with an empty result",
+    ),
+    (
+        M::EvidenceReset,
+        "evidence-reset",
+        C::Unexplained,
+        "the statistics were reset",
+    ),
+    (
+        M::ReplicationStream,
+        "replication-stream",
+        C::Unexplained,
+        "removed by the replication stream",
+    ),
+    (M::NoTrace, "no-trace", C::Unexplained, "no counter moved"),
+];
 
 impl Serialize for Mechanism {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_mechanism_stands_at_its_place_under_an_id_of_its_own() {
+        let in_place = |(place, row): (usize, &(Mechanism, _, _, _))| row.0 as usize == place;
+        assert!(TABLE.iter().enumerate().all(in_place));
+        let ids: HashSet<&str> = Mechanism::all().map(Mechanism::id).collect();
+        assert_eq!(ids.len(), Mechanism::COUNT);
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|b| b == b'-' || b.is_ascii_lowercase()))
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use super::case::Case;
 use super::words;
-use crate::model::{ChangeKind, Limit};
+use crate::model::{ChangeKind, Class, Limit};
 
 /// Notices of changes at most; the Changes panel and the report's list have all.
 const MOST: usize = 50;
@@ -26,8 +26,33 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
         notices.drain(..left_out);
         notices.insert(0, format!("{left_out} earlier changes left out"));
     }
+    notices.extend(refused(case));
     notices.extend(hidden(case));
     notices
+}
+
+/// Commands that remove or replace keys and were refused or failed: somebody tries. Flushes have
+/// lines of their own.
+fn refused(case: &Case<'_>) -> Option<String> {
+    let mut attempts: Vec<(&str, u64)> = Vec::new();
+    for command in case.window.steps().flat_map(|step| &step.commands) {
+        let tries = command.rejected.saturating_add(command.failed);
+        let removes = matches!(
+            command.class,
+            Some(Class::Delete | Class::Empty | Class::Move | Class::Overwrite | Class::Admin)
+        );
+        if !removes || tries == 0 {
+            continue;
+        }
+        match attempts
+            .iter_mut()
+            .find(|(name, _)| *name == &*command.name)
+        {
+            Some((_, sum)) => *sum = sum.saturating_add(tries),
+            None => attempts.push((&command.name, tries)),
+        }
+    }
+    (!attempts.is_empty()).then(|| format!("refused or failed: {}", words::list(attempts)))
 }
 
 /// Losses have verdicts of their own; news like "a replica joined" stays in the timeline.
@@ -45,6 +70,12 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let mut notices = Vec::new();
+    if case.was_reset() {
+        notices.push(
+            "CONFIG RESETSTAT has run: totals count since then, what was counted before is gone"
+                .into(),
+        );
+    }
     if last.product().is_enterprise() {
         notices.push(format!(
             "{} answers with a reduced INFO: limit, policy, replicas and offsets are not exposed",

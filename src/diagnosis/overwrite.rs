@@ -1,7 +1,7 @@
 //! Keys replaced: something else stands under the name.
 
-use super::case::{Case, amount, with_account};
-use super::{Cause, Level, Rule, Verdict, words};
+use super::case::{Account, Case, amount, with_account};
+use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::Class;
 
 pub(super) const RULE: Rule = Rule {
@@ -17,7 +17,34 @@ by one; a plain overwrite does not show in INFO at all.",
     azure_steps: &[
         "who: CLIENT LIST for cmd=rename, cmd=restore; guard writes with SET NX, RENAMENX, a prefix per application",
     ],
+    enterprise_steps: &[],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::Restore,
+            steps: &[
+                "which tool restores onto this server: CLIENT LIST for cmd=restore with addr and name; stop it, then compare a key with its source",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/restore/"),
+        },
+        Special {
+            mechanism: Mechanism::Copy,
+            steps: &[
+                "who copies: CLIENT LIST for cmd=copy; without REPLACE, COPY leaves an existing key alone and still counts as a call",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/copy/"),
+        },
+        Special {
+            mechanism: Mechanism::EmptyStore,
+            steps: &[
+                "an empty result deletes the destination: look at the inputs of SINTERSTORE, SDIFFSTORE, ZRANGESTORE, SORT … STORE",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/sinterstore/"),
+        },
+    ],
     docs: &["https://redis.io/docs/latest/commands/rename/"],
     judge,
 };
@@ -31,11 +58,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     }
     let calls = case.calls_of(Class::Overwrite);
     if let Some(account) = case.account(Cause::Overwrite) {
-        let summary = format!(
-            "{} replaced; commands seen: {}",
-            amount(account),
-            words::list(calls)
-        );
+        let summary = sentence(account, &words::list(calls));
         let mut verdict = with_account(
             Verdict::new(Cause::Overwrite, Level::Suspected, summary),
             account,
@@ -46,14 +69,39 @@ fn judge(case: &Case<'_>) -> Verdict {
                 .extend(case.command_evidence(step, Class::Overwrite, "calls"));
             verdict
                 .evidence
-                .push(case.keys_evidence(step, "fell, and nothing that removes keys was counted"));
+                .push(case.keys_evidence(step, keys_note(account.mechanism())));
         }
         return verdict;
     }
     let summary = if calls.is_empty() {
         "no RENAME, RESTORE, COPY or *STORE while watching".into()
     } else {
-        format!("{} seen, but no key count fell by it", words::list(calls))
+        format!("{} seen; the key count hardly felt it", words::list(calls))
     };
     Verdict::new(Cause::Overwrite, Level::Clear, summary)
+}
+
+fn sentence(account: &Account<'_>, calls: &str) -> String {
+    let amount = amount(account);
+    match account.mechanism() {
+        Mechanism::Restore => {
+            format!(
+                "RESTORE wrote over {amount}: {calls}, and the key count did not rise by as many"
+            )
+        }
+        Mechanism::Copy => format!(
+            "{calls}, and the key count did not rise: {amount} were replaced, or nothing was copied"
+        ),
+        Mechanism::EmptyStore => {
+            format!("{calls} deleted {amount}: an empty result removes its destination")
+        }
+        _ => format!("{amount} replaced by {calls}"),
+    }
+}
+
+fn keys_note(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Restore | Mechanism::Copy => "rose by less than was restored or copied",
+        _ => "fell, and nothing that removes keys was counted",
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::eviction::state;
-use super::{Cause, Evidence, Level, Rule, Verdict, words};
-use crate::model::{ErrorDelta, Sample};
+use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
+use crate::model::{Counter, Creates, ErrorDelta, Sample, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -11,7 +11,8 @@ pub(super) const RULE: Rule = Rule {
 not look at the reply takes the key for lost. OOM: memory is full and the policy finds nothing to \
 evict (noeviction, or volatile-* without keys that have a TTL: the default of Azure Managed Redis \
 with keys without TTL). MISCONF: saving to disk fails. READONLY: the client writes to a replica. \
-NOREPLICAS: too few healthy replicas. Pipelines and scripts hide such errors easily.",
+NOREPLICAS: too few healthy replicas. NOPERM: the user may not write there. CLUSTERDOWN: slots are \
+not served. Pipelines and scripts hide such errors easily.",
     steps: &[
         "which error: INFO errorstats; which command: rejected_calls in INFO commandstats",
         "OOM: raise maxmemory, or choose a policy that can evict: CONFIG SET maxmemory-policy allkeys-lru",
@@ -24,50 +25,170 @@ NOREPLICAS: too few healthy replicas. Pipelines and scripts hide such errors eas
         "scale up, or choose an AllKeys eviction policy; volatile-lru evicts nothing when keys have no TTL",
         "make the application check replies, also those inside pipelines",
     ],
+    enterprise_steps: &[
+        "look at memory and errors of the database in the Cluster Manager",
+        "raise its memory limit, or choose an allkeys eviction policy; volatile-lru evicts nothing when keys have no TTL",
+        "make the application check replies, also those inside pipelines",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::NothingEvictable,
+            steps: &[
+                "no key has a TTL, so a volatile policy finds nothing to evict: give TTLs (EXPIRE), or CONFIG SET maxmemory-policy allkeys-lru",
+            ],
+            azure_steps: &[
+                "no key has a TTL, so VolatileLRU finds nothing to evict: give TTLs, or az redisenterprise database update --eviction-policy AllKeysLRU",
+            ],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::SaveErrorRefusal,
+            steps: &[
+                "is the disk full or read-only: CONFIG GET dir, df -h there, the server's log; then BGSAVE and look at rdb_last_bgsave_status",
+                "to write without durability meanwhile: CONFIG SET stop-writes-on-bgsave-error no",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"),
+        },
+        Special {
+            mechanism: Mechanism::ReadOnlyReplica,
+            steps: &[
+                "writers hold the address of a replica, perhaps since a failover: ROLE here names the primary; check the clients' discovery",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/operate/oss_and_stack/management/replication/"),
+        },
+        Special {
+            mechanism: Mechanism::TooFewReplicas,
+            steps: &[
+                "which replicas are missing: INFO replication, min_slaves_good_slaves against CONFIG GET min-replicas-to-write",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/operate/oss_and_stack/management/replication/"),
+        },
+        Special {
+            mechanism: Mechanism::PermissionDenied,
+            steps: &[
+                "who is refused what: ACL LOG; let them: ACL SETUSER <user> +@write ~<prefix>*",
+            ],
+            azure_steps: &[
+                "who is refused what: compare the application's data access policy with its commands (portal, Authentication)",
+            ],
+            doc: Some(
+                "https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/",
+            ),
+        },
+        Special {
+            mechanism: Mechanism::ClusterDown,
+            steps: &[
+                "which slots have no node: CLUSTER INFO, CLUSTER NODES; bring the failed node or its replica back",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/"),
+        },
+    ],
     docs: &["https://redis.io/docs/latest/develop/reference/eviction/"],
     judge,
 };
 
 /// Error prefixes that mean "this write was refused", and what each means.
-const REFUSALS: [(&str, &str); 4] = [
+const REFUSALS: [(&str, &str); 6] = [
     ("OOM", "memory is full and nothing can be evicted"),
     ("MISCONF", "saving to disk fails"),
     ("READONLY", "a write was sent to a replica"),
     ("NOREPLICAS", "too few healthy replicas"),
+    (NOPERM, "the user may not write there"),
+    ("CLUSTERDOWN", "slots are not served"),
 ];
+/// Refuses reads and deletes as well: only commands that write keys count.
+const NOPERM: &str = "NOPERM";
+
+/// Writes that were refused for one reason.
+struct Refused {
+    prefix: &'static str,
+    meaning: &'static str,
+    mechanism: Mechanism,
+    count: u64,
+}
+
+/// The mechanism behind an error prefix.
+fn mechanism(prefix: &str, last: &Sample) -> Mechanism {
+    match prefix {
+        "MISCONF" => Mechanism::SaveErrorRefusal,
+        "READONLY" => Mechanism::ReadOnlyReplica,
+        "NOREPLICAS" => Mechanism::TooFewReplicas,
+        NOPERM => Mechanism::PermissionDenied,
+        "CLUSTERDOWN" => Mechanism::ClusterDown,
+        _ => match last.memory.policy.as_deref() {
+            Some(policy) if policy.starts_with("volatile") => Mechanism::NothingEvictable,
+            _ => Mechanism::NoEviction,
+        },
+    }
+}
+
+/// Writes refused in one step with one prefix.
+fn in_step(step: &Step, prefix: &str) -> u64 {
+    let errors = step.errors.iter().filter(|e| e.prefix == prefix);
+    let errors = errors.map(ErrorDelta::count).fold(0, u64::saturating_add);
+    if errors == 0 || prefix != NOPERM {
+        return errors;
+    }
+    let writes = step
+        .commands
+        .iter()
+        .filter(|command| command.creates != Creates::Nothing);
+    let rejected = writes
+        .map(|command| command.rejected)
+        .fold(0, u64::saturating_add);
+    errors.min(rejected)
+}
+
+/// Every interval in which writes were refused, and by which mechanism most.
+pub(super) fn intervals<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Step, Mechanism)> {
+    let last = case.last;
+    case.window.steps().filter_map(move |step| {
+        let counts = REFUSALS.map(|(prefix, _)| (in_step(step, prefix), prefix));
+        let most = counts.into_iter().max_by_key(|(count, _)| *count)?;
+        (most.0 > 0).then_some((step, mechanism(most.1, last?)))
+    })
+}
 
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
         return Case::unheard(Cause::RejectedWrites);
     };
     let Some(errors) = &last.errors else {
-        let mut verdict = Verdict::new(
-            Cause::RejectedWrites,
-            Level::Unknown,
-            "errors are not counted by kind on this server",
-        );
+        let replies = match case.window.total(Counter::TotalErrorReplies) {
+            None | Some(0) => String::new(),
+            Some(n) => format!("; {} of unknown kind", words::plural(n, "error")),
+        };
+        let summary = format!("errors are not counted by kind on this server{replies}");
+        let mut verdict = Verdict::new(Cause::RejectedWrites, Level::Unknown, summary);
         verdict.missing = vec!["errorstats"];
         return verdict;
     };
-    let mut seen = Vec::new();
-    for (prefix, meaning) in REFUSALS {
-        let count: u64 = case
-            .window
-            .steps()
-            .flat_map(|step| &step.errors)
-            .filter(|e| e.prefix == prefix)
-            .map(ErrorDelta::count)
-            .fold(0, u64::saturating_add);
-        if count > 0 {
-            seen.push((prefix, meaning, count));
-        }
-    }
+    let seen: Vec<Refused> = REFUSALS
+        .into_iter()
+        .map(|(prefix, meaning)| Refused {
+            prefix,
+            meaning,
+            mechanism: mechanism(prefix, last),
+            count: case
+                .window
+                .steps()
+                .map(|step| in_step(step, prefix))
+                .fold(0, u64::saturating_add),
+        })
+        .filter(|refused| refused.count > 0)
+        .collect();
     if !seen.is_empty() {
         return refused(case, &seen, last);
     }
+    // Who was denied what before we came, NOPERM does not tell.
     let totals: Vec<_> = REFUSALS
         .into_iter()
+        .filter(|(prefix, _)| *prefix != NOPERM)
         .filter_map(|(prefix, meaning)| {
             let total = errors.iter().find(|(known, _)| known == prefix)?.1;
             (total > 0).then_some((prefix, meaning, total))
@@ -76,26 +197,39 @@ fn judge(case: &Case<'_>) -> Verdict {
     if totals.is_empty() {
         quiet(case, last)
     } else {
-        since_start(case, &totals)
+        since_start(case, &totals, last)
     }
 }
 
-fn refused(case: &Case<'_>, refusals: &[(&str, &str, u64)], last: &Sample) -> Verdict {
+fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     let parts: Vec<String> = refusals
         .iter()
-        .map(|(prefix, meaning, n)| format!("{} with {prefix} ({meaning})", words::count(*n)))
+        .map(|r| {
+            format!(
+                "{} with {} ({})",
+                words::count(r.count),
+                r.prefix,
+                r.meaning
+            )
+        })
         .collect();
-    let memory = if refusals.iter().any(|(prefix, ..)| *prefix == "OOM") {
+    let memory = if refusals.iter().any(|r| r.prefix == "OOM") {
         format!("; {}", state(last))
     } else {
         String::new()
     };
     let summary = format!("writes refused: {}{memory}", parts.join(", "));
     let mut verdict = Verdict::new(Cause::RejectedWrites, Level::Confirmed, summary);
-    for (prefix, meaning, _) in refusals {
+    let most = refusals.iter().max_by_key(|r| r.count);
+    verdict.mechanism = most.map(|refused| refused.mechanism);
+    for Refused {
+        prefix, meaning, ..
+    } in refusals
+    {
         let moved = || {
             case.window
                 .steps()
+                .filter(|step| in_step(step, prefix) > 0)
                 .flat_map(|s| s.errors.iter().map(move |e| (s, e)))
                 .filter(|(_, e)| e.prefix == *prefix)
         };
@@ -136,17 +270,19 @@ fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
     evidence.collect()
 }
 
-fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)]) -> Verdict {
-    let list: Vec<String> = totals
+fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)], last: &Sample) -> Verdict {
+    let parts: Vec<String> = totals
         .iter()
         .map(|(prefix, _, n)| format!("{prefix} ×{}", words::count(*n)))
         .collect();
     let summary = format!(
         "writes refused {}: {}",
         case.totals_since(),
-        list.join(", ")
+        parts.join(", ")
     );
     let mut verdict = Case::since_start_verdict(Cause::RejectedWrites, summary);
+    let most = totals.iter().max_by_key(|(.., total)| *total);
+    verdict.mechanism = most.map(|(prefix, ..)| mechanism(prefix, last));
     for (prefix, meaning, total) in totals {
         verdict.evidence.push(case.total_evidence(
             format!("errorstat_{prefix}.count"),
@@ -170,6 +306,7 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         Some(why) => {
             let summary = format!("{}, {why}: writes are about to fail", state(last));
             let mut verdict = Verdict::new(Cause::RejectedWrites, Level::AtRisk, summary);
+            verdict.mechanism = Some(mechanism("OOM", last));
             let (used, limit) = (last.memory.counted_bytes(), last.memory.limit.bytes());
             let (note, at) = ("bytes used, against maxmemory", Some(last.moment.at));
             verdict

@@ -1,7 +1,7 @@
 //! Keys moved: they exist, in another database or on another node.
 
 use super::case::{Account, Case, amount, with_account};
-use super::{Cause, Level, Rule, Verdict, words};
+use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::Class;
 
 pub(super) const RULE: Rule = Rule {
@@ -17,7 +17,34 @@ lost, but whoever looks in the old place finds nothing.",
     azure_steps: &[
         "look at scaling operations in the Activity log; slots move between shards then, and nothing is lost",
     ],
+    enterprise_steps: &[],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::Migrate,
+            steps: &[
+                "who moves keys away and where to: CLIENT LIST for cmd=migrate; its destination has a growing INFO keyspace",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/migrate/"),
+        },
+        Special {
+            mechanism: Mechanism::Move,
+            steps: &[
+                "bring keys back: redis-cli -n <db> MOVE <key> 0; then see which client selects the other database: CLIENT LIST, db=",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/move/"),
+        },
+        Special {
+            mechanism: Mechanism::SlotMigration,
+            steps: &[
+                "see where the slots are now: CLUSTER SHARDS, or CLUSTER NODES before Redis 7",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/"),
+        },
+    ],
     docs: &["https://redis.io/docs/latest/commands/swapdb/"],
     judge,
 };
@@ -46,6 +73,13 @@ fn judge(case: &Case<'_>) -> Verdict {
     let commands = words::list(totals.clone());
     let summary = format!("{commands} {}", case.totals_since());
     let mut verdict = Case::since_start_verdict(Cause::Relocation, summary);
+    let most = totals.iter().max_by_key(|(_, calls)| *calls);
+    verdict.mechanism = most.map(|(name, _)| match *name {
+        "swapdb" => Mechanism::Swapdb,
+        "move" => Mechanism::Move,
+        "migrate" => Mechanism::Migrate,
+        _ => Mechanism::SlotMigration,
+    });
     for (name, total) in totals {
         let field = format!("cmdstat_{name}.calls");
         verdict
@@ -56,8 +90,18 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
-    let summary = format!("{} are elsewhere now: {calls}", amount(account));
-    let verdict = Verdict::new(Cause::Relocation, Level::Confirmed, summary);
+    // Whether a MIGRATE arrived, only the other server knows.
+    let level = match account.mechanism() {
+        Mechanism::Swapdb | Mechanism::Move => Level::Confirmed,
+        _ if account.biggest.usual => Level::Suspected,
+        _ => Level::Confirmed,
+    };
+    let place = match account.mechanism() {
+        Mechanism::Swapdb | Mechanism::Move => "in another database",
+        _ => "on another node",
+    };
+    let summary = format!("{} are {place} now: {calls}", amount(account));
+    let verdict = Verdict::new(Cause::Relocation, level, summary);
     let mut verdict = with_account(verdict, account);
     let Some(step) = case.step_to(account.biggest.to) else {
         return verdict;

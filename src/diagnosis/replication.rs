@@ -1,9 +1,13 @@
 //! Async replication: writes were not on the replica when it took over.
 
+mod present;
+
 use super::case::{Account, Case, amount, short, with_account};
 use super::ledger::is_failover;
-use super::{Cause, Level, Reading, Rule, Verdict, words};
-use crate::model::{Continuity, Product, ReplicaLine, Replication, Role, Sample, Step};
+use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
+use present::state_now;
+
+use crate::model::{Continuity, Role, Step};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Replication,
@@ -25,15 +29,63 @@ counters. Redis Enterprise and Azure Managed Redis hide replicas and offsets.",
         "for writes that must survive: WAIT 1 100 after them",
         "turn on high availability, zone redundancy and data persistence; consider active geo-replication",
     ],
+    enterprise_steps: &[
+        "look at the Cluster Manager's log for shard failovers and maintenance at that time",
+        "for writes that must survive: WAIT 1 100 after them",
+        "turn on replication and persistence for the database; consider Active-Active",
+    ],
     risk_steps: &[],
+    special: &[
+        Special {
+            mechanism: Mechanism::FullResync,
+            steps: &[
+                "stop the primary's automatic restart, and look for the data: dump.rdb and appendonlydir on the primary and on every replica, before they are written over",
+                "a primary without persistence must not come back by itself: it empties its replicas",
+            ],
+            azure_steps: &[],
+            doc: Some(
+                "https://redis.io/docs/latest/operate/oss_and_stack/management/replication/#safety-of-replication-when-master-has-persistence-turned-off",
+            ),
+        },
+        Special {
+            mechanism: Mechanism::Replicaof,
+            steps: &[
+                "was REPLICAOF meant? its own data is gone from memory; look for dump.rdb before the next save writes over it",
+                "make it a primary again: REPLICAOF NO ONE; take the command from users that need it not: ACL SETUSER <user> -replicaof -slaveof",
+            ],
+            azure_steps: &[],
+            doc: Some("https://redis.io/docs/latest/commands/replicaof/"),
+        },
+        Special {
+            mechanism: Mechanism::StaleReads,
+            steps: &[
+                "read from the primary meanwhile; or refuse old data: CONFIG SET replica-serve-stale-data no",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::ResyncLoop,
+            steps: &[
+                "why does the replica start over: CONFIG GET repl-backlog-size and client-output-buffer-limit here, the replica's log there",
+                "CONFIG SET repl-backlog-size 256mb; CONFIG SET client-output-buffer-limit \"replica 512mb 128mb 120\"",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
+            mechanism: Mechanism::WritableReplica,
+            steps: &[
+                "what is written here is gone at the next full synchronisation: CONFIG SET replica-read-only yes",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+    ],
     docs: &["https://redis.io/docs/latest/operate/oss_and_stack/management/replication/"],
     judge,
 };
 
-/// Below this, a distance is what a healthy stream has in flight.
-const BEHIND_BYTES: u64 = 1 << 20;
-/// A replica acknowledges every second; silence for this long is a sick link.
-const SILENT_S: u64 = 10;
 /// PING and REPLCONF traffic alone makes offsets differ by less than this.
 const NOISE_BYTES: u64 = 100;
 
@@ -55,24 +107,6 @@ fn judge(case: &Case<'_>) -> Verdict {
         };
     }
     state_now(case, last)
-}
-
-fn state_now(case: &Case<'_>, last: &Sample) -> Verdict {
-    if last.replication.role == Role::Unknown || last.replication.replid.is_none() {
-        let what = if last.product().is_enterprise() {
-            last.product().name()
-        } else {
-            "this server"
-        };
-        let summary = format!("replicas and offsets are not exposed by {what}");
-        let mut verdict = Verdict::new(Cause::Replication, Level::Unknown, summary);
-        verdict.missing = vec!["master_replid", "slaveN", "master_repl_offset"];
-        return verdict;
-    }
-    match last.replication.role {
-        Role::Replica => replica(case, last),
-        _ => primary(case, last),
-    }
 }
 
 fn lost(case: &Case<'_>, account: &Account<'_>) -> Verdict {
@@ -206,175 +240,16 @@ fn handover(case: &Case<'_>, step: &Step) -> Verdict {
         ),
     };
     let mut verdict = Verdict::new(Cause::Replication, level, summary);
+    if level != Level::Clear {
+        let promoted = step.continuity == Continuity::Same;
+        verdict.mechanism = Some(if promoted {
+            Mechanism::Promotion
+        } else {
+            Mechanism::Failover
+        });
+    }
     verdict.first_seen = Some(step.to.at);
     verdict.last_seen = Some(step.to.at);
     evidence(case, step, &mut verdict);
     verdict
-}
-
-fn replica(case: &Case<'_>, last: &Sample) -> Verdict {
-    let state = &last.replication;
-    let primary = state.primary.as_deref().unwrap_or("its primary");
-    let silent = state.last_io_s.filter(|s| *s >= SILENT_S);
-    let (level, summary) = match (state.link_up, silent) {
-        (Some(false), _) => {
-            let since = state
-                .link_down_s
-                .map_or_else(String::new, |s| format!(" for {}", words::duration(s)));
-            (
-                Level::AtRisk,
-                format!("the link to {primary} is down{since}: reads here are stale"),
-            )
-        }
-        (_, Some(s)) => (
-            Level::AtRisk,
-            format!("nothing heard from {primary} for {}", words::duration(s)),
-        ),
-        _ => (Level::Clear, format!("follows {primary}, link up")),
-    };
-    let mut verdict = Verdict::new(Cause::Replication, level, summary);
-    let at = Some(last.moment.at);
-    let first = case.first.map(|sample| &sample.replication);
-    let word = |state: &Replication| match state.link_up {
-        Some(true) => Some("up"),
-        Some(false) => Some("down"),
-        None => None,
-    };
-    let note = "the link to the primary";
-    verdict.evidence.push(case.evidence(
-        "master_link_status",
-        first.and_then(word),
-        word(state),
-        note,
-        at,
-    ));
-    let before = first.and_then(|state| state.applied_offset);
-    verdict.evidence.push(case.evidence(
-        "slave_repl_offset",
-        before,
-        state.applied_offset,
-        "bytes applied",
-        at,
-    ));
-    verdict
-}
-
-fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
-    let state = &last.replication;
-    let Some(now) = state.connected_replicas else {
-        let summary = "the number of replicas is not exposed by this server";
-        let mut verdict = Verdict::new(Cause::Replication, Level::Unknown, summary);
-        verdict.missing = vec!["connected_slaves"];
-        return verdict;
-    };
-    let before = case
-        .first
-        .and_then(|sample| sample.replication.connected_replicas);
-    if let Some(before) = before.filter(|before| *before > now) {
-        let summary = format!("{} of {before} replicas left while watching", before - now);
-        let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
-        let at = Some(last.moment.at);
-        verdict
-            .evidence
-            .push(case.evidence("connected_slaves", before, now, "replicas", at));
-        return verdict;
-    }
-    let present = if now == 0 {
-        let summary = "no replica is attached; nothing can fall behind, nothing can take over";
-        Verdict::new(Cause::Replication, Level::Clear, summary)
-    } else {
-        distance(case, state, last)
-    };
-    if present.level == Level::AtRisk {
-        return present;
-    }
-    promoted_once(case, last).unwrap_or(present)
-}
-
-fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
-    let behind = |line: &ReplicaLine| line.behind_bytes(state.offset);
-    let is_sick = |line: &&ReplicaLine| {
-        !line.is_online()
-            || behind(line).is_some_and(|n| n >= BEHIND_BYTES)
-            || line.ack_age_s.is_some_and(|s| s >= SILENT_S)
-    };
-    let worst = state
-        .replicas
-        .iter()
-        .filter(is_sick)
-        .max_by_key(|line| behind(line));
-    let (level, summary) = if let Some(line) = worst {
-        (Level::AtRisk, sick_replica(line, behind(line)))
-    } else {
-        let most = state.replicas.iter().filter_map(behind).max();
-        let most = most.map_or_else(|| "an unknown amount".into(), words::bytes);
-        (
-            Level::Clear,
-            format!(
-                "{}, at most {most} behind",
-                words::plural(state.replicas.len() as u64, "replica")
-            ),
-        )
-    };
-    let mut verdict = Verdict::new(Cause::Replication, level, summary);
-    let at = Some(last.moment.at);
-    let others = state.replicas.iter().filter(|line| Some(*line) != worst);
-    for line in worst.into_iter().chain(others).take(4) {
-        let note = format!(
-            "replica {}: acknowledged against written, bytes",
-            line.address
-        );
-        let evidence = case.evidence("slaveN.offset", line.offset, state.offset, note, at);
-        verdict.evidence.push(evidence);
-    }
-    verdict
-}
-
-fn sick_replica(line: &ReplicaLine, behind: Option<u64>) -> String {
-    let address = &line.address;
-    if !line.is_online() {
-        return format!(
-            "replica {address} has no data to take over with yet ({})",
-            line.state
-        );
-    }
-    let behind = behind.map_or_else(|| "an unknown amount".into(), words::bytes);
-    match line.ack_age_s.filter(|s| *s >= SILENT_S) {
-        Some(s) => {
-            let silent = words::duration(s);
-            format!("replica {address} is {behind} behind and silent for {silent}")
-        }
-        None => format!("replica {address} is {behind} behind"),
-    }
-}
-
-/// Before we came: this process took over another's history, or was restarted from disk (7.0+
-/// keeps the history's id in the RDB).
-fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
-    let state = &last.replication;
-    let (old, at) = (state.replid2.as_deref()?, state.second_offset?);
-    let loaded = last.persistence.loaded_keys.is_some_and(|keys| keys > 0);
-    if last.product() == Product::Unknown || loaded {
-        return None;
-    }
-    let summary = format!(
-        "this server took over from another primary at offset {}, {}; writes that had not arrived then would have been lost",
-        words::count(at),
-        case.since_start()
-    );
-    let mut verdict = Case::since_start_verdict(Cause::Replication, summary);
-    let id = short(Some(old));
-    verdict.evidence.push(case.evidence(
-        "master_replid2",
-        Reading::None,
-        id,
-        "the old primary's history",
-        Some(last.moment.at),
-    ));
-    verdict.evidence.push(case.total_evidence(
-        "second_repl_offset",
-        at,
-        "where the histories part",
-    ));
-    Some(verdict)
 }

@@ -1,8 +1,9 @@
 //! Unexplained: keys vanished and nothing that the server counts accounts for them.
 
 use super::case::{Case, amount, with_account};
-use super::{Cause, Level, Rule, Verdict};
-use crate::model::Continuity;
+use super::first_contact;
+use super::{Cause, Level, Mechanism, Rule, Special, Verdict};
+use crate::model::Class;
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Unexplained,
@@ -18,7 +19,16 @@ On a replica every removal arrives from its primary, which alone can tell why.",
     azure_steps: &[
         "look for scaling, patching, import and flush operations in the Activity log at that time",
     ],
+    enterprise_steps: &[],
     risk_steps: &[],
+    special: &[Special {
+        mechanism: Mechanism::EvidenceReset,
+        steps: &[
+            "who reset the statistics: SLOWLOG GET 128 and CLIENT LIST for cmd=config|resetstat; take it away with -config|resetstat",
+        ],
+        azure_steps: &[],
+        doc: Some("https://redis.io/docs/latest/commands/config-resetstat/"),
+    }],
     docs: &[],
     judge,
 };
@@ -28,6 +38,11 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Case::unheard(Cause::Unexplained);
     };
     let Some(account) = case.account(Cause::Unexplained) else {
+        if !case.window.has_interval()
+            && let Some(verdict) = first_contact::far_below_peak(case, last)
+        {
+            return verdict;
+        }
         return match (last.keys(), case.window.has_interval()) {
             (None, _) => {
                 let mut verdict = Verdict::new(
@@ -55,7 +70,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     let why = if case.is_replica() {
         let primary = last.replication.primary.as_deref().unwrap_or("its primary");
         format!("removed by the replication stream; {primary} knows why")
-    } else if step.is_some_and(|step| step.continuity == Continuity::StatsReset) {
+    } else if account.mechanism() == Mechanism::EvidenceReset {
         "gone while the statistics were reset: the evidence was wiped".into()
     } else {
         "gone, and no counter accounts for them".into()
@@ -65,6 +80,11 @@ fn judge(case: &Case<'_>) -> Verdict {
         Verdict::new(Cause::Unexplained, Level::Suspected, summary),
         account,
     );
+    if let Some(step) = step.filter(|_| case.is_replica()) {
+        let note = "effective removals only: the primary's expirations, evictions and deletes";
+        let removals = case.command_evidence(step, Class::Delete, note);
+        verdict.evidence.extend(removals);
+    }
     verdict
         .evidence
         .extend(step.map(|step| case.keys_evidence(step, "fell without a counted cause")));

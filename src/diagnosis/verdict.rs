@@ -171,18 +171,13 @@ pub enum Certainty {
 impl Suspect {
     /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at 14:03:07, slow log`.
     pub fn sentence(&self) -> String {
-        let mut text = self.command.clone();
-        if let Some(address) = &self.address {
-            text.push_str(" by ");
-            text.push_str(address);
-        }
-        for word in [&self.name, &self.user].into_iter().flatten() {
-            text.push_str(&format!(" ({word})"));
-        }
-        if let Some(at) = self.at {
-            text.push_str(&format!(" at {} UTC", at.strftime("%H:%M:%S")));
-        }
-        format!("{text}, {}", self.source)
+        let by = self.address.iter().map(|address| format!(" by {address}"));
+        let names = [&self.name, &self.user].into_iter().flatten();
+        let names = names.map(|name| format!(" ({name})"));
+        let at = self.at.iter();
+        let at = at.map(|at| format!(" at {} UTC", at.strftime("%H:%M:%S")));
+        let rest: String = by.chain(names).chain(at).collect();
+        format!("{}{rest}, {}", self.command, self.source)
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Memory {
     pub rss_bytes: Option<u64>,
     /// Highest `used_bytes` since start.
     pub peak_bytes: Option<u64>,
+    /// Unix seconds at which the peak was reached (Redis 8.2+).
+    pub peak_at_s: Option<u64>,
     /// Estimated data (`used - overhead`).
     pub dataset_bytes: Option<u64>,
     /// Buffers of ordinary clients.
@@ -173,6 +175,8 @@ pub struct Persistence {
     pub unsaved_changes: Option<u64>,
     /// Unix seconds of the last save (or of the start).
     pub last_save_s: Option<u64>,
+    /// Seconds that the last BGSAVE took; `None` also where none has run (`-1` on the wire).
+    pub last_save_took_s: Option<u64>,
     /// A BGSAVE runs.
     pub saving: Option<bool>,
     /// `rdb_last_bgsave_status:ok`.
@@ -459,6 +463,7 @@ impl Memory {
             used_bytes: bytes("used_memory"),
             rss_bytes: bytes("used_memory_rss"),
             peak_bytes: bytes("used_memory_peak"),
+            peak_at_s: bytes("used_memory_peak_time").filter(|at| *at > 0),
             dataset_bytes: bytes("used_memory_dataset"),
             clients_bytes: bytes("mem_clients_normal"),
             replicas_bytes: bytes("mem_clients_slaves"),
@@ -490,6 +495,7 @@ impl Persistence {
             loading_percent: info.f64("Persistence", "loading_loaded_perc"),
             unsaved_changes: number("rdb_changes_since_last_save"),
             last_save_s: number("rdb_last_save_time"),
+            last_save_took_s: number("rdb_last_bgsave_time_sec"),
             saving: flag("rdb_bgsave_in_progress"),
             last_save_ok: ok("rdb_last_bgsave_status"),
             loaded_keys: number("rdb_last_load_keys_loaded"),

@@ -100,20 +100,29 @@ impl History {
         }
     }
 
-    /// Takes one observation in.
+    /// Takes one observation in. Within a history time only moves forward: one that claims to be
+    /// older than the last is taken to come right after it.
     pub fn observe(&mut self, observation: Observation) {
         match observation {
             Observation::Answer {
                 moment,
                 round_trip,
                 info,
-            } => self.answer(moment, round_trip, info),
+            } => self.answer(self.after_the_last(moment), round_trip, info),
             Observation::Failed {
                 moment,
                 failure,
                 retry_in,
-            } => self.fail(moment, failure, retry_in),
+            } => self.fail(self.after_the_last(moment), failure, retry_in),
         }
+    }
+
+    fn after_the_last(&self, mut moment: Moment) -> Moment {
+        if let Some(last) = self.entries.back() {
+            let least = last.end().elapsed.saturating_add(Duration::from_nanos(1));
+            moment.elapsed = moment.elapsed.max(least);
+        }
+        moment
     }
 
     fn answer(&mut self, moment: Moment, round_trip: Duration, text: Box<str>) {

@@ -18,6 +18,8 @@ use jiff::Timestamp;
 pub struct Facts {
     pub enterprise: bool,
     pub replica_of: Option<&'static str>,
+    /// More fields of the Server section.
+    pub server: BTreeMap<&'static str, String>,
     pub run_id: String,
     pub uptime_s: u64,
     pub dbs: BTreeMap<u32, (u64, u64)>,
@@ -37,6 +39,7 @@ impl Default for Facts {
         Self {
             enterprise: false,
             replica_of: None,
+            server: BTreeMap::new(),
             run_id: "a".repeat(40),
             uptime_s: 100_000,
             dbs: BTreeMap::new(),
@@ -134,6 +137,9 @@ impl Facts {
             line("redis_build_id:0000000000000000000000000000000000000000");
         }
         line(&format!("run_id:{}", self.run_id));
+        for (name, value) in &self.server {
+            line(&format!("{name}:{value}"));
+        }
         if !self.enterprise {
             line(&format!("uptime_in_seconds:{}", self.uptime_s));
         }
@@ -216,9 +222,14 @@ impl Story {
 
     /// Begins without a poll.
     pub fn unpolled(facts: Facts) -> Self {
+        Self::knowing(facts, Assumptions::default())
+    }
+
+    /// Begins without a poll, with what the user knows.
+    pub fn knowing(facts: Facts, assumptions: Assumptions) -> Self {
         let history = History::new(
             NodeId::new("cache:6379"),
-            Assumptions::default(),
+            assumptions,
             Duration::from_secs(3_600),
         );
         Self {

@@ -89,7 +89,7 @@ impl Calls {
 
 /// The mechanism by which a command can take keys out of the count, if it can. SETEX and its like
 /// write a key together with its TTL; RESTORE and COPY take no key out of the count.
-fn mechanism_of(class: Class, name: &str) -> Option<Mechanism> {
+pub(in crate::diagnosis) fn mechanism_of(class: Class, name: &str) -> Option<Mechanism> {
     Some(match (class, name) {
         (Class::Delete, "del") => Mechanism::Del,
         (Class::Delete, "unlink") => Mechanism::Unlink,
@@ -98,13 +98,13 @@ fn mechanism_of(class: Class, name: &str) -> Option<Mechanism> {
         (Class::Delete, "ft.dropindex" | "ft.drop") => Mechanism::DroppedIndex,
         (Class::Delete, _) => Mechanism::ModuleDelete,
         (Class::Empty, _) => Mechanism::EmptiedContainer,
-        (Class::Expire, "setex" | "psetex" | "msetex" | "hsetex") => return None,
+        (Class::Expire, "setex" | "psetex" | "msetex" | "hsetex")
+        | (Class::Overwrite, "renamenx" | "restore" | "copy" | "pfmerge")
+        | (Class::Move, "swapdb" | "move") => return None,
         (Class::Expire, _) => Mechanism::PastTtlExpire,
         (Class::Overwrite, "rename") => Mechanism::Rename,
-        (Class::Overwrite, "renamenx" | "restore" | "copy" | "pfmerge") => return None,
         (Class::Overwrite, _) => Mechanism::EmptyStore,
         (Class::Move, "migrate") => Mechanism::Migrate,
-        (Class::Move, "swapdb" | "move") => return None,
         (Class::Move, _) => Mechanism::SlotMigration,
         (Class::Admin, "debug") => Mechanism::DebugReload,
         _ => return None,
@@ -153,7 +153,7 @@ impl Pace {
             *calls = if is_usual {
                 0
             } else {
-                calls.saturating_sub(usual.round() as u64)
+                calls.saturating_sub(whole(usual))
             };
         }
         excess
@@ -232,6 +232,16 @@ impl Pace {
     }
 }
 
+/// A number of calls, rounded. Calls of one interval are far below what a float holds exactly.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a pace is a finite number that is not negative; casting saturates"
+)]
+fn whole(calls: f64) -> u64 {
+    calls.round() as u64
+}
+
 fn mechanism_at(row: usize) -> Mechanism {
     SUSPECTS
         .get(row)
@@ -280,7 +290,9 @@ impl Split {
         };
         let all: u128 = able().map(|row| u128::from(calls[row])).sum();
         let whole = u128::from(self.left);
-        let Some(last) = able().last() else { return };
+        let Some(last) = able().next_back() else {
+            return;
+        };
         for row in able() {
             let share = whole * u128::from(calls[row]) / all;
             self.give(row, u64::try_from(share).unwrap_or(u64::MAX));
