@@ -112,7 +112,7 @@ impl Found {
 }
 
 /// A program of `PATH`.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+fn on_path(name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(name))

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::expected::{Expected, check_sound};
 use crate::load::{Load, Mix};
+use crate::proxy::Proxy;
 use crate::recording::{self, Scenario};
 use crate::servers::Binary;
 use crate::table::Row;
@@ -47,6 +48,8 @@ pub(crate) struct Stage {
     eye: Option<Eye>,
     /// Nothing may be called a loss, at any poll.
     healthy: bool,
+    /// But for an outage while it lasts.
+    may_be_down: bool,
 }
 
 /// A poller and what it has told.
@@ -80,6 +83,7 @@ impl Stage {
             load: None,
             eye: None,
             healthy: false,
+            may_be_down: false,
         }
     }
 
@@ -162,6 +166,16 @@ impl Stage {
         row.got = "no loss".into();
     }
 
+    /// An outage may be told as one while it lasts.
+    pub(crate) fn may_be_down(&mut self) {
+        self.may_be_down = true;
+    }
+
+    /// A port that leads to a server, slowly.
+    pub(crate) fn proxy(&self, server: &Server, delay: Duration) -> Proxy {
+        Proxy::start(&self.runtime, server.port(), delay)
+    }
+
     /// Time since the trial began.
     pub(crate) fn elapsed(&self) -> Duration {
         self.clock.elapsed()
@@ -204,6 +218,9 @@ impl Stage {
             .collect();
         // With one reading there is no window to speak of: totals since start are all there is.
         let is_watched = self.history().window().has_interval();
+        if self.may_be_down && self.history().window().open_gap().is_some() {
+            return;
+        }
         if !losses.is_empty() || is_watched && diagnosis.top_cause.is_some() {
             Row::of(&self.row).got = words::of_diagnosis(&diagnosis);
             panic!("a loss is claimed where nothing was lost: {losses:#?}");
@@ -244,7 +261,8 @@ impl Stage {
             notices.iter().any(|notice| notice.contains(words))
         };
         for _ in 0..POLLS {
-            if !is_told(self) {
+            let is_down = self.history().window().open_gap().is_some();
+            if !is_told(self) || is_down {
                 self.next();
             }
         }

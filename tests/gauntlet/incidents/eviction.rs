@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use amr_top::diagnosis::Mechanism;
 
 use super::Plays;
-use crate::commands::{fill_bytes, info, run};
+use crate::commands::{command, fill_bytes, info, run, size};
 use crate::expected::Expected;
 use crate::stage::{Stage, client};
 
@@ -57,10 +57,12 @@ fn by_client_buffers(stage: &mut Stage) {
     });
     let mut clients = Vec::new();
     stage.until("enough is evicted", |_| {
-        let mut greedy = TcpStream::connect(server.address()).expect("a client");
-        let ask = "LRANGE big 0 -1\r\n".repeat(40);
-        greedy.write_all(ask.as_bytes()).expect("it asks");
-        clients.push(greedy);
+        for _ in 0..4 {
+            let mut greedy = TcpStream::connect(server.address()).expect("a client");
+            let ask = "LRANGE big 0 -1\r\n".repeat(20);
+            greedy.write_all(ask.as_bytes()).expect("it asks");
+            clients.push(greedy);
+        }
         info(&mut redis, "evicted_keys") >= 500
     });
     expect_evicted(stage, &mut redis, Mechanism::ClientBuffers);
@@ -96,6 +98,15 @@ fn by_lowered_limit(stage: &mut Stage) {
     expect_evicted(stage, &mut redis, Mechanism::MaxmemoryLowered);
 }
 
+/// Writes until a write is refused.
+fn fill_is_taken(redis: &mut redis::Connection) -> bool {
+    let size = size(redis);
+    let value = "x".repeat(10_000);
+    command(&format!("SET filler:{size} {value}"))
+        .exec(redis)
+        .is_ok()
+}
+
 /// Memory is full and writes are refused; then the policy is changed to one that evicts.
 fn by_policy(stage: &mut Stage) {
     let args = ["--maxmemory-policy", "noeviction"];
@@ -103,9 +114,7 @@ fn by_policy(stage: &mut Stage) {
         fill_bytes(redis, "k", 3_000, 1_000);
         limit(redis, 1_000_000);
     });
-    let lower = info(&mut redis, "used_memory");
-    fill_bytes(&mut redis, "new", 1, 900_000);
-    assert!(info(&mut redis, "used_memory") > lower, "it grows");
+    while fill_is_taken(&mut redis) {}
     run(&mut redis, "CONFIG SET maxmemory-policy allkeys-lru");
     stage.until("enough is evicted", |_| {
         fill_bytes(&mut redis, "more", 600, 1_000);

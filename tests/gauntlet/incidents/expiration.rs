@@ -1,5 +1,6 @@
 //! TTLs that ran out.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,7 +9,6 @@ use amr_top::diagnosis::Mechanism;
 use super::Plays;
 use crate::commands::{each, fill, info, names, run};
 use crate::expected::Expected;
-use crate::servers::on_path;
 use crate::stage::{DEADLINE, Stage, client};
 
 pub(super) const ALL: Plays = &[
@@ -52,7 +52,7 @@ fn clock_jump(stage: &mut Stage) {
     fill(&mut redis, "session", 1_000, "EX 3600");
     stage.load(&server);
     stage.watch(&server);
-    std::fs::write(&clock, "+7200").expect("the clock is set");
+    set_clock(&clock, 7_200);
     stage.until("all have expired", |_| {
         info(&mut redis, "expired_keys") >= 1_000
     });
@@ -61,21 +61,22 @@ fn clock_jump(stage: &mut Stage) {
 }
 
 /// A script that runs the server with a wall clock of its own, and the file that sets it.
+/// (libfaketime would do, but not beside the allocator that distributions link servers with.)
 fn with_false_clock(server: &Path, folder: &Path) -> (PathBuf, PathBuf) {
     use std::os::unix::fs::PermissionsExt;
-    let faketime = on_path("faketime");
-    let faketime = faketime.expect("no 'faketime' on PATH: 'tests/run.sh' installs it");
-    let preload = Command::new(faketime)
-        .args(["-f", "+0", "printenv", "LD_PRELOAD"])
+    let [wrapper, clock, source, library] =
+        ["server", "clock", "clock.c", "clock.so"].map(|name| folder.join(name));
+    std::fs::write(&source, include_str!("../clock.c")).expect("a file");
+    let compiled = Command::new("cc")
+        .args(["-O1", "-shared", "-fPIC", "-o"])
+        .args([&library, &source])
         .output()
-        .expect("faketime runs");
-    let preload = String::from_utf8_lossy(&preload.stdout).trim().to_owned();
-    let (wrapper, clock) = (folder.join("server"), folder.join("clock"));
-    std::fs::write(&clock, "+0").expect("a file");
+        .expect("'cc' runs, as it does for cargo");
+    assert!(compiled.status.success(), "{compiled:?}");
+    std::fs::write(&clock, 0_i64.to_ne_bytes()).expect("a file");
     let script = format!(
-        "#!/bin/sh\nexport LD_PRELOAD='{preload}' FAKETIME_TIMESTAMP_FILE='{}' \
-         FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1\n\
-         exec '{}' \"$@\"\n",
+        "#!/bin/sh\nexec env LD_PRELOAD='{}' CLOCK_AHEAD='{}' '{}' \"$@\"\n",
+        library.display(),
         clock.display(),
         server.display()
     );
@@ -83,6 +84,13 @@ fn with_false_clock(server: &Path, folder: &Path) -> (PathBuf, PathBuf) {
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(&wrapper, mode).expect("it may be run");
     (wrapper, clock)
+}
+
+/// Sets such a clock, in place: the server has the file mapped.
+fn set_clock(clock: &Path, seconds: i64) {
+    let file = std::fs::OpenOptions::new().write(true).open(clock);
+    let set = file.and_then(|mut file| file.write_all(&seconds.to_ne_bytes()));
+    set.expect("the clock is set");
 }
 
 fn hash_field_ttl(stage: &mut Stage) {
