@@ -45,14 +45,16 @@ pub(crate) fn fill(redis: &mut Connection, prefix: &str, keys: u64, extra: &str)
     pipeline.exec(redis).expect("keys are written");
 }
 
-/// Writes keys `PREFIX:0…` of so many bytes each.
+/// Writes keys `PREFIX:0…` of so many bytes each, some at a time: buffers stay small.
 pub(crate) fn fill_bytes(redis: &mut Connection, prefix: &str, keys: u64, bytes: usize) {
     let value = "x".repeat(bytes);
-    let mut pipeline = redis::pipe();
-    for n in 0..keys {
-        pipeline.cmd("SET").arg(format!("{prefix}:{n}")).arg(&value);
+    for some in names(prefix, keys).chunks(50) {
+        let mut pipeline = redis::pipe();
+        for key in some {
+            pipeline.cmd("SET").arg(key).arg(&value);
+        }
+        pipeline.exec(redis).expect("keys are written");
     }
-    pipeline.exec(redis).expect("keys are written");
 }
 
 /// Runs one command on every key `PREFIX:0…`, with one pipeline.

@@ -42,9 +42,7 @@ const ALL: &[(&str, fn(&mut Stage))] = &[
     ("denied-flush", |stage| {
         denied(stage, "FLUSHALL", "FLUSHALL refused")
     }),
-    ("denied-del", |stage| {
-        denied(stage, "DEL k:1", "DEL refused")
-    }),
+    ("denied-del", |stage| denied(stage, "DEL k:1", "DEL ×5")),
     ("lru-far-below-its-limit", far_below_limit),
     ("restart-with-everything-saved", restart_whole),
 ];

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use amr_top::diagnosis::Diagnosis;
-use amr_top::model::History;
+use amr_top::model::{History, Memory};
 
 /// The message of a panic.
 pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> String {
@@ -84,11 +84,12 @@ pub(crate) fn story(diagnosis: &Diagnosis, history: &History) -> String {
             .map(|command| format!("{}+{}", command.name, command.effective))
             .collect();
         text.push_str(&format!(
-            "  {} ms {:?}: keys {:?} to {:?}; {}\n",
+            "  {} ms {:?}: keys {:?} to {:?}; {}; {}\n",
             step.to.elapsed.as_millis(),
             step.continuity,
             before.keys(),
             after.keys(),
+            of_memory(&after.memory),
             commands.join(" ")
         ));
     }
@@ -97,4 +98,20 @@ pub(crate) fn story(diagnosis: &Diagnosis, history: &History) -> String {
     }
     text.push_str(&format!("notices: {:#?}\n", diagnosis.notices));
     text
+}
+
+/// What memory is used for, where there is a limit.
+fn of_memory(memory: &Memory) -> String {
+    let Some(limit) = memory.limit.bytes() else {
+        return String::new();
+    };
+    format!(
+        "limit {limit} used {:?} data {:?} clients {:?} backlog {:?} replicas {:?} not counted {:?}",
+        memory.used_bytes,
+        memory.dataset_bytes,
+        memory.clients_bytes,
+        memory.backlog_bytes,
+        memory.replicas_bytes,
+        memory.not_counted_bytes
+    )
 }

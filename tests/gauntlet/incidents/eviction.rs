@@ -77,7 +77,7 @@ fn by_backlog(stage: &mut Stage) {
     limit(&mut redis, 500_000);
     stage.load(&primary);
     stage.watch(&primary);
-    run(&mut redis, "CONFIG SET repl-backlog-size 8mb");
+    run(&mut redis, "CONFIG SET repl-backlog-size 3mb");
     stage.until("enough is evicted", |_| {
         fill_bytes(&mut redis, "same", 100, 10_000);
         info(&mut redis, "evicted_keys") >= 500

@@ -43,9 +43,17 @@ pub(crate) fn all() -> Vec<Play> {
 /// Names and plays of one cause.
 pub(crate) type Plays = &'static [(&'static str, fn(&mut Stage))];
 
+/// A primary that gives its data to replicas at once, and leaves nothing on its disk.
+pub(crate) const PRIMARY: [&str; 4] = [
+    "--repl-diskless-sync",
+    "yes",
+    "--repl-diskless-sync-delay",
+    "0",
+];
+
 /// A primary with so many keys, and a replica that has them.
 pub(crate) fn pair(stage: &mut Stage, keys: u64) -> (Rc<Server>, Rc<Server>) {
-    let primary = stage.server(&["--repl-diskless-sync-delay", "0"]);
+    let primary = stage.server(&PRIMARY);
     let mut redis = client(&primary);
     fill(&mut redis, "k", keys, "");
     let port = primary.port().to_string();

@@ -46,8 +46,10 @@ fn full(stage: &mut Stage, policy: &str, mechanism: Mechanism) {
 fn misconf(stage: &mut Stage) {
     let folder = tempfile::tempdir().expect("a folder");
     let dir = folder.path().to_string_lossy().into_owned();
-    let (_server, mut redis) = stage.scene(&["--dir", &dir, "--save", "3600 1"], |redis| {
+    let (_server, mut redis) = stage.scene(&["--dir", &dir], |redis| {
         fill(redis, "k", 1_500, "");
+        let mut save = command("CONFIG SET save");
+        save.arg("3600 1").exec(redis).expect("a setting");
     });
     folder.close().expect("the folder is removed");
     run(&mut redis, "BGSAVE");
