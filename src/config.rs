@@ -29,6 +29,8 @@ pub struct Settings {
     pub timeout: Duration,
     /// What the user knows and the server hides.
     pub assumptions: Assumptions,
+    /// Whether to keep a second connection on which the server tells at once of a flush.
+    pub tripwire: bool,
 }
 
 /// The address of a server.

@@ -33,6 +33,7 @@ mod relocation;
 mod replication;
 mod unexplained;
 mod verdict;
+mod witness;
 mod words;
 
 use std::cmp::Reverse;
@@ -139,6 +140,9 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
             verdict.cause,
         )
     });
+    for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {
+        witness::name(&case, verdict);
+    }
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
     let incidents = incident::of(&case);

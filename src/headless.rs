@@ -198,6 +198,8 @@ fn look(target: Option<&str>, options: &Options, until: Until) -> Result<Seen, H
         Until::For(time) => (time, Scope::Window),
         Until::Answered => (Duration::ZERO, Scope::SinceStart),
     };
+    // One reading is over before a flush could be told.
+    settings.tripwire = matches!(until, Until::For(_));
     if !time.is_zero() {
         // Two samples at least: one shows only totals.
         settings.interval = settings

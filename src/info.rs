@@ -1,7 +1,7 @@
 //! One `INFO` reply as fields, nothing more: no meaning, no units, no clock.
 //!
 //! The grammar is Redis's own: sections start with `# Name`, lines are `name:value` split at the
-//! **first** colon, lines end in `\r\n`. Three things follow from real servers:
+//! **first** colon, lines end in `\r\n`; a name has no blanks. Three things follow from real servers:
 //!
 //! - fields are keyed by *(section, name)*, because some names repeat in other sections;
 //! - composite values (`keys=3,expires=1,…`) are read by key name, never by position, because
@@ -30,6 +30,11 @@ pub const MOST: u64 = 1 << 53;
 
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|n| *n <= MOST)
+}
+
+/// Prose has colons too ("Welcome to the proxy: please …"); names have no blanks.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
 /// Length and three letters: cheap, and different enough for the names of one reply.
@@ -97,7 +102,7 @@ impl Info {
             return;
         }
         match trimmed.find(':') {
-            Some(colon) if colon > 0 => {
+            Some(colon) if is_name(&trimmed[..colon]) => {
                 self.prints.push(fingerprint(&trimmed[..colon]));
                 self.fields.push(Field {
                     // 0 means "before the first header", so sections are counted from one.
@@ -310,8 +315,11 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_fields_are_kept() {
-        let info = Info::parse("hello\n:odd\n# S\na:1");
-        assert_eq!(info.unknown_lines().collect::<Vec<_>>(), ["hello", ":odd"]);
+        let info = Info::parse("hello\n:odd\nWelcome to: me\n# S\na:1\n\0b:2");
+        assert_eq!(
+            info.unknown_lines().collect::<Vec<_>>(),
+            ["hello", ":odd", "Welcome to: me", "\0b:2"]
+        );
         assert_eq!(info.u64("S", "a"), Some(1));
     }
 

@@ -9,6 +9,7 @@
 //! | [`Sample`] | one answered poll, typed; absent fields are `None` |
 //! | [`Step`] | what changed between two samples that follow each other |
 //! | [`Gap`] | polls that failed, from the first to the last |
+//! | [`SlowEntry`] | what the server remembers of a slow command |
 //! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
@@ -19,9 +20,12 @@ mod counter;
 mod node;
 mod observation;
 mod sample;
+mod slowlog;
 mod step;
 mod text;
 mod timeline;
+mod unread;
+mod window;
 
 pub use change::{Change, ChangeKind};
 pub use command::{CATALOGUE, Class, CommandStat, Commands, Creates, class_of, creates};
@@ -31,6 +35,9 @@ pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, 
 pub use sample::{
     Assumptions, Db, Keyspace, Limit, Memory, Persistence, ReplicaLine, Replication, Sample, Server,
 };
+pub use slowlog::{SLOW_LOG, SlowEntry};
 pub use step::{CommandDelta, Continuity, DbDelta, ErrorDelta, Step};
 pub use text::inert;
-pub use timeline::{Entry, Gap, History, Window};
+pub use timeline::{Entry, Gap, History};
+pub use unread::Unread;
+pub use window::Window;

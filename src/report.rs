@@ -6,7 +6,9 @@
 
 mod exit;
 mod export;
+mod incidents;
 mod json;
+mod ledger;
 mod markdown;
 mod panels;
 mod text;
@@ -19,7 +21,9 @@ pub use exit::{Causes, Exit, exit_code};
 pub use export::{ExportError, Pages, Snapshot, export_to};
 pub use text::Style;
 
-use crate::diagnosis::{Cause, Diagnosis, Evidence, Ledger, Level, Reading, Suspect, Verdict, Way};
+use self::incidents::Episode;
+use self::ledger::Balance;
+use crate::diagnosis::{Cause, Diagnosis, Level, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -64,8 +68,9 @@ pub struct Report<'a> {
     window: Watched,
     nodes: Vec<Node<'a>>,
     top_cause: Option<Cause>,
-    verdicts: Vec<Row<'a>>,
-    ledger: Balance,
+    verdicts: Vec<Row>,
+    incidents: Vec<Episode<'a>>,
+    ledger: Balance<'a>,
     changes: Vec<Happened>,
     notices: Vec<String>,
     /// Whether there is any sample; without one, silence is not good news.
@@ -92,51 +97,12 @@ struct Node<'a> {
     keys: Option<u64>,
 }
 
-/// A verdict with its title; times to the millisecond.
+/// A verdict under its title; times to the millisecond.
 #[derive(Clone, Debug, Serialize)]
-struct Row<'a> {
-    cause: Cause,
+struct Row {
     title: &'static str,
-    verdict: Level,
-    scope: crate::diagnosis::Scope,
-    summary: &'a str,
-    keys_lost: Option<u64>,
-    at_least: bool,
-    first_seen: Option<Timestamp>,
-    last_seen: Option<Timestamp>,
-    evidence: Vec<Proof<'a>>,
-    suspects: &'a [Suspect],
-    missing: &'a [&'static str],
-    next_steps: &'a [String],
-    docs: &'a [&'static str],
-    #[serde(skip)]
-    source: &'a Verdict,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Proof<'a> {
-    node: &'a NodeId,
-    field: &'a str,
-    before: &'a Reading,
-    after: &'a Reading,
-    note: &'a str,
-    at: Option<Timestamp>,
-}
-
-/// The ledger, field by field.
-#[derive(Clone, Debug, Serialize)]
-struct Balance {
-    keys_before: Option<u64>,
-    keys_after: Option<u64>,
-    expired: u64,
-    evicted: u64,
-    flushed: u64,
-    deleted: u64,
-    moved: u64,
-    unexplained: u64,
-    created: u64,
-    replaced: u64,
-    lost: u64,
+    #[serde(flatten)]
+    verdict: Verdict,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -175,7 +141,8 @@ impl<'a> Report<'a> {
             nodes: vec![Node::new(window)],
             top_cause: diagnosis.top_cause,
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
-            ledger: Balance::new(&diagnosis.ledger),
+            incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
+            ledger: Balance(&diagnosis.ledger),
             changes: window
                 .changes()
                 .map(|change| Happened {
@@ -216,26 +183,27 @@ impl<'a> Report<'a> {
     /// What to say first: the cause, how sure, how many keys.
     fn headline(&self) -> String {
         // Totals since start are news only where nothing was watched.
-        let is_news = |row: &Row<'_>| match self.top_cause {
-            Some(top) => top == row.cause,
-            None => row.source.is_loss_in_window(),
+        let is_news = |verdict: &Verdict| match self.top_cause {
+            Some(top) => top == verdict.cause,
+            None => verdict.is_loss_in_window(),
         };
-        let top = self.verdicts.iter().find(|row| is_news(row));
-        if let Some(row) = top {
-            let level = row.verdict.word().to_lowercase();
-            let parts = [words::keys_lost(row.source), level];
+        let top = self.verdicts.iter().find(|row| is_news(&row.verdict));
+        if let Some(Row { title, verdict }) = top {
+            let level = verdict.level.word().to_lowercase();
+            let parts = [words::keys_lost(verdict), level];
             let said = parts.iter().filter(|part| !part.is_empty());
             let said: Vec<&str> = said.map(String::as_str).collect();
-            let scope = match words::scope_words(row.scope) {
+            let scope = match words::scope_words(verdict.scope) {
                 "" => String::new(),
                 scope => format!(" {scope}"),
             };
-            return format!("{}: {}{scope}", row.title, said.join(", "));
+            return format!("{title}: {}{scope}", said.join(", "));
         }
         if !self.answered {
             return "No reply was read: nothing can be said about the keys".into();
         }
-        let risks = self.verdicts.iter().filter(|r| r.verdict == Level::AtRisk);
+        let at_risk = |row: &&Row| row.verdict.level == Level::AtRisk;
+        let risks = self.verdicts.iter().filter(at_risk);
         let risks: Vec<&str> = risks.map(|row| row.title).collect();
         if risks.is_empty() {
             "No loss found".into()
@@ -260,11 +228,7 @@ impl<'a> Report<'a> {
         if from == to {
             return format!("{} UTC, {polls}{gaps}", format::date_and_clock(*from));
         }
-        let until = if from.strftime("%F").to_string() == to.strftime("%F").to_string() {
-            format::clock(*to)
-        } else {
-            format::date_and_clock(*to)
-        };
+        let until = words::until(*from, *to);
         format!(
             "{} to {until} UTC, {seconds:.0} s, {polls}{gaps}",
             format::date_and_clock(*from),
@@ -302,75 +266,18 @@ impl<'a> Node<'a> {
     }
 }
 
-impl<'a> Row<'a> {
-    fn new(verdict: &'a Verdict) -> Self {
+impl Row {
+    fn new(verdict: &Verdict) -> Self {
+        let mut verdict = verdict.clone();
+        let evidence = verdict.evidence.iter_mut().map(|proof| &mut proof.at);
+        let times = [&mut verdict.first_seen, &mut verdict.last_seen].into_iter();
+        for at in times.chain(evidence) {
+            *at = at.map(to_millisecond);
+        }
         Self {
-            cause: verdict.cause,
             title: verdict.cause.title(),
-            verdict: verdict.level,
-            scope: verdict.scope,
-            summary: &verdict.summary,
-            keys_lost: verdict.keys_lost,
-            at_least: verdict.at_least,
-            first_seen: verdict.first_seen.map(to_millisecond),
-            last_seen: verdict.last_seen.map(to_millisecond),
-            evidence: verdict.evidence.iter().map(Proof::new).collect(),
-            suspects: &verdict.suspects,
-            missing: &verdict.missing,
-            next_steps: &verdict.next_steps,
-            docs: &verdict.docs,
-            source: verdict,
+            verdict,
         }
-    }
-}
-
-impl<'a> Proof<'a> {
-    fn new(evidence: &'a Evidence) -> Self {
-        Self {
-            node: &evidence.node,
-            field: &evidence.field,
-            before: &evidence.before,
-            after: &evidence.after,
-            note: &evidence.note,
-            at: evidence.at.map(to_millisecond),
-        }
-    }
-}
-
-impl Balance {
-    fn new(ledger: &Ledger) -> Self {
-        Self {
-            keys_before: ledger.keys_before,
-            keys_after: ledger.keys_after,
-            expired: ledger.keys(Way::Expired),
-            evicted: ledger.keys(Way::Evicted),
-            flushed: ledger.keys(Way::Flushed),
-            deleted: ledger.keys(Way::Deleted),
-            moved: ledger.keys(Way::Moved),
-            unexplained: ledger.keys(Way::Unexplained),
-            created: ledger.keys(Way::Created),
-            replaced: ledger.keys(Way::Replaced),
-            lost: ledger.keys(Way::Lost),
-        }
-    }
-
-    /// Ways in which keys went, the widest first; ways that nothing took are left out.
-    fn ways(&self) -> Vec<(&'static str, u64)> {
-        let mut ways: Vec<_> = [
-            ("flushed", self.flushed),
-            ("evicted", self.evicted),
-            ("expired", self.expired),
-            ("deleted", self.deleted),
-            ("moved", self.moved),
-            ("replaced", self.replaced),
-            ("lost", self.lost),
-            ("unexplained", self.unexplained),
-        ]
-        .into_iter()
-        .filter(|(_, keys)| *keys > 0)
-        .collect();
-        ways.sort_by_key(|(_, keys)| std::cmp::Reverse(*keys));
-        ways
     }
 }
 

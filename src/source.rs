@@ -7,8 +7,8 @@
 //! - **Every attempt is told**, as an answer or as a failure with its reason, in order. The
 //!   channel is bounded; when it is full the poller waits, and polls that it then missed are
 //!   not made up for.
-//! - **A secret never leaves.** The details of a failure carry the server's words with the
-//!   password cut out and control characters made inert.
+//! - **A secret never leaves.** The server's words are told with the password cut out and control
+//!   characters made inert.
 //!
 //! | file | what it knows |
 //! |---|---|
@@ -18,12 +18,13 @@
 //! | `tap` | what has crossed the wire: the first bytes, how many, how it ended |
 //! | `connection` | one conversation: `AUTH`, questions, answers, its end |
 //! | `ask` | how to get a full `INFO` out of this server in one round trip |
+//! | `tripwire` | a second connection that hears at once when a database is emptied |
+//! | `slowlog` | the slow log, asked for once: who ran what before we came |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
+//! | `seal` | what may leave of a server's words |
 //! | `poll` | the task that puts these together |
 //!
-//! A second kind of connection (invalidation pushes over RESP3) has its place beside
-//! `connection`, over the same `dial` and `tap`.
 
 use std::time::{Duration, Instant};
 
@@ -40,8 +41,11 @@ mod dial;
 mod failure;
 mod poll;
 mod schedule;
+mod seal;
+mod slowlog;
 mod tap;
 pub mod tls;
+mod tripwire;
 
 pub use poll::poll;
 

@@ -1,14 +1,17 @@
 //! The program as scripts see it: words in, text and exit codes out.
 
+#[path = "support/report.rs"]
+mod report;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command as Process, Stdio};
 
-use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
 use predicates::prelude::*;
+use report::{amr_top, assert_schema, json, list};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -17,22 +20,6 @@ const FLUSHED: &str = "tests/fixtures/info/redis-7.0.15-primary-after-flushall.t
 const ENTERPRISE: &str = "tests/fixtures/info/synthetic-redis-enterprise-default.txt";
 /// A password that must not be seen anywhere.
 const SECRET: &str = "hunter2-in-plain-sight";
-
-fn amr_top(line: &str) -> Command {
-    let mut command = Command::new(cargo_bin("amr-top"));
-    command
-        .args(line.split_whitespace())
-        .env_remove("AMR_TOP_PASSWORD")
-        .env_remove("REDISCLI_AUTH");
-    command
-}
-
-/// Standard output as JSON, whatever the exit code.
-fn json(line: &str) -> Value {
-    let output = amr_top(line).output().expect("runs");
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
-}
 
 /// A port on which nothing listens.
 fn refusing_port() -> u16 {
@@ -117,46 +104,6 @@ fn a_missing_file_is_named_in_one_line() {
         .stderr(predicate::str::contains("not an INFO reply"));
 }
 
-/// The fields of schema 1; more may be added, none may go.
-const FIELDS: &str = "schema window nodes top_cause verdicts ledger notices";
-const WINDOW_FIELDS: &str = "from to seconds polls gaps";
-const NODE_FIELDS: &str = "id role product version keys";
-const VERDICT_FIELDS: &str = "cause verdict scope summary keys_lost first_seen evidence suspects \
-                              missing next_steps docs";
-const EVIDENCE_FIELDS: &str = "node field before after note";
-const LEDGER_FIELDS: &str =
-    "keys_before keys_after expired evicted flushed deleted moved unexplained";
-
-fn assert_has(value: &Value, names: &str) {
-    for name in names.split_whitespace() {
-        assert!(value.get(name).is_some(), "no {name} in {value:#}");
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().expect("is a list")
-}
-
-fn assert_schema(report: &Value) {
-    assert_eq!(report["schema"], "amr-top/report/1");
-    assert_has(report, FIELDS);
-    assert_has(&report["window"], WINDOW_FIELDS);
-    assert_has(&report["ledger"], LEDGER_FIELDS);
-    for node in list(&report["nodes"]) {
-        assert_has(node, NODE_FIELDS);
-    }
-    for verdict in list(&report["verdicts"]) {
-        assert_has(verdict, VERDICT_FIELDS);
-        for evidence in list(&verdict["evidence"]) {
-            assert_has(evidence, EVIDENCE_FIELDS);
-        }
-    }
-    for time in ["from", "to"] {
-        let time = report["window"][time].as_str().expect("is a time");
-        assert!(time.parse::<jiff::Timestamp>().is_ok(), "{time}");
-    }
-}
-
 #[test]
 fn one_saved_reply_is_a_first_look() {
     let report = json(&format!("check --info {PRIMARY} --format json"));
@@ -165,6 +112,8 @@ fn one_saved_reply_is_a_first_look() {
     assert_eq!(report["nodes"][0]["version"], "7.0.15");
     assert_eq!(report["nodes"][0]["role"], "primary");
     assert_eq!(report["nodes"][0]["keys"], 5_136);
+    let parts = list(&report["ledger"]["parts"]);
+    assert!(parts.iter().all(|part| part["known"] == "unknown"));
 }
 
 #[test]
@@ -185,6 +134,10 @@ fn two_saved_replies_are_a_window() {
     assert_eq!(report["top_cause"], "flush");
     assert_eq!(report["verdicts"][0]["cause"], "flush");
     assert_eq!(report["verdicts"][0]["verdict"], "confirmed");
+    assert_eq!(report["verdicts"][0]["mechanism"], "flushall");
+    let incident = &report["incidents"][0];
+    assert_eq!(incident["causes"][0]["mechanism"], "flushall");
+    assert_eq!(incident["from"], report["window"]["from"]);
     assert!(
         !report["verdicts"][0]["evidence"]
             .as_array()
@@ -212,6 +165,35 @@ fn a_reduced_reply_is_read() {
     let report = json(&format!("check --info {ENTERPRISE} --format json"));
     assert_schema(&report);
     assert_eq!(report["nodes"][0]["product"], "redis-enterprise");
+}
+
+#[rstest]
+#[case("redis-2.8.24", "redis")]
+#[case("keydb-6.3.4", "keydb")]
+#[case("dragonfly-1.23.0", "dragonfly")]
+#[case("elasticache-6.2.6", "elasticache")]
+#[case("memorydb-6.2.6", "memorydb")]
+fn other_products_are_read_too(#[case] name: &str, #[case] product: &str) {
+    let file = format!("tests/fixtures/info/synthetic-{name}-primary.txt");
+    let report = json(&format!("check --info {file} --format json"));
+    assert_schema(&report);
+    assert_eq!(report["nodes"][0]["product"], product);
+    assert_eq!(report["nodes"][0]["keys"], 2_608);
+}
+
+#[test]
+fn what_is_not_understood_is_a_notice() {
+    let mut reply = b"\x1b[2J welcome to the proxy: hello\n\0\xff\xfe\r\n".to_vec();
+    reply.extend(fs::read(PRIMARY).expect("is there"));
+    amr_top("check --info - --fail-on none")
+        .write_stdin(reply)
+        .assert()
+        .code(0)
+        .stdout(
+            predicate::str::contains("note: 2 lines of the reply were not understood: '␛[2J")
+                .and(predicate::str::contains("5,136 keys"))
+                .and(predicate::str::contains("\x1b").not()),
+        );
 }
 
 #[test]

@@ -83,6 +83,7 @@ async fn nothing_but_the_list_is_sent() {
         );
     }
     assert!(counted.contains(&("auth", 1)), "{stats}");
+    assert!(counted.contains(&("slowlog|get", 1)), "{stats}");
     assert!(
         counted
             .iter()
@@ -246,12 +247,12 @@ async fn a_password_that_is_not_needed_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_user_needs_info_and_nothing_else() {
+async fn a_user_needs_info_and_the_slow_log_and_nothing_else() {
     let server = server(&[]);
     let mut own = client(&server);
     run(
         &mut own,
-        "ACL SETUSER ann on >pw resetkeys resetchannels -@all +info",
+        "ACL SETUSER ann on >pw resetkeys resetchannels -@all +info +slowlog|get",
     );
     run(&mut own, "ACL SETUSER bob on >pw allkeys +@all -info");
     let as_user = |user: &str| Settings {
@@ -262,7 +263,19 @@ async fn a_user_needs_info_and_nothing_else() {
     for _ in 0..3 {
         assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
     }
+    assert!(watch.slow_logs.iter().all(Result::is_ok));
     assert_eq!(run(&mut own, "ACL LOG"), redis::Value::Array(vec![]));
+
+    // Without the second, one thing is not known, and nothing fails.
+    run(&mut own, "ACL SETUSER ann -slowlog");
+    let mut watch = Watch::start(as_user("ann"));
+    let refused = watch.slow_log().await.expect_err("is refused");
+    assert!(
+        refused.ends_with("grant it: ACL SETUSER ann +slowlog|get"),
+        "{refused}"
+    );
+    watch.answer().await;
+    assert!(watch.seen.iter().all(is_answer), "{:?}", watch.seen);
 
     let mut watch = Watch::start(as_user("bob"));
     let failure = watch.failure(FailureKind::NotPermitted).await;
@@ -301,4 +314,55 @@ async fn a_socket_in_the_file_system() {
     let mut watch = Watch::start(over("redis.sock"));
     assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
     first_failure(over("other.sock"), FailureKind::Refused).await;
+}
+
+#[tokio::test]
+async fn the_slow_log_tells_who_was_here_before() {
+    let server = server(&["--slowlog-log-slower-than", "0"]);
+    let mut own = client(&server);
+    run(&mut own, "CLIENT SETNAME nightly-job");
+    run(&mut own, "SET session:1 secret");
+    run(&mut own, "CONFIG SET masterauth secret");
+    run(&mut own, "FLUSHALL");
+    drop(own);
+    let mut watch = Watch::start(settings(server.port()));
+    let log = watch.slow_log().await.expect("is readable");
+    let commands: Vec<&str> = log.iter().map(|entry| &*entry.command).collect();
+    for expected in ["FLUSHALL", "CONFIG SET", "SET session:1"] {
+        assert!(commands.contains(&expected), "{commands:?}");
+    }
+    assert!(!format!("{log:?}").contains("secret"), "{log:?}");
+    let flush = log.iter().find(|entry| entry.command == "FLUSHALL");
+    let flush = flush.expect("is there");
+    assert_eq!(flush.name.as_deref(), Some("nightly-job"));
+    assert!(
+        flush
+            .address
+            .as_deref()
+            .is_some_and(|a| a.starts_with("127.0.0.1:"))
+    );
+    let now = watch.clock.now().at;
+    assert!(
+        now.duration_since(flush.at).as_secs().abs() < 60,
+        "{flush:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_process_is_asked_once_and_its_successor_again() {
+    let server = server(&[]);
+    let mut watch = Watch::start(settings(server.port()));
+    watch.slow_log().await.expect("is readable");
+    let mut own = client(&server);
+    run(&mut own, "CLIENT KILL TYPE normal SKIPME yes");
+    watch.failure(FailureKind::Closed).await;
+    for _ in 0..2 {
+        watch.answer().await;
+    }
+    assert_eq!(watch.slow_logs().count(), 0, "{:?}", watch.slow_logs);
+    drop(own);
+    server.signal(Signal::Kill).expect("killed");
+    watch.failure(FailureKind::Refused).await;
+    server.restart().unwrap_or_else(|error| panic!("{error}"));
+    watch.slow_log().await.expect("is readable");
 }

@@ -3,6 +3,8 @@
 mod support;
 
 use amr_top::config::Settings;
+use std::time::Duration;
+
 use amr_top::model::FailureKind;
 use support::fake::{Act, Fake, bulk, error};
 use support::{Watch, auth, field, first_failure, fixture, is_answer, settings};
@@ -19,7 +21,8 @@ async fn an_old_server_is_asked_for_everything() {
     for _ in 0..3 {
         assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
     }
-    let asked = fake.asked();
+    let mut asked = fake.asked();
+    asked.retain(|(_, line)| line != "SLOWLOG GET 128");
     // The list of sections is tried once, and what worked is remembered.
     assert!(asked[0].1.starts_with("INFO server "), "{asked:?}");
     assert!(
@@ -27,6 +30,8 @@ async fn an_old_server_is_asked_for_everything() {
         "{asked:?}"
     );
     assert!(asked.len() <= 5, "{asked:?}");
+    let refused = watch.slow_logs.pop().expect("was told");
+    assert_eq!(refused, Err("ERR unknown command".to_owned()));
 }
 
 /// A proxy that knows three of our questions; `refusal` is what it says to the list of sections.
@@ -81,7 +86,7 @@ async fn a_server_without_command_statistics_still_answers() {
 
 fn impatient(port: u16) -> Settings {
     Settings {
-        timeout: std::time::Duration::from_millis(300),
+        timeout: Duration::from_millis(300),
         ..settings(port)
     }
 }
@@ -104,7 +109,8 @@ async fn a_flow_that_died_silently_is_left_for_a_new_one() {
         watch.failure(FailureKind::Hanging).await;
     }
     assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
-    let asked = fake.asked();
+    let mut asked = fake.asked();
+    asked.retain(|(_, line)| !line.starts_with("SLOWLOG"));
     assert_eq!(
         asked
             .iter()
@@ -225,4 +231,96 @@ async fn a_password_that_a_server_echoes_is_not_told() {
             "{told}"
         );
     }
+}
+
+/// Whatever a server does with the question for the slow log, the polls go on.
+#[tokio::test]
+async fn the_slow_log_never_fails_a_poll() {
+    let odd: [(Act, &str); 4] = [
+        (
+            error("ERR unknown command 'SLOWLOG'"),
+            "ERR unknown command",
+        ),
+        (bulk("hello"), "no list"),
+        (
+            Act::Say(b"*1\r\n*2\r\n:1\r\n:2\r\n".to_vec()),
+            "no list of commands",
+        ),
+        (Act::Say(b"$-1\r\n".to_vec()), "no list"),
+    ];
+    for (act, why) in odd {
+        let info = fixture("redis-7.0.15-primary.txt");
+        let act = std::sync::Mutex::new(Some(act));
+        let fake = Fake::answering(move |_, words| match words {
+            ["INFO", ..] => bulk(&info),
+            _ => act
+                .lock()
+                .ok()
+                .and_then(|mut act| act.take())
+                .expect("asked once"),
+        });
+        let mut watch = Watch::start(settings(fake.port));
+        let told = watch.slow_log().await.expect_err("is unreadable");
+        assert!(told.contains(why), "{told}");
+        for _ in 0..2 {
+            assert!(is_answer(&watch.next().await), "{:?}", watch.seen);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_chokes_on_the_question_is_left() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", ..] => bulk(&info),
+        _ => Act::Silence,
+    });
+    let mut watch = Watch::start(impatient(fake.port));
+    watch.answer().await;
+    for _ in 0..3 {
+        watch.failure(FailureKind::Hanging).await;
+    }
+    for _ in 0..3 {
+        watch.answer().await;
+    }
+    assert_eq!(watch.slow_logs, [Err("no reply in time".to_owned())]);
+    let asked = fake.asked();
+    let times = asked.iter().filter(|(_, line)| line.starts_with("SLOWLOG"));
+    assert_eq!(times.count(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_hangs_up_on_the_question_is_not_asked_again() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", ..] => bulk(&info),
+        _ => Act::SayAndHangUp(Vec::new()),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    let told = watch.slow_log().await;
+    assert_eq!(
+        told,
+        Err("the connection ended before the reply".to_owned())
+    );
+    for _ in 0..3 {
+        watch.answer().await;
+    }
+    let asked = fake.asked();
+    let times = asked.iter().filter(|(_, line)| line.starts_with("SLOWLOG"));
+    assert_eq!(times.count(), 1, "{asked:?}");
+}
+
+#[tokio::test]
+async fn entries_of_servers_before_4_have_no_client() {
+    let info = fixture("synthetic-redis-2.8.24-primary.txt");
+    let log = "*1\r\n*4\r\n:14\r\n:1700000000\r\n:48900\r\n*1\r\n$8\r\nFLUSHALL\r\n";
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["SLOWLOG", "GET", "128"] => Act::Say(log.as_bytes().to_vec()),
+        _ => error("ERR syntax error"),
+    });
+    let log = Watch::start(settings(fake.port)).slow_log().await;
+    let log = log.expect("is readable");
+    assert_eq!((log[0].id, &*log[0].command), (14, "FLUSHALL"));
+    assert_eq!((&log[0].address, &log[0].name), (&None, &None));
 }

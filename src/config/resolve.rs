@@ -92,6 +92,7 @@ pub fn resolve(
             policy: options.known.eviction_policy.clone(),
             host,
         },
+        tripwire: true,
     };
     let mut notices = Vec::new();
     if target.database.is_some_and(|number| number != 0) {

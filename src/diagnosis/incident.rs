@@ -7,6 +7,7 @@ use super::cause::Cause;
 use super::mechanism::Mechanism;
 use super::rejected_writes;
 use super::verdict::Suspect;
+use super::witness;
 use crate::model::{Entry, Moment};
 
 /// Consecutive losses.
@@ -98,6 +99,10 @@ pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
     let end = case.window.end();
     for incident in &mut incidents {
         incident.settle();
+        let (from, to) = (incident.from.at, incident.to.at);
+        if let Some(cause) = incident.main().map(|share| share.cause) {
+            incident.suspects = witness::suspects(case, cause, Some(from), Some(to));
+        }
         let over = end.is_some_and(|end| is_quiet(incident.to, end));
         incident.state = if over { State::Over } else { State::GoingOn };
     }

@@ -91,6 +91,11 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
             .push("give the memory limit with --maxmemory to judge how near eviction is".into()),
         Limit::Unlimited | Limit::Bytes(_) => {}
     }
+    if let Some(Err(words)) = case.window.slow_log() {
+        notices.push(format!("the slow log is not readable: {words}"));
+    }
+    let mut newest = case.window.samples().rev();
+    notices.extend(newest.find_map(|sample| sample.unread.sentence()));
     if last.commands.is_none() {
         notices.push("commandstats are not exposed: deletes and flushes cannot be told".into());
     }

@@ -169,13 +169,14 @@ pub enum Certainty {
 }
 
 impl Suspect {
-    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at 14:03:07, slow log`.
+    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at
+    /// 2026-11-23 14:03:07 UTC, slow log`.
     pub fn sentence(&self) -> String {
         let by = self.address.iter().map(|address| format!(" by {address}"));
         let names = [&self.name, &self.user].into_iter().flatten();
         let names = names.map(|name| format!(" ({name})"));
         let at = self.at.iter();
-        let at = at.map(|at| format!(" at {} UTC", at.strftime("%H:%M:%S")));
+        let at = at.map(|at| format!(" at {} UTC", at.strftime("%F %H:%M:%S")));
         let rest: String = by.chain(names).chain(at).collect();
         format!("{}{rest}, {}", self.command, self.source)
     }

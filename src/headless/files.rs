@@ -145,9 +145,9 @@ fn read(path: &Path, now: Timestamp) -> Result<Saved, InfoFileError> {
     if bytes.len() as u64 > LARGEST_BYTES {
         return Err(InfoFileError::TooLarge(path.into()));
     }
-    let text: Box<str> = String::from_utf8_lossy(&bytes).into();
+    let text: Box<str> = decode(&bytes).into();
     let info = Info::parse(text.clone());
-    if info.is_empty() || !SECTIONS.iter().any(|section| info.has_section(section)) {
+    if !is_reply(&info) {
         return Err(InfoFileError::NotInfo(path.into()));
     }
     let server_us = info.u64("Server", "server_time_usec");
@@ -165,6 +165,29 @@ fn read(path: &Path, now: Timestamp) -> Result<Saved, InfoFileError> {
         uptime_s: info.u64("Server", "uptime_in_seconds"),
         info: text,
     })
+}
+
+/// Whether this is an `INFO` reply, whoever made it. The oldest servers print no headings.
+fn is_reply(info: &Info) -> bool {
+    let has_heading = SECTIONS.iter().any(|section| info.has_section(section));
+    !info.is_empty() && (has_heading || info.get("", "redis_version").is_some())
+}
+
+/// Text as editors and shells save it: PowerShell's `>` writes UTF-16. What is no text is replaced
+/// and shown.
+fn decode(bytes: &[u8]) -> String {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| -> String {
+        let pairs = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        char::decode_utf16(pairs)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect()
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => units(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        bytes => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +234,31 @@ mod tests {
         let apart = end.expect("ends").seconds_since(start.expect("starts"));
         assert!((apart - seconds).abs() < 1e-6, "{apart}");
         assert_eq!(said.len(), notices);
+    }
+
+    #[test]
+    fn text_is_read_as_it_was_saved() {
+        let text = "# Server\r\nredis_version:7\r\n";
+        let utf16: Vec<u16> = text.encode_utf16().collect();
+        let le = utf16.iter().flat_map(|unit| unit.to_le_bytes());
+        let be = utf16.iter().flat_map(|unit| unit.to_be_bytes());
+        let saved: [Vec<u8>; 4] = [
+            text.into(),
+            [0xef, 0xbb, 0xbf].into_iter().chain(text.bytes()).collect(),
+            [0xff, 0xfe].into_iter().chain(le).collect(),
+            [0xfe, 0xff].into_iter().chain(be).collect(),
+        ];
+        for bytes in saved {
+            assert_eq!(decode(&bytes), text);
+        }
+        assert_eq!(decode(b"dir:/\xe9"), "dir:/\u{fffd}");
+    }
+
+    #[test]
+    fn the_oldest_replies_have_no_headings() {
+        assert!(is_reply(&Info::parse(
+            "redis_version:2.4.18\r\nused_memory:1\r\n"
+        )));
     }
 
     #[rstest]

@@ -71,11 +71,18 @@ async fn observe(
 /// A poll that is due at the end may come a little early.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Until the first answer.
+/// Until the first answer, and what comes next if that is the slow log.
 async fn answer(observations: &mut Receiver<Observation>, history: &mut History) {
     while let Some(observation) = observations.recv().await {
         let answered = matches!(observation, Observation::Answer { .. });
-        if take(history, observation) == Next::GiveUp || answered {
+        if take(history, observation) == Next::GiveUp {
+            return;
+        }
+        if answered {
+            let next = observations.recv().await;
+            if let Some(log @ Observation::SlowLog { .. }) = next {
+                history.observe(log);
+            }
             return;
         }
     }
@@ -88,8 +95,13 @@ async fn keep_on(
     enough: Duration,
 ) {
     while let Some(observation) = observations.recv().await {
-        let elapsed = observation.moment().elapsed;
-        if take(history, observation) == Next::GiveUp || elapsed >= enough {
+        // A push alone tells nothing: what went is in the answer after it.
+        let is_attempt = matches!(
+            observation,
+            Observation::Answer { .. } | Observation::Failed { .. }
+        );
+        let is_enough = is_attempt && observation.moment().elapsed >= enough;
+        if take(history, observation) == Next::GiveUp || is_enough {
             return;
         }
     }
@@ -110,7 +122,10 @@ fn take(history: &mut History, observation: Observation) -> Next {
 /// Failures that trying again within seconds does not mend: somebody has to do something.
 fn is_hopeless(observation: &Observation) -> bool {
     match observation {
-        Observation::Answer { .. } => false,
+        Observation::Answer { .. }
+        | Observation::Emptied { .. }
+        | Observation::Tripwire { .. }
+        | Observation::SlowLog { .. } => false,
         Observation::Failed { failure, .. } => matches!(
             failure.kind,
             FailureKind::PasswordNeeded
@@ -195,6 +210,26 @@ mod tests {
     ) {
         let until = Until::For(Duration::from_secs(2));
         assert_eq!(taken(observations, until).await, expected);
+    }
+
+    #[tokio::test]
+    async fn once_waits_for_the_slow_log() {
+        let (sender, mut receiver) = mpsc::channel(4);
+        for observation in [
+            answered(0),
+            Observation::SlowLog {
+                moment: at(1),
+                log: Ok(Vec::new()),
+            },
+            answered(2),
+        ] {
+            sender.send(observation).await.expect("there is room");
+        }
+        let node = NodeId::new("h:1");
+        let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));
+        observe(&mut receiver, &mut history, Until::Answered, PATIENCE).await;
+        assert_eq!(history.window().polls(), 1);
+        assert_eq!(history.window().slow_log(), Some(Ok([].as_slice())));
     }
 
     #[rstest]

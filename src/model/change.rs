@@ -59,6 +59,10 @@ pub enum ChangeKind {
         /// Keys before; the fall is in the ledger.
         keys_before: Option<u64>,
     },
+    /// The server pushed that a database was emptied.
+    Emptied,
+    /// The server does not push that, and why.
+    NoTripwire(String),
     /// A flushing command was refused or failed.
     FlushDenied {
         /// The command, upper case.
@@ -164,6 +168,9 @@ impl ChangeKind {
                 )
             }
             Self::ClockJump(seconds) => format!("the server's clock jumped by {seconds:+} s"),
+            Self::NoTripwire(why) => {
+                format!("flushes are seen at the next poll, not at once: {why}")
+            }
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
             plain => plain.plain().to_owned(),
@@ -184,6 +191,7 @@ impl ChangeKind {
             Self::LinkDown => "link to the primary is down",
             Self::LinkUp => "link to the primary is up",
             Self::EvictionBegan => "eviction began",
+            Self::Emptied => "a database was emptied (pushed by the server)",
             _ => "",
         }
     }
@@ -193,6 +201,7 @@ impl ChangeKind {
         !matches!(
             self,
             Self::Attached
+                | Self::NoTripwire(_)
                 | Self::LoadingEnded { .. }
                 | Self::ReplicasJoined(_)
                 | Self::LinkUp

@@ -323,7 +323,9 @@ impl Commands {
         }
         commands.stats.sort_by(|a, b| a.name.cmp(&b.name));
         commands.stats.dedup_by(|a, b| a.name == b.name);
-        info.has_section("Commandstats").then_some(commands)
+        // Lines of another kind tell nothing of commands.
+        let is_foreign = commands.stats.is_empty() && info.section("Commandstats").next().is_some();
+        (info.has_section("Commandstats") && !is_foreign).then_some(commands)
     }
 
     /// Whether the server tells rejected and failed calls (Redis 6.2+; not Redis Enterprise).

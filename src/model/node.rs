@@ -51,6 +51,9 @@ pub enum Product {
     /// Amazon ElastiCache.
     #[serde(rename = "elasticache")]
     ElastiCache,
+    /// Amazon `MemoryDB`.
+    #[serde(rename = "memorydb")]
+    MemoryDb,
     /// Nothing in the reply tells.
     Unknown,
 }
@@ -61,7 +64,7 @@ impl Product {
     ///
     /// Redis Enterprise has a build id of forty zeros, or the pre-5 field
     /// `client_biggest_input_buf` together with `lru_clock:0` (seen in public samples; not
-    /// documented by the vendor).
+    /// documented by the vendor). KeyDB prints Redis's fields and a section of its own.
     pub fn detect(info: &Info, host: &str) -> Self {
         let server = |name: &'static str| info.get("Server", name);
         let has = |name: &'static str| server(name).is_some();
@@ -81,7 +84,11 @@ impl Product {
             Self::Dragonfly
         } else if server("os").is_some_and(|os| os.contains("ElastiCache")) {
             Self::ElastiCache
-        } else if has("multi_master")
+        } else if server("os").is_some_and(|os| os.contains("MemoryDB")) {
+            Self::MemoryDb
+        } else if info.has_section("KeyDB")
+            || server("executable").is_some_and(|path| path.ends_with("keydb-server"))
+            || has("multi_master")
             || info
                 .get("Keyspace", "db0")
                 .is_some_and(|db| db.contains("cached_keys="))
@@ -104,6 +111,7 @@ impl Product {
             Self::KeyDb => "keydb",
             Self::Dragonfly => "dragonfly",
             Self::ElastiCache => "elasticache",
+            Self::MemoryDb => "memorydb",
             Self::Unknown => "unknown",
         }
     }
@@ -118,6 +126,7 @@ impl Product {
             Self::KeyDb => "KeyDB",
             Self::Dragonfly => "Dragonfly",
             Self::ElastiCache => "ElastiCache",
+            Self::MemoryDb => "MemoryDB",
             Self::Unknown => "unknown server",
         }
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::slowlog::SlowEntry;
+
 /// When something was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment {
@@ -51,13 +53,37 @@ pub enum Observation {
         /// How long until the next attempt.
         retry_in: Duration,
     },
+    /// The server pushed that a database was emptied: a flush, `DEBUG RELOAD`, or a full
+    /// synchronisation of a replica.
+    Emptied {
+        /// When the push arrived.
+        moment: Moment,
+    },
+    /// Whether the server tells of emptied databases at once: the tripwire stands, or why not.
+    Tripwire {
+        /// When that was known.
+        moment: Moment,
+        /// Why there is none: inert.
+        stands: Result<(), String>,
+    },
+    /// The server was asked for its slow log.
+    SlowLog {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// The entries, the newest first, or why there are none: inert.
+        log: Result<Vec<SlowEntry>, String>,
+    },
 }
 
 impl Observation {
     /// When it was observed.
     pub fn moment(&self) -> Moment {
         match self {
-            Self::Answer { moment, .. } | Self::Failed { moment, .. } => *moment,
+            Self::Answer { moment, .. }
+            | Self::Failed { moment, .. }
+            | Self::Emptied { moment }
+            | Self::Tripwire { moment, .. }
+            | Self::SlowLog { moment, .. } => *moment,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::counter::Counter;
 use super::node::{Product, Role, Version};
 use super::observation::Moment;
 use super::text::inert;
+use super::unread::Unread;
 use crate::info::{Composite, Info};
 
 /// What the user knows and the server hides (`--maxmemory`, `--eviction-policy`).
@@ -42,8 +43,10 @@ pub struct Sample {
     /// The commandstats section; `None` where not exposed.
     pub commands: Option<Commands>,
     /// `errorstat_` prefixes and counts, sorted; `None` where not exposed (before 6.2, Redis
-    /// Enterprise).
+    /// Enterprise, Dragonfly).
     pub errors: Option<Vec<(String, u64)>>,
+    /// What the reply says beside its fields.
+    pub unread: Unread,
     counters: [Option<u64>; Counter::ALL.len()],
 }
 
@@ -377,6 +380,7 @@ impl Sample {
             keyspace: Keyspace::parse(info),
             commands: Commands::parse(info),
             errors: errors(info),
+            unread: Unread::of(info),
             counters,
         }
     }
@@ -421,7 +425,9 @@ fn errors(info: &Info) -> Option<Vec<(String, u64)>> {
         .collect();
     errors.sort();
     errors.dedup_by(|a, b| a.0 == b.0);
-    info.has_section("Errorstats").then_some(errors)
+    // Dragonfly has a section of this name with counts of its own.
+    let is_foreign = errors.is_empty() && info.section("Errorstats").next().is_some();
+    (info.has_section("Errorstats") && !is_foreign).then_some(errors)
 }
 
 impl Server {

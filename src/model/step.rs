@@ -45,6 +45,8 @@ pub struct Step {
     /// Seconds by which the server's clock moved more than ours, where that is too much for
     /// rounding and the network; positive is forward.
     pub clock_jump_s: Option<i64>,
+    /// When the server pushed that a database was emptied, where it did.
+    pub emptied: Option<Moment>,
     /// Databases whose key count changed.
     pub dbs: Vec<DbDelta>,
     /// Commands that were called or refused.
@@ -165,6 +167,7 @@ impl Step {
             clock_jump_s: (continuity == Continuity::Same)
                 .then(|| clock_jump(before, after))
                 .flatten(),
+            emptied: None,
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
                 (Some(before), Some(after)) => commands(before, after, comparable),

@@ -1,4 +1,4 @@
-//! The history of one node and the windows that are cut from it.
+//! The history of one node.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,7 +8,9 @@ use super::counter::Counter;
 use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
+use super::slowlog::{SLOW_LOG, SlowEntry};
 use super::step::Step;
+use super::window::Window;
 use crate::info::Info;
 
 /// Polls that failed in a row.
@@ -70,15 +72,28 @@ impl Entry {
 /// Everything observed of one node, oldest first, bounded in time.
 #[derive(Clone, Debug)]
 pub struct History {
-    node: NodeId,
+    pub(super) node: NodeId,
     assumptions: Assumptions,
     keep: Duration,
-    entries: VecDeque<Entry>,
-    changes: VecDeque<Change>,
+    pub(super) entries: VecDeque<Entry>,
+    pub(super) changes: VecDeque<Change>,
+    pub(super) slow_log: Option<SlowLog>,
+    /// A push that a database was emptied, since the last answer.
+    emptied: Option<Moment>,
+    tripwire: Option<Result<(), String>>,
     first_info: Option<Box<str>>,
     last_info: Option<Box<str>>,
     connection: Connection,
     polls: u64,
+}
+
+/// What came of the newest asking for the slow log.
+#[derive(Clone, Debug)]
+pub(super) struct SlowLog {
+    /// When the entry after which it came ended: windows up to there know it.
+    pub(super) since: Duration,
+    /// At most [`SLOW_LOG`] entries.
+    pub(super) log: Result<Vec<SlowEntry>, String>,
 }
 
 /// Changes that a history keeps at most.
@@ -93,6 +108,9 @@ impl History {
             keep,
             entries: VecDeque::new(),
             changes: VecDeque::new(),
+            slow_log: None,
+            emptied: None,
+            tripwire: None,
             first_info: None,
             last_info: None,
             connection: Connection::default(),
@@ -114,7 +132,47 @@ impl History {
                 failure,
                 retry_in,
             } => self.fail(self.after_the_last(moment), failure, retry_in),
+            Observation::Emptied { moment } => self.emptied(moment),
+            Observation::Tripwire { moment, stands } => self.tripwire(moment, stands),
+            Observation::SlowLog { moment, mut log } => {
+                if let Ok(entries) = &mut log {
+                    entries.truncate(SLOW_LOG);
+                }
+                let since = self.window().end().unwrap_or(moment).elapsed;
+                self.slow_log = Some(SlowLog { since, log });
+            }
         }
+    }
+
+    /// A push that a database was emptied; the next answer tells what went.
+    fn emptied(&mut self, moment: Moment) {
+        let moment = self.after_the_last(moment);
+        if self.emptied.is_none() {
+            self.emptied = Some(moment);
+            self.note(Change {
+                moment,
+                kind: ChangeKind::Emptied,
+            });
+        }
+    }
+
+    fn tripwire(&mut self, moment: Moment, stands: Result<(), String>) {
+        let moment = self.after_the_last(moment);
+        let kind = match &stands {
+            Err(why) if self.tripwire.as_ref() != Some(&stands) => {
+                Some(ChangeKind::NoTripwire(why.clone()))
+            }
+            _ => None,
+        };
+        self.tripwire = Some(stands);
+        if let Some(kind) = kind {
+            self.note(Change { moment, kind });
+        }
+    }
+
+    /// Whether flushes are told at once; `None` until that is known.
+    pub fn has_tripwire(&self) -> Option<bool> {
+        self.tripwire.as_ref().map(Result::is_ok)
     }
 
     fn after_the_last(&self, mut moment: Moment) -> Moment {
@@ -128,10 +186,12 @@ impl History {
     fn answer(&mut self, moment: Moment, round_trip: Duration, text: Box<str>) {
         let info = Info::parse(text);
         let mut sample = Sample::new(moment, round_trip, &info, &self.assumptions);
+        let emptied = self.emptied.take();
         let step = self.last_sample().map(|last| {
             sample.share(last);
             let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
-            let step = Step::between(last, &sample, over_gap);
+            let mut step = Step::between(last, &sample, over_gap);
+            step.emptied = emptied;
             let was_evicting = self
                 .last_step()
                 .is_some_and(|s| s.counter(Counter::EvictedKeys).at_least() > 0);
@@ -285,152 +345,11 @@ impl History {
 
     /// Everything up to and including the entry at `last`.
     pub fn window_to(&self, last: usize) -> Window<'_> {
-        Window {
-            history: self,
-            len: (last + 1).min(self.entries.len()),
-        }
+        Window::new(self, last.saturating_add(1))
     }
 
     /// Everything.
     pub fn window(&self) -> Window<'_> {
-        Window {
-            history: self,
-            len: self.entries.len(),
-        }
-    }
-}
-
-/// The part of a history from its beginning to some entry: what is diagnosed and drawn.
-#[derive(Clone, Copy, Debug)]
-pub struct Window<'a> {
-    history: &'a History,
-    len: usize,
-}
-
-impl<'a> Window<'a> {
-    /// The node that was observed.
-    pub fn node(&self) -> &'a NodeId {
-        &self.history.node
-    }
-
-    /// Entries, oldest first.
-    pub fn entries(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = &'a Entry> + ExactSizeIterator + use<'a> {
-        self.history.entries.range(..self.len)
-    }
-
-    /// Samples, oldest first.
-    pub fn samples(&self) -> impl DoubleEndedIterator<Item = &'a Sample> + use<'a> {
-        self.entries().filter_map(Entry::sample)
-    }
-
-    /// Steps whose both ends lie in the window, oldest first.
-    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
-        // The first sample's step may lead out of the window when history was dropped.
-        let first = self.first_sample().map(|sample| sample.moment.elapsed);
-        self.entries()
-            .filter_map(Entry::step)
-            .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
-    }
-
-    /// Steps with the samples around them, oldest first.
-    pub fn intervals(&self) -> impl Iterator<Item = (&'a Sample, &'a Step, &'a Sample)> + use<'a> {
-        let mut before: Option<&'a Sample> = None;
-        self.entries().filter_map(move |entry| {
-            let after = entry.sample()?;
-            let was = before.replace(after);
-            Some((was?, entry.step()?, after))
-        })
-    }
-
-    /// Gaps, oldest first.
-    pub fn gaps(&self) -> impl DoubleEndedIterator<Item = &'a Gap> + use<'a> {
-        self.entries().filter_map(|entry| match entry {
-            Entry::Gap(gap) => Some(gap),
-            Entry::Sample(..) => None,
-        })
-    }
-
-    /// Changes up to the end of the window, oldest first. They outlive the samples that they lie
-    /// between.
-    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &'a Change> + use<'a> {
-        let end = self.end().map(|moment| moment.elapsed);
-        self.history
-            .changes
-            .iter()
-            .filter(move |change| end.is_some_and(|end| change.moment.elapsed <= end))
-    }
-
-    /// The first sample.
-    pub fn first_sample(&self) -> Option<&'a Sample> {
-        self.samples().next()
-    }
-
-    /// The last sample.
-    pub fn last_sample(&self) -> Option<&'a Sample> {
-        self.samples().next_back()
-    }
-
-    /// The last step.
-    pub fn last_step(&self) -> Option<&'a Step> {
-        self.entries().next_back().and_then(Entry::step)
-    }
-
-    /// The gap that the window ends in: the node does not answer now.
-    pub fn open_gap(&self) -> Option<&'a Gap> {
-        match self.entries().next_back() {
-            Some(Entry::Gap(gap)) => Some(gap),
-            _ => None,
-        }
-    }
-
-    /// When the window begins.
-    pub fn start(&self) -> Option<Moment> {
-        self.entries().next().map(Entry::moment)
-    }
-
-    /// When the window ends.
-    pub fn end(&self) -> Option<Moment> {
-        self.entries().next_back().map(|entry| match entry {
-            Entry::Sample(sample, _) => sample.moment,
-            Entry::Gap(gap) => gap.to,
-        })
-    }
-
-    /// Answered and failed polls.
-    pub fn polls(&self) -> u64 {
-        self.entries()
-            .map(|entry| match entry {
-                Entry::Sample(..) => 1,
-                Entry::Gap(gap) => u64::from(gap.attempts),
-            })
-            .sum()
-    }
-
-    /// Whether two samples can be compared; without, only totals since start are known.
-    pub fn has_interval(&self) -> bool {
-        self.steps().next().is_some()
-    }
-
-    /// Growth of one counter over all steps; `None` where it was never exposed.
-    pub fn total(&self, counter: Counter) -> Option<u64> {
-        let mut total = None;
-        for step in self.steps() {
-            match step.counter(counter) {
-                super::counter::Delta::Unknown => {}
-                delta => total = Some(total.unwrap_or(0u64).saturating_add(delta.at_least())),
-            }
-        }
-        total
-    }
-
-    /// Growth a second of one counter over the last step.
-    pub fn rate(&self, counter: Counter) -> Option<f64> {
-        let step = self.last_step()?;
-        match step.counter(counter) {
-            super::counter::Delta::Unknown => None,
-            delta => (step.seconds() > 0.0).then(|| delta.at_least() as f64 / step.seconds()),
-        }
+        Window::new(self, self.entries.len())
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::diagnosis::{
-    Cause, Certainty, Diagnosis, Evidence, Ledger, Level, Reading, Scope, Suspect, Verdict, Way,
+    Cause, Certainty, Diagnosis, Evidence, Incident, Known, Ledger, Level, Mechanism, Reading,
+    Scope, Share, State, Suspect, Verdict, Way,
 };
 use crate::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId, Observation};
 
@@ -61,6 +62,64 @@ fn evidence(
     }
 }
 
+/// Somebody with an address and a name.
+fn suspect() -> Suspect {
+    Suspect {
+        command: "FLUSHALL".into(),
+        address: Some("10.0.0.7:51234".into()),
+        name: Some("batch-cleanup".into()),
+        user: None,
+        library: None,
+        at: Some(Timestamp::from_second(1_795_442_586).expect("is a time")),
+        source: "slow log",
+        certainty: Certainty::Likely,
+    }
+}
+
+/// Two mechanisms in seven seconds; an outage before.
+fn incidents() -> Vec<Incident> {
+    let share = |mechanism: Mechanism, keys, share| Share {
+        cause: mechanism.cause(),
+        mechanism,
+        keys,
+        at_least: mechanism == Mechanism::TtlRanOut,
+        share,
+    };
+    let incident = |from, to, shares: Vec<Share>| Incident {
+        from: moment(from),
+        to: moment(to),
+        keys: shares.iter().map(|share| share.keys).sum(),
+        at_least: shares.iter().any(|share| share.at_least),
+        shares,
+        suspects: Vec::new(),
+        state: State::Over,
+    };
+    let outage = incident(0, 2, vec![share(Mechanism::Unreachable, 0, 1.0)]);
+    let flush = vec![
+        share(Mechanism::Flushall, 50_213, 50_213.0 / 50_249.0),
+        share(Mechanism::TtlRanOut, 36, 36.0 / 50_249.0),
+    ];
+    let mut flush = incident(3, 7, flush);
+    flush.suspects = vec![suspect()];
+    flush.state = State::GoingOn;
+    vec![outage, flush]
+}
+
+/// Expirations are a lower bound, and deletions are not known.
+fn ledger() -> Ledger {
+    let ways = [
+        (Way::Created, 9),
+        (Way::Expired, 36),
+        (Way::Flushed, 50_213),
+    ];
+    let mut ledger = Ledger::with(Some(51_417), Some(1_177), &ways);
+    ledger.parts[Way::Expired as usize].known = Known::AtLeast;
+    ledger.parts[Way::Expired as usize].most = None;
+    ledger.parts[Way::Deleted as usize].known = Known::Unknown;
+    ledger.parts[Way::Deleted as usize].most = None;
+    ledger
+}
+
 /// FLUSHALL took 50,213 keys; a replica is behind; one cause is unknown.
 pub(super) fn flush() -> (History, Diagnosis) {
     let mut history = history();
@@ -71,7 +130,10 @@ pub(super) fn flush() -> (History, Diagnosis) {
         Level::Confirmed,
         "FLUSHALL ran once and took 50,213 keys",
     );
+    flush.mechanism = Some(Mechanism::Flushall);
+    flush.suspects = vec![suspect()];
     flush.keys_lost = Some(50_213);
+    flush.at_most = Some(50_213);
     flush.first_seen = Some(moment(7).at);
     flush.last_seen = Some(moment(7).at);
     flush.evidence = vec![
@@ -88,6 +150,7 @@ pub(super) fn flush() -> (History, Diagnosis) {
         Level::Confirmed,
         "36 keys ran out of time to live, as keys with a TTL do",
     );
+    expiration.mechanism = Some(Mechanism::TtlAdded);
     expiration.keys_lost = Some(36);
     expiration.at_least = true;
     let mut risk = Verdict::new(Cause::Replication, Level::AtRisk, "no replica is connected");
@@ -103,16 +166,8 @@ pub(super) fn flush() -> (History, Diagnosis) {
             Verdict::new(Cause::Eviction, Level::Clear, "no key was evicted"),
         ],
         top_cause: Some(Cause::Flush),
-        ledger: Ledger::with(
-            Some(51_417),
-            Some(1_177),
-            &[
-                (Way::Created, 9),
-                (Way::Expired, 36),
-                (Way::Flushed, 50_213),
-            ],
-        ),
-        incidents: Vec::new(),
+        ledger: ledger(),
+        incidents: incidents(),
         notices: vec!["statistics began anew at 13:59:00".into()],
     };
     (history, diagnosis)
@@ -141,7 +196,7 @@ pub(super) fn outage() -> (History, Diagnosis) {
     let diagnosis = Diagnosis {
         verdicts: vec![verdict],
         top_cause: Some(Cause::InstanceFailure),
-        ledger: Ledger::default(),
+        ledger: Ledger::of(&history.window()),
         incidents: Vec::new(),
         notices: Vec::new(),
     };
@@ -159,16 +214,16 @@ pub(super) fn hostile() -> (History, Diagnosis) {
     for verdict in &mut diagnosis.verdicts {
         verdict.scope = Scope::SinceStart;
         verdict.summary = attack.into();
-        verdict.suspects = vec![Suspect {
+        let who = Suspect {
             command: attack.into(),
             address: Some(attack.into()),
             name: Some(attack.into()),
-            user: None,
-            library: None,
-            at: None,
-            source: "slow log",
-            certainty: Certainty::Possible,
-        }];
+            ..suspect()
+        };
+        verdict.suspects = vec![who.clone()];
+        for incident in &mut diagnosis.incidents {
+            incident.suspects = vec![who.clone()];
+        }
         verdict.next_steps = vec![attack.into()];
         verdict.evidence = vec![Evidence {
             field: attack.into(),

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::words::{keys_lost, safe, scope_words};
+use super::words::{certainty, keys_lost, safe, scope_words, summary};
 use super::{Report, Row};
-use crate::diagnosis::{Level, Reading};
+use crate::diagnosis::{Level, Reading, Suspect, Verdict};
 use crate::format::{clock, count, date_and_clock};
 
 pub(super) fn render(report: &Report<'_>) -> String {
@@ -13,9 +13,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
         prose(&report.headline())
     );
     head(report, &mut out);
+    incidents(report, &mut out);
     ledger(report, &mut out);
     verdicts(report, &mut out);
-    let notable = |row: &&Row<'_>| row.source.is_loss() || row.verdict == Level::AtRisk;
+    let notable = |row: &&Row| row.verdict.is_loss() || row.verdict.level == Level::AtRisk;
     for row in report.verdicts.iter().filter(notable) {
         card(row, &mut out);
     }
@@ -55,22 +56,44 @@ fn head(report: &Report<'_>, out: &mut String) {
     line(out, &format!("\nWatched: {}.\n", report.watched()));
 }
 
+fn incidents(report: &Report<'_>, out: &mut String) {
+    if report.incidents.is_empty() {
+        return;
+    }
+    line(
+        out,
+        "## Incidents\n\n| When (UTC) | State | Keys lost | How | Suspects |\n|---|---|---:|---|---|",
+    );
+    for incident in &report.incidents {
+        row(
+            out,
+            &[
+                &incident.time(),
+                &incident.state(),
+                &incident.keys(),
+                &incident.how(),
+                &suspects(incident.suspects()),
+            ],
+        );
+    }
+    out.push('\n');
+}
+
 fn ledger(report: &Report<'_>, out: &mut String) {
-    let balance = &report.ledger;
-    let ways = balance.ways();
-    if balance.keys_before.is_none() && balance.keys_after.is_none() && ways.is_empty() {
+    let balance = report.ledger;
+    if balance.is_empty() {
         return;
     }
     let known = |keys: Option<u64>| keys.map_or_else(|| "unknown".into(), count);
     line(out, "## Where the keys went\n\n| | Keys |\n|---|---:|");
-    row(out, &["before", &known(balance.keys_before)]);
-    for (way, keys) in ways {
-        row(out, &[way, &format!("−{}", count(keys))]);
+    row(out, &["before", &known(balance.0.keys_before)]);
+    for (way, keys) in balance.moved() {
+        row(out, &[way, &keys]);
     }
-    if balance.created > 0 {
-        row(out, &["created", &format!("+{}", count(balance.created))]);
+    for way in balance.untold() {
+        row(out, &[way, "unknown"]);
     }
-    row(out, &["now", &known(balance.keys_after)]);
+    row(out, &["now", &known(balance.0.keys_after)]);
     out.push('\n');
 }
 
@@ -82,8 +105,8 @@ fn verdicts(report: &Report<'_>, out: &mut String) {
         out,
         "## Causes\n\n| Verdict | Cause | Keys lost | First seen (UTC) | Summary |\n|---|---|---:|---|---|",
     );
-    for verdict in &report.verdicts {
-        let mut summary = prose(verdict.summary);
+    for Row { title, verdict } in &report.verdicts {
+        let mut summary = prose(&summary(verdict));
         if !verdict.missing.is_empty() {
             let missing: Vec<_> = verdict.missing.iter().map(|name| code(name)).collect();
             let _ = write!(summary, " (not exposed: {})", missing.join(", "));
@@ -91,9 +114,9 @@ fn verdicts(report: &Report<'_>, out: &mut String) {
         row(
             out,
             &[
-                &loud(verdict.verdict),
-                verdict.title,
-                &keys_lost(verdict.source),
+                &loud(verdict.level),
+                title,
+                &keys_lost(verdict),
                 &verdict.first_seen.map(clock).unwrap_or_default(),
                 &summary,
             ],
@@ -110,49 +133,57 @@ fn loud(level: Level) -> String {
     }
 }
 
-fn card(verdict: &Row<'_>, out: &mut String) {
-    let level = verdict.verdict.word().to_lowercase();
-    let mut title = format!("## {}: {level}", verdict.title);
-    if !scope_words(verdict.scope).is_empty() {
-        title = format!("{title} {}", scope_words(verdict.scope));
-    }
-    line(out, &format!("{title}\n\n{}\n", prose(verdict.summary)));
+fn card(Row { title, verdict }: &Row, out: &mut String) {
+    let level = verdict.level.word().to_lowercase();
+    let scope = match scope_words(verdict.scope) {
+        "" => String::new(),
+        scope => format!(" {scope}"),
+    };
+    let summary = prose(&summary(verdict));
+    line(out, &format!("## {title}: {level}{scope}\n\n{summary}\n"));
     if !verdict.suspects.is_empty() {
-        let suspects: Vec<_> = verdict
-            .suspects
-            .iter()
-            .map(|suspect| prose(&suspect.sentence()))
-            .collect();
-        line(out, &format!("By: {}\n", suspects.join("; ")));
+        let suspects = suspects(&verdict.suspects);
+        line(out, &format!("Suspects: {suspects}\n"));
     }
-    if !verdict.evidence.is_empty() {
-        line(
-            out,
-            "| Node | Field | Before | After | Meaning |\n|---|---|---:|---:|---|",
-        );
-        for proof in &verdict.evidence {
-            row(
-                out,
-                &[
-                    &code(proof.node.as_str()),
-                    &code(proof.field),
-                    &reading(proof.before),
-                    &reading(proof.after),
-                    &prose(proof.note),
-                ],
-            );
-        }
-        out.push('\n');
-    }
-    for step in verdict.next_steps {
+    evidence(verdict, out);
+    for step in &verdict.next_steps {
         line(out, &format!("- [ ] {}", prose(step)));
     }
-    for link in verdict.docs {
+    for link in &verdict.docs {
         line(out, &format!("- Documentation: <{link}>"));
     }
     if !verdict.next_steps.is_empty() || !verdict.docs.is_empty() {
         out.push('\n');
     }
+}
+
+/// `likely FLUSHALL by …; possible …`.
+fn suspects(suspects: &[Suspect]) -> String {
+    let who = |who: &Suspect| format!("{} {}", certainty(who), prose(&who.sentence()));
+    suspects.iter().map(who).collect::<Vec<_>>().join("; ")
+}
+
+fn evidence(verdict: &Verdict, out: &mut String) {
+    if verdict.evidence.is_empty() {
+        return;
+    }
+    line(
+        out,
+        "| Node | Field | Before | After | Meaning |\n|---|---|---:|---:|---|",
+    );
+    for proof in &verdict.evidence {
+        row(
+            out,
+            &[
+                &code(proof.node.as_str()),
+                &code(&proof.field),
+                &reading(&proof.before),
+                &reading(&proof.after),
+                &prose(&proof.note),
+            ],
+        );
+    }
+    out.push('\n');
 }
 
 fn changes(report: &Report<'_>) -> Vec<String> {

@@ -1,12 +1,13 @@
-//! The report for people: the cause first, then every verdict, then where the keys went.
+//! The report for people: the cause first, then when, then every verdict, then where the keys
+//! went.
 
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::words::{ascii, safe};
-use super::{Balance, Report, Row};
-use crate::diagnosis::{Level, Reading};
+use super::words::{ascii, certainty, safe, summary};
+use super::{Report, Row};
+use crate::diagnosis::{Level, Reading, Verdict};
 use crate::format::{self, clock, count};
 use crate::model::Product;
 
@@ -19,8 +20,9 @@ pub struct Style {
     pub ascii: bool,
 }
 
-/// Changes that are shown at most, the newest.
+/// Changes and incidents that are shown at most, the newest.
 const MOST_CHANGES: usize = 12;
+const MOST_INCIDENTS: usize = 6;
 /// Narrower than this, wrapping helps nobody.
 const NARROWEST: usize = 40;
 /// What stands left of everything that explains a verdict.
@@ -30,10 +32,12 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
     let mut page = Page {
         out: String::new(),
         width: style.width.map(|width| width.max(NARROWEST)),
+        ascii: style.ascii,
     };
     head(report, &mut page);
+    incidents(report, &mut page);
     verdicts(report, &mut page);
-    if let Some(line) = ledger(&report.ledger) {
+    if let Some(line) = report.ledger.line() {
         page.blank();
         page.wrapped("", &line);
     }
@@ -44,11 +48,7 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
             page.wrapped("note: ", notice);
         }
     }
-    if style.ascii {
-        ascii(&page.out)
-    } else {
-        page.out
-    }
+    page.out
 }
 
 fn head(report: &Report<'_>, page: &mut Page) {
@@ -68,6 +68,28 @@ fn head(report: &Report<'_>, page: &mut Page) {
     page.wrapped("  ", &report.watched());
 }
 
+/// One line an incident, and who may have done it under it.
+fn incidents(report: &Report<'_>, page: &mut Page) {
+    if report.incidents.is_empty() {
+        return;
+    }
+    page.blank();
+    let hidden = report.incidents.len().saturating_sub(MOST_INCIDENTS);
+    if hidden > 0 {
+        page.wrapped("", &format!("{hidden} earlier incidents are left out"));
+    }
+    for incident in &report.incidents[hidden..] {
+        let (time, state, how) = (incident.time(), incident.state(), incident.how());
+        let cells = [&*time, &state, &incident.keys(), &how];
+        let said: Vec<&str> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        page.wrapped("Incident  ", &said.join("  "));
+        for suspect in incident.suspects() {
+            let first = format!("          {}  ", certainty(suspect));
+            page.wrapped(&first, &safe(&suspect.sentence()));
+        }
+    }
+}
+
 /// Columns of the verdict rows.
 struct Columns {
     title: usize,
@@ -76,33 +98,32 @@ struct Columns {
 }
 
 fn verdicts(report: &Report<'_>, page: &mut Page) {
-    let widest = |cell: &dyn Fn(&Row<'_>) -> String| {
+    let widest = |cell: &dyn Fn(&Row) -> String| {
         let widths = report.verdicts.iter().map(|row| cell(row).width());
         widths.max().unwrap_or(0)
     };
     let columns = Columns {
         title: widest(&|row| row.title.to_owned()),
-        keys: widest(&keys),
-        time: widest(&time),
+        keys: widest(&|row| keys(&row.verdict)),
+        time: widest(&|row| time(&row.verdict)),
     };
     if !report.verdicts.is_empty() {
         page.blank();
     }
     for row in &report.verdicts {
-        page.row(&first_cells(row, &columns), &safe(row.summary));
-        details(row, report.nodes.len() > 1, page);
+        page.row(&first_cells(row, &columns), &summary(&row.verdict));
+        details(&row.verdict, report.nodes.len() > 1, page);
     }
 }
 
-fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
-    let symbol = row.verdict.symbol();
+fn first_cells(Row { title, verdict }: &Row, columns: &Columns) -> String {
+    let symbol = verdict.level.symbol();
     let mut cells = format!(
-        "{symbol} {:<9}  {:<title$}  ",
-        row.verdict.word(),
-        row.title,
-        title = columns.title
+        "{symbol} {:<9}  {title:<width$}  ",
+        verdict.level.word(),
+        width = columns.title
     );
-    for (cell, width) in [(keys(row), columns.keys), (time(row), columns.time)] {
+    for (cell, width) in [(keys(verdict), columns.keys), (time(verdict), columns.time)] {
         if width > 0 {
             let _ = write!(cells, "{cell:>width$}  ");
         }
@@ -110,33 +131,33 @@ fn first_cells(row: &Row<'_>, columns: &Columns) -> String {
     cells
 }
 
-fn keys(row: &Row<'_>) -> String {
-    match (row.keys_lost, row.at_least) {
+fn keys(verdict: &Verdict) -> String {
+    match (verdict.keys_lost, verdict.at_least) {
         (Some(n), true) => format!("≥ {}", format::keys(n)),
         (None, _) | (Some(0), false) => String::new(),
         (Some(n), false) => format!("−{}", format::keys(n)),
     }
 }
 
-fn time(row: &Row<'_>) -> String {
-    row.first_seen.map(clock).unwrap_or_default()
+fn time(verdict: &Verdict) -> String {
+    verdict.first_seen.map(clock).unwrap_or_default()
 }
 
 /// What backs a verdict and what to do, for those that need a human; for the rest what was
 /// missing.
-fn details(row: &Row<'_>, name_nodes: bool, page: &mut Page) {
-    let needs_a_human = !matches!(row.verdict, Level::Clear | Level::Unknown);
+fn details(verdict: &Verdict, name_nodes: bool, page: &mut Page) {
+    let needs_a_human = !matches!(verdict.level, Level::Clear | Level::Unknown);
     if needs_a_human {
-        for suspect in row.suspects {
-            page.labelled("by", &safe(&suspect.sentence()));
+        for suspect in &verdict.suspects {
+            page.labelled(certainty(suspect), &safe(&suspect.sentence()));
         }
-        for proof in &row.evidence {
+        for proof in &verdict.evidence {
             let node = if name_nodes {
                 format!("{} ", proof.node)
             } else {
                 String::new()
             };
-            let change = match (reading(proof.before), reading(proof.after)) {
+            let change = match (reading(&proof.before), reading(&proof.after)) {
                 (before, after) if before == after => after,
                 (before, after) => format!("{before} → {after}"),
             };
@@ -144,14 +165,14 @@ fn details(row: &Row<'_>, name_nodes: bool, page: &mut Page) {
             page.labelled("evidence", safe(&line).trim_end());
         }
     }
-    if !row.missing.is_empty() {
-        page.labelled("not exposed", &row.missing.join(", "));
+    if !verdict.missing.is_empty() {
+        page.labelled("not exposed", &verdict.missing.join(", "));
     }
     if needs_a_human {
-        for step in row.next_steps {
+        for step in &verdict.next_steps {
             page.labelled("next", &safe(step));
         }
-        for link in row.docs {
+        for link in &verdict.docs {
             page.labelled("read", link);
         }
     }
@@ -162,26 +183,6 @@ fn reading(reading: &Reading) -> String {
         Reading::Number(n) => count(*n),
         other => other.to_string(),
     }
-}
-
-/// `51,417 before  −50,213 flushed  +9 created  → 1,177 now`; nothing where nothing is known.
-fn ledger(balance: &Balance) -> Option<String> {
-    let ways = balance.ways();
-    if balance.keys_before.is_none() && balance.keys_after.is_none() && ways.is_empty() {
-        return None;
-    }
-    let known = |keys: Option<u64>| keys.map_or_else(|| "?".into(), count);
-    if balance.keys_before == balance.keys_after && ways.is_empty() && balance.created == 0 {
-        return Some(format!("Keys: {} now", known(balance.keys_after)));
-    }
-    let mut parts = vec![format!("{} before", known(balance.keys_before))];
-    let gone = ways.iter().map(|(way, n)| format!("−{} {way}", count(*n)));
-    parts.extend(gone);
-    if balance.created > 0 {
-        parts.push(format!("+{} created", count(balance.created)));
-    }
-    parts.push(format!("→ {} now", known(balance.keys_after)));
-    Some(format!("Keys: {}", parts.join("  ")))
 }
 
 fn changes(report: &Report<'_>, page: &mut Page) {
@@ -202,6 +203,7 @@ fn changes(report: &Report<'_>, page: &mut Page) {
 struct Page {
     out: String,
     width: Option<usize>,
+    ascii: bool,
 }
 
 impl Page {
@@ -222,14 +224,21 @@ impl Page {
         if roomy {
             self.wrapped(cells, text);
         } else {
-            self.out.push_str(cells.trim_end());
-            self.out.push('\n');
+            self.wrapped(cells, "");
             self.wrapped(INDENT, text);
         }
     }
 
     /// `first` once, then the text, later lines indented by the width of `first`.
     fn wrapped(&mut self, first: &str, text: &str) {
+        if self.ascii {
+            self.wrap(&ascii(first), &ascii(text));
+        } else {
+            self.wrap(first, text);
+        }
+    }
+
+    fn wrap(&mut self, first: &str, text: &str) {
         self.out.push_str(first);
         let indent = first.width();
         let Some(width) = self.width else {

@@ -1,7 +1,9 @@
 //! Numbers, times and words as reports write them.
 
-use crate::diagnosis::{Scope, Verdict};
-use crate::format::keys;
+use jiff::Timestamp;
+
+use crate::diagnosis::{Certainty, Mechanism, Scope, Suspect, Verdict};
+use crate::format::{clock, date_and_clock, keys};
 use crate::model::inert;
 
 /// Longest piece of foreign text in a report.
@@ -26,6 +28,35 @@ pub(super) fn scope_words(scope: Scope) -> &'static str {
     match scope {
         Scope::Window => "",
         Scope::SinceStart => "since the server's start",
+    }
+}
+
+/// The summary, and how it happened where the summary does not say so itself.
+pub(super) fn summary(verdict: &Verdict) -> String {
+    let summary = safe(&verdict.summary);
+    let is_said = |words: &&str| summary.to_lowercase().contains(&words.to_lowercase());
+    let how = verdict.mechanism.map(Mechanism::words);
+    match how.filter(|words| !is_said(words)) {
+        Some(how) => format!("{summary} ({how})"),
+        None => summary,
+    }
+}
+
+/// How sure it is that somebody did it.
+pub(super) fn certainty(suspect: &Suspect) -> &'static str {
+    match suspect.certainty {
+        Certainty::Likely => "likely",
+        Certainty::Possible => "possible",
+    }
+}
+
+/// The end of a time that began at `from`: without the day where that is the same.
+pub(super) fn until(from: Timestamp, to: Timestamp) -> String {
+    let day = |at: Timestamp| at.strftime("%F").to_string();
+    if day(from) == day(to) {
+        clock(to)
+    } else {
+        date_and_clock(to)
     }
 }
 

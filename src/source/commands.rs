@@ -8,11 +8,12 @@
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
+use crate::model::SLOW_LOG;
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The name as `INFO commandstats` counts it, lower case.
+    /// The name as `INFO commandstats` counts it since Redis 7, lower case.
     pub name: &'static str,
     /// The arguments; `<…>` stands for a value of the user's.
     pub arguments: &'static str,
@@ -52,6 +53,22 @@ pub const ALL: &[Entry] = &[
         name: "info",
         arguments: "errorstats",
         purpose: "together with the plain 'info'; may be refused",
+    },
+    Entry {
+        name: "hello",
+        arguments: "3 [auth <user> <password>]",
+        purpose: "once per tripwire, the second connection",
+    },
+    Entry {
+        name: "client|tracking",
+        arguments: "on optin",
+        purpose: "once per tripwire: without a key to track, the server pushes emptied databases \
+                  and nothing else; may be refused",
+    },
+    Entry {
+        name: "slowlog|get",
+        arguments: "128",
+        purpose: "once per server process, after its first 'info'; may be refused",
     },
 ];
 
@@ -100,6 +117,21 @@ pub(super) fn info_parts() -> Pipeline {
     pipeline
 }
 
+/// `SLOWLOG GET 128`.
+pub(super) fn slow_log() -> Cmd {
+    let mut command = redis::cmd("SLOWLOG");
+    command.arg("GET").arg(SLOW_LOG);
+    command
+}
+
+/// `CLIENT TRACKING ON OPTIN`. A connection that never reads a key is told of emptied databases
+/// only (tracking.c, `trackingInvalidateKeysOnFlush`).
+pub(super) fn tripwire() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("TRACKING").arg("ON").arg("OPTIN");
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_built_stands_in_the_list() {
-        let single = [info_sections(), info_all()];
+        let single = [info_sections(), info_all(), slow_log(), tripwire()];
         let parts = info_parts();
         for command in single.iter().chain(parts.cmd_iter()) {
             let line: Vec<String> = command
@@ -141,10 +173,13 @@ mod tests {
                     _ => String::new(),
                 })
                 .collect();
-            let (name, arguments) = line.split_first().expect("a command has a name");
+            let line = line.join(" ").to_ascii_lowercase();
+            let whole = |entry: &Entry| {
+                let name = entry.name.replace('|', " ");
+                format!("{name} {}", entry.arguments).trim_end().to_owned()
+            };
             assert!(
-                ALL.iter().any(|entry| entry.name.eq_ignore_ascii_case(name)
-                    && entry.arguments == arguments.join(" ")),
+                ALL.iter().any(|entry| whole(entry) == line),
                 "not in the list: {line:?}"
             );
         }

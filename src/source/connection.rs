@@ -2,13 +2,17 @@
 //!
 //! The client library's own `MultiplexedConnection`, over a stream of ours, never its connection
 //! manager: that one hides restarts, blocks for seconds on a dead server and never leaves a flow
-//! that has gone silent. The library sends nothing by itself: no protocol switch (`RESP2`), no
-//! database, no client name.
+//! that has gone silent. On the connection that polls, the library sends nothing by itself: no
+//! protocol switch (`RESP2`), no database, no client name; on the one that is pushed to, it sends
+//! `HELLO 3` with the credentials.
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, RedisResult};
+use redis::aio::SendError;
+use redis::{
+    AsyncConnectionConfig, Cmd, Pipeline, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+};
 use redis::{ProtocolVersion, Value};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -55,16 +59,50 @@ impl Connection {
         clock: Clock,
         proven: bool,
     ) -> Result<Self, Failure> {
-        let (stream, witness) = Tap::new(dial(settings, clock, proven).await?);
-        let scene = scene(settings, proven);
         // Neither password nor database: the library then has nothing to set up.
         let bare = RedisConnectionInfo::default()
             .set_protocol(ProtocolVersion::RESP2)
             .set_skip_set_lib_name();
-        let config = AsyncConnectionConfig::new()
+        let config = AsyncConnectionConfig::new();
+        let mut connection = Self::set_up(settings, clock, proven, &bare, config).await?;
+        let scene = scene(settings, proven);
+        connection.authenticate(settings, scene).await?;
+        Ok(connection)
+    }
+
+    /// Dials, switches to RESP3 and authenticates; what the server pushes goes to `pushed`.
+    pub(super) async fn open_pushed(
+        settings: &Settings,
+        clock: Clock,
+        pushed: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<Self, Failure> {
+        let mut who = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name();
+        if let Some(password) = &settings.auth.password {
+            let user = settings.auth.user.as_deref().unwrap_or("default");
+            who = who.set_username(user).set_password(password);
+        }
+        let config = AsyncConnectionConfig::new().set_push_sender(move |push| {
+            pushed(push);
+            Ok::<(), SendError>(())
+        });
+        Self::set_up(settings, clock, true, &who, config).await
+    }
+
+    async fn set_up(
+        settings: &Settings,
+        clock: Clock,
+        proven: bool,
+        who: &RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> Result<Self, Failure> {
+        let (stream, witness) = Tap::new(dial(settings, clock, proven).await?);
+        let scene = scene(settings, proven);
+        let config = config
             .set_connection_timeout(None)
             .set_response_timeout(None);
-        let (wire, driver) = MultiplexedConnection::new_with_config(&bare, stream, config)
+        let (wire, driver) = MultiplexedConnection::new_with_config(who, stream, config)
             .await
             .map_err(|error| failure::replied(&error, &witness.record(), scene))?;
         let over = CancellationToken::new();
@@ -73,15 +111,13 @@ impl Connection {
             driver.await;
             hung_up.cancel();
         });
-        let mut connection = Self {
+        Ok(Self {
             wire,
             witness,
             over,
             timeout: settings.timeout,
             _driver: AbortOnDropHandle::new(driver),
-        };
-        connection.authenticate(settings, scene).await?;
-        Ok(connection)
+        })
     }
 
     async fn authenticate(&mut self, settings: &Settings, scene: Scene<'_>) -> Result<(), Failure> {
@@ -115,6 +151,18 @@ impl Connection {
         let values = reply.map_err(|_| Trouble::Timeout)??;
         self.witness.answered();
         Ok(values)
+    }
+
+    /// Asks a question beside the others: the connection stays free meanwhile.
+    pub(super) fn aside(
+        &self,
+        command: Cmd,
+    ) -> impl Future<Output = Result<Value, Trouble>> + Send + use<> {
+        let (mut wire, patience) = (self.wire.clone(), self.timeout);
+        async move {
+            let reply = timeout(patience, wire.send_packed_command(&command)).await;
+            Ok(reply.map_err(|_| Trouble::Timeout)??.extract_error()?)
+        }
     }
 
     /// Returns when the other side has hung up or the stream broke.

@@ -1,8 +1,7 @@
 //! From what went wrong to what an operator can do about it.
 //!
 //! The functions here know the words and numbers of Redis, of the operating system and of rustls.
-//! The last one, [`seal`], every failure passes on its way out: it cuts the password out of the
-//! words and makes them inert.
+//! On its way out every failure passes [`super::seal`].
 
 use std::io;
 use std::time::Duration;
@@ -12,9 +11,6 @@ use redis::{ErrorKind, RedisError};
 use super::tap::{End, LONGEST_REPLY, Record};
 use crate::config::Auth;
 use crate::model::{Failure, FailureKind, inert};
-
-/// The longest detail, in characters.
-const LONGEST_DETAIL: usize = 240;
 
 /// What is known about a conversation beside its error.
 #[derive(Clone, Copy)]
@@ -242,43 +238,6 @@ pub(crate) fn needs_no_password(error: &RedisError) -> bool {
     words.contains("without any password configured") || words.contains("no password is set")
 }
 
-/// Makes a failure fit to be shown, recorded and exported.
-pub(crate) fn seal(failure: Failure, auth: &Auth) -> Failure {
-    let detail = match auth.password.as_deref() {
-        Some(password) => redacted(&failure.detail, password),
-        None => failure.detail,
-    };
-    Failure {
-        kind: failure.kind,
-        detail: inert(&detail, LONGEST_DETAIL),
-    }
-}
-
-/// A part of the password as short as this, from its beginning, is cut out too: servers cut what
-/// they quote.
-const TELLING: usize = 6;
-
-fn redacted(text: &str, password: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let same: usize = rest
-            .chars()
-            .zip(password.chars())
-            .take_while(|(a, b)| a == b)
-            .map(|(a, _)| a.len_utf8())
-            .sum();
-        if same > 0 && (same == password.len() || same >= TELLING) {
-            out.push('…');
-            rest = &rest[same..];
-        } else {
-            out.push(first);
-            rest = &rest[first.len_utf8()..];
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -333,15 +292,6 @@ mod tests {
         );
     }
 
-    #[rstest]
-    #[case::whole("ERR no 'hunter22' here", "ERR no '…' here")]
-    #[case::twice("hunter22hunter22", "……")]
-    #[case::cut_by_the_server("with 'hunter2' and", "with '…' and")]
-    #[case::innocent("hunting is hard", "hunting is hard")]
-    fn no_password_survives(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(redacted(text, "hunter22"), expected);
-    }
-
     #[test]
     fn a_quoted_auth_command_is_not_told() {
         let told = said(
@@ -350,20 +300,6 @@ mod tests {
             &NOBODY,
         );
         assert_eq!(told.detail, "ERR unknown command 'AUTH'");
-    }
-
-    #[test]
-    fn a_sealed_detail_is_inert_and_short() {
-        let auth = Auth {
-            user: None,
-            password: Some("\u{1b}x".to_owned()),
-        };
-        let sealed = seal(
-            rubbish(format!("\u{1b}[2J\u{1b}x{}", "y".repeat(500))),
-            &auth,
-        );
-        assert!(sealed.detail.starts_with("␛[2J…y"));
-        assert!(sealed.detail.chars().count() <= LONGEST_DETAIL + 1);
     }
 
     fn record(first: &[u8], end: End) -> Record {

@@ -1,4 +1,6 @@
-//! The poller: one task per node, one [`Observation`] per attempt.
+//! The poller: one task per node, one [`Observation`] per attempt. After the first answer of a
+//! process it asks for the slow log, once and beside the polls, and sets up the tripwire: when that
+//! tells of an emptied database, the next poll is made at once.
 //!
 //! After a failure, what happens to the connection:
 //!
@@ -22,8 +24,11 @@ use tokio_util::sync::CancellationToken;
 use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
 use super::schedule::{BackOff, Grid};
-use super::{Clock, Control, failure};
+use super::slowlog::{self, Answer, Asking};
+use super::tripwire::{self, Tripwire};
+use super::{Clock, Control, failure, seal};
 use crate::config::Settings;
+use crate::info::Info;
 use crate::model::{Failure, FailureKind, Observation};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
@@ -32,6 +37,9 @@ const TIMEOUTS: u32 = 3;
 
 /// A connection that was silent for longer than this may be closed by anybody.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// Processes that are remembered to have been asked for their slow log.
+const REMEMBERED: usize = 16;
 
 /// Polls one server until `stop` is cancelled or nobody listens to `out` any more.
 ///
@@ -53,6 +61,10 @@ pub async fn poll(
         control: Some(control),
         out,
         link: None,
+        asking: None,
+        asked: Vec::new(),
+        tripwire: None,
+        polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
     };
@@ -70,6 +82,14 @@ struct Poller {
     control: Option<watch::Receiver<Control>>,
     out: mpsc::Sender<Observation>,
     link: Option<Link>,
+    /// The slow log, while it is on its way.
+    asking: Option<Asking>,
+    /// The `run_id`s that were asked for it, the last [`REMEMBERED`]; empty where there is none.
+    asked: Vec<String>,
+    /// Stands after the first answer, unless the server refused it.
+    tripwire: Option<Tripwire>,
+    /// When the last poll began.
+    polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
     proven: bool,
     grid: Grid,
@@ -81,7 +101,8 @@ struct Link {
     connection: Connection,
     asker: Asker,
     timeouts: u32,
-    heard: Duration,
+    /// When the last answer came; `None` before the first.
+    heard: Option<Duration>,
 }
 
 /// When to try again.
@@ -93,15 +114,15 @@ enum Next {
 impl Poller {
     async fn run(mut self) {
         loop {
-            let (observation, due) = self.attempt().await;
+            let (observation, mut due) = self.attempt().await;
             if self.out.send(observation).await.is_err() {
                 return;
             }
-            if let Some((ended, due)) = self.rest(due).await {
-                if self.out.send(ended).await.is_err() {
+            while let Some((told, next)) = self.rest(due).await {
+                if self.out.send(told).await.is_err() {
                     return;
                 }
-                self.rest(due).await;
+                due = next;
             }
         }
     }
@@ -109,6 +130,7 @@ impl Poller {
     /// One attempt: what came of it, and when the next is due.
     async fn attempt(&mut self) -> (Observation, Due) {
         let begun = self.clock.elapsed();
+        self.polled = begun;
         let fresh = self.link.is_none();
         match self.ask().await {
             Ok(reply) => {
@@ -125,7 +147,7 @@ impl Poller {
                 };
                 (answer, Due::Poll)
             }
-            Err((failure, next)) => self.failed(failure, &next),
+            Err((failure, next)) => self.failed(&failure, &next),
         }
     }
 
@@ -137,11 +159,31 @@ impl Poller {
         match link.asker.info(&mut link.connection, self.clock).await {
             Ok(reply) => {
                 link.timeouts = 0;
-                link.heard = reply.moment.elapsed;
+                if link.heard.replace(reply.moment.elapsed).is_none() {
+                    self.meet(&link, &reply.info);
+                }
                 self.link = Some(link);
                 Ok(reply)
             }
             Err(trouble) => Err(self.judge(link, &trouble)),
+        }
+    }
+
+    /// A process is asked once, whatever comes of it: a proxy may hang up on the question. The
+    /// tripwire stands over all processes, but one that was refused is tried on the next.
+    fn meet(&mut self, link: &Link, info: &str) {
+        let info = Info::parse(info);
+        let run_id = info.get("Server", "run_id").unwrap_or_default().to_owned();
+        if self.asked.contains(&run_id) {
+            return;
+        }
+        if self.asked.len() == REMEMBERED {
+            self.asked.remove(0);
+        }
+        self.asked.push(run_id);
+        self.asking = Some(slowlog::ask(&link.connection, self.settings.auth.clone()));
+        if self.settings.tripwire && self.tripwire.is_none() {
+            self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
         }
     }
 
@@ -151,7 +193,7 @@ impl Poller {
                 connection,
                 asker: Asker::new(),
                 timeouts: 0,
-                heard: self.clock.elapsed(),
+                heard: None,
             }),
             Err(failure) => {
                 let next = Next::Wait(self.wait_after(failure.kind));
@@ -186,7 +228,7 @@ impl Poller {
         }
     }
 
-    fn failed(&self, failure: Failure, next: &Next) -> (Observation, Due) {
+    fn failed(&self, failure: &Failure, next: &Next) -> (Observation, Due) {
         let moment = self.clock.now();
         let (retry_in, due) = match next {
             Next::Poll => {
@@ -197,14 +239,14 @@ impl Poller {
         };
         let observation = Observation::Failed {
             moment,
-            failure: failure::seal(failure, &self.settings.auth),
+            failure: seal::failure(failure, &self.settings.auth),
             retry_in,
         };
         (observation, due)
     }
 
-    /// Waits until the next attempt is due. Returns early, with what to tell, when the
-    /// connection ends meanwhile.
+    /// Waits until the next attempt is due. Returns early, with what to tell, when the slow log
+    /// comes, the tripwire is tripped, or the connection ends meanwhile.
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
         let mut from = self.clock.elapsed();
         loop {
@@ -219,6 +261,15 @@ impl Poller {
                     from = self.clock.elapsed();
                     self.grid.change(from, interval);
                 }
+                log = answered(&mut self.asking) => {
+                    self.asking = None;
+                    let moment = self.clock.now();
+                    return Some((Observation::SlowLog { moment, log }, due));
+                }
+                told = tripped(&mut self.tripwire) => {
+                    let due = self.told(&told, due);
+                    return Some((told, due));
+                }
                 () = ended(self.link.as_ref()) => {
                     if let Some(told) = self.hung_up() {
                         return Some(told);
@@ -228,10 +279,32 @@ impl Poller {
         }
     }
 
+    /// What the tripwire tells, and when the next poll is due by it.
+    fn told(&mut self, told: &Observation, due: Due) -> Due {
+        match told {
+            Observation::Emptied { moment } => {
+                let soon = tripwire::poll_after(*moment, self.polled);
+                match due {
+                    Due::At(at) if at < soon => due,
+                    _ => Due::At(soon),
+                }
+            }
+            Observation::Tripwire { stands: Err(_), .. } => {
+                self.tripwire = None;
+                due
+            }
+            _ => due,
+        }
+    }
+
     /// The connection ended between two polls.
     fn hung_up(&mut self) -> Option<(Observation, Due)> {
         let link = self.link.take()?;
-        if self.clock.elapsed().saturating_sub(link.heard) > IDLE {
+        let now = self.clock.elapsed();
+        if link
+            .heard
+            .is_some_and(|heard| now.saturating_sub(heard) > IDLE)
+        {
             return None;
         }
         let failure = failure::ended(
@@ -239,7 +312,7 @@ impl Poller {
             scene(&self.settings, self.proven),
         );
         let next = Next::Wait(self.wait_after(failure.kind));
-        Some(self.failed(failure, &next))
+        Some(self.failed(&failure, &next))
     }
 }
 
@@ -262,6 +335,22 @@ async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
             return receiver.borrow_and_update().interval;
         }
         *control = None;
+    }
+}
+
+/// The slow log that is on its way; never returns when none is.
+async fn answered(asking: &mut Option<Asking>) -> Answer {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the tripwire tells next; never returns when there is none.
+async fn tripped(tripwire: &mut Option<Tripwire>) -> Observation {
+    match tripwire {
+        Some(tripwire) => tripwire.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use amr_top::config::{Auth, Endpoint, Settings};
 use amr_top::demo::server::Server;
-use amr_top::model::{Assumptions, Failure, FailureKind, Observation};
+use amr_top::model::{Assumptions, Failure, FailureKind, Observation, SlowEntry};
 use amr_top::source::{Clock, Control, poll};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -38,6 +38,7 @@ pub fn settings(port: u16) -> Settings {
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
+        tripwire: true,
     }
 }
 
@@ -81,6 +82,8 @@ pub struct Watch {
     pub stop: CancellationToken,
     task: JoinHandle<()>,
     pub seen: Vec<Observation>,
+    /// What came between the polls, which `next` steps over.
+    pub asides: Vec<Observation>,
     heard: mpsc::Receiver<Observation>,
 }
 
@@ -100,17 +103,58 @@ impl Watch {
             stop,
             task,
             seen: Vec::new(),
+            asides: Vec::new(),
             heard,
         }
     }
 
-    /// The next observation.
+    /// What comes of the next poll.
     pub async fn next(&mut self) -> Observation {
-        match tokio::time::timeout(DEADLINE, self.heard.recv()).await {
-            Ok(Some(observation)) => {
+        loop {
+            let observation = self.hear().await;
+            if is_attempt(&observation) {
                 self.seen.push(observation.clone());
-                observation
+                return observation;
             }
+            self.asides.push(observation);
+        }
+    }
+
+    /// The next thing that comes between the polls and that `wanted` accepts.
+    pub async fn aside(&mut self, wanted: impl Fn(&Observation) -> bool) -> Observation {
+        loop {
+            let observation = self.hear().await;
+            if wanted(&observation) {
+                return observation;
+            }
+            if is_attempt(&observation) {
+                self.seen.push(observation);
+            } else {
+                self.asides.push(observation);
+            }
+        }
+    }
+
+    /// Slow logs that were stepped over.
+    pub fn slow_logs(&self) -> impl Iterator<Item = &Result<Vec<SlowEntry>, String>> {
+        self.asides.iter().filter_map(|aside| match aside {
+            Observation::SlowLog { log, .. } => Some(log),
+            _ => None,
+        })
+    }
+
+    /// The next slow log.
+    pub async fn slow_log(&mut self) -> Result<Vec<SlowEntry>, String> {
+        let is_log = |aside: &Observation| matches!(aside, Observation::SlowLog { .. });
+        match self.aside(is_log).await {
+            Observation::SlowLog { log, .. } => log,
+            other => unreachable!("not a slow log: {other:?}"),
+        }
+    }
+
+    async fn hear(&mut self) -> Observation {
+        match tokio::time::timeout(DEADLINE, self.heard.recv()).await {
+            Ok(Some(observation)) => observation,
             Ok(None) => panic!("the poller has ended; seen: {}", self.story()),
             Err(late) => panic!("{late}: nothing in {DEADLINE:?}; seen: {}", self.story()),
         }
@@ -136,7 +180,7 @@ impl Watch {
     pub async fn answer(&mut self) -> String {
         match self.until("answer", is_answer).await {
             Observation::Answer { info, .. } => info.into_string(),
-            Observation::Failed { .. } => unreachable!("not an answer"),
+            other => unreachable!("not an answer: {other:?}"),
         }
     }
 
@@ -145,7 +189,7 @@ impl Watch {
         let what = format!("{kind:?}");
         match self.until(&what, |observation| is(observation, kind)).await {
             Observation::Failed { failure, .. } => failure,
-            Observation::Answer { .. } => unreachable!("not a failure"),
+            other => unreachable!("not a failure: {other:?}"),
         }
     }
 
@@ -176,6 +220,7 @@ impl Watch {
             Observation::Failed {
                 moment, failure, ..
             } => format!("{:?} {failure:?}", moment.elapsed),
+            aside => format!("{aside:?}"),
         };
         let skip = self.seen.len().saturating_sub(20);
         let lines: Vec<String> = self.seen.iter().skip(skip).map(line).collect();
@@ -189,6 +234,14 @@ pub async fn first_failure(settings: Settings, kind: FailureKind) -> Failure {
         Observation::Failed { failure, .. } if failure.kind == kind => failure,
         other => panic!("wanted {kind:?}, got {other:?}"),
     }
+}
+
+/// Whether this came of a poll.
+pub fn is_attempt(observation: &Observation) -> bool {
+    matches!(
+        observation,
+        Observation::Answer { .. } | Observation::Failed { .. }
+    )
 }
 
 pub fn is_answer(observation: &Observation) -> bool {

@@ -1,0 +1,164 @@
+//! The part of a history that is diagnosed or drawn.
+
+use super::change::Change;
+use super::counter::{Counter, Delta};
+use super::node::NodeId;
+use super::observation::Moment;
+use super::sample::Sample;
+use super::slowlog::SlowEntry;
+use super::step::Step;
+use super::timeline::{Entry, Gap, History};
+
+/// The part of a history from its beginning to some entry: what is diagnosed and drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'a> {
+    history: &'a History,
+    len: usize,
+}
+
+impl<'a> Window<'a> {
+    /// The first `len` entries, as far as there are so many.
+    pub(super) fn new(history: &'a History, len: usize) -> Self {
+        Self {
+            history,
+            len: len.min(history.entries.len()),
+        }
+    }
+
+    /// The node that was observed.
+    pub fn node(&self) -> &'a NodeId {
+        &self.history.node
+    }
+
+    /// Entries, oldest first.
+    pub fn entries(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &'a Entry> + ExactSizeIterator + use<'a> {
+        self.history.entries.range(..self.len)
+    }
+
+    /// Samples, oldest first.
+    pub fn samples(&self) -> impl DoubleEndedIterator<Item = &'a Sample> + use<'a> {
+        self.entries().filter_map(Entry::sample)
+    }
+
+    /// Steps whose both ends lie in the window, oldest first.
+    pub fn steps(&self) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
+        // The first sample's step may lead out of the window when history was dropped.
+        let first = self.first_sample().map(|sample| sample.moment.elapsed);
+        self.entries()
+            .filter_map(Entry::step)
+            .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
+    }
+
+    /// Steps with the samples around them, oldest first.
+    pub fn intervals(&self) -> impl Iterator<Item = (&'a Sample, &'a Step, &'a Sample)> + use<'a> {
+        let mut before: Option<&'a Sample> = None;
+        self.entries().filter_map(move |entry| {
+            let after = entry.sample()?;
+            let was = before.replace(after);
+            Some((was?, entry.step()?, after))
+        })
+    }
+
+    /// Gaps, oldest first.
+    pub fn gaps(&self) -> impl DoubleEndedIterator<Item = &'a Gap> + use<'a> {
+        self.entries().filter_map(|entry| match entry {
+            Entry::Gap(gap) => Some(gap),
+            Entry::Sample(..) => None,
+        })
+    }
+
+    /// Changes up to the end of the window, oldest first. They outlive the samples that they lie
+    /// between.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &'a Change> + use<'a> {
+        let end = self.end().map(|moment| moment.elapsed);
+        self.history
+            .changes
+            .iter()
+            .filter(move |change| end.is_some_and(|end| change.moment.elapsed <= end))
+    }
+
+    /// The slow log as of the end of the window, the newest entry first, or why it could not be
+    /// read; `None` before it was asked for. Of several processes, that of the last.
+    pub fn slow_log(&self) -> Option<Result<&'a [SlowEntry], &'a str>> {
+        let known = self.history.slow_log.as_ref()?;
+        let end = self.end()?.elapsed;
+        (end >= known.since).then(|| match &known.log {
+            Ok(entries) => Ok(&**entries),
+            Err(words) => Err(&**words),
+        })
+    }
+
+    /// The first sample.
+    pub fn first_sample(&self) -> Option<&'a Sample> {
+        self.samples().next()
+    }
+
+    /// The last sample.
+    pub fn last_sample(&self) -> Option<&'a Sample> {
+        self.samples().next_back()
+    }
+
+    /// The last step.
+    pub fn last_step(&self) -> Option<&'a Step> {
+        self.entries().next_back().and_then(Entry::step)
+    }
+
+    /// The gap that the window ends in: the node does not answer now.
+    pub fn open_gap(&self) -> Option<&'a Gap> {
+        match self.entries().next_back() {
+            Some(Entry::Gap(gap)) => Some(gap),
+            _ => None,
+        }
+    }
+
+    /// When the window begins.
+    pub fn start(&self) -> Option<Moment> {
+        self.entries().next().map(Entry::moment)
+    }
+
+    /// When the window ends.
+    pub fn end(&self) -> Option<Moment> {
+        self.entries().next_back().map(|entry| match entry {
+            Entry::Sample(sample, _) => sample.moment,
+            Entry::Gap(gap) => gap.to,
+        })
+    }
+
+    /// Answered and failed polls.
+    pub fn polls(&self) -> u64 {
+        self.entries()
+            .map(|entry| match entry {
+                Entry::Sample(..) => 1,
+                Entry::Gap(gap) => u64::from(gap.attempts),
+            })
+            .sum()
+    }
+
+    /// Whether two samples can be compared; without, only totals since start are known.
+    pub fn has_interval(&self) -> bool {
+        self.steps().next().is_some()
+    }
+
+    /// Growth of one counter over all steps; `None` where it was never exposed.
+    pub fn total(&self, counter: Counter) -> Option<u64> {
+        let mut total = None;
+        for step in self.steps() {
+            match step.counter(counter) {
+                Delta::Unknown => {}
+                delta => total = Some(total.unwrap_or(0u64).saturating_add(delta.at_least())),
+            }
+        }
+        total
+    }
+
+    /// Growth a second of one counter over the last step.
+    pub fn rate(&self, counter: Counter) -> Option<f64> {
+        let step = self.last_step()?;
+        match step.counter(counter) {
+            Delta::Unknown => None,
+            delta => (step.seconds() > 0.0).then(|| delta.at_least() as f64 / step.seconds()),
+        }
+    }
+}
