@@ -10,6 +10,10 @@
 //! | `-name` | a line that is gone |
 //! | `+N line` | a line that is new; it stands at place N, counted from 0 |
 //! | `! ELAPSED_MS UNIX_MS RETRY_MS KIND words` | a failed poll |
+//! | `* ELAPSED_MS UNIX_MS emptied` | the push that a database was emptied |
+//! | `* ELAPSED_MS UNIX_MS tripwire [why not]` | whether such pushes come |
+//! | `* ELAPSED_MS UNIX_MS slowlog [why not]` | the slow log, its entries in the lines that follow |
+//! | `~` and fields between tabs | an entry of the slow log |
 //!
 //! Sections that no rule reads are left out, and what belongs to one machine is made neutral.
 
@@ -21,6 +25,9 @@ use amr_top::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId,
 use jiff::Timestamp;
 
 use crate::expected::Expected;
+
+#[path = "aside.rs"]
+mod aside;
 
 /// The node of every recording.
 pub(crate) const NODE: &str = "127.0.0.1:6379";
@@ -134,6 +141,7 @@ impl Scenario {
                     failure.kind,
                     failure.detail
                 )),
+                other => text.push_str(&aside::encode(other, &head(other.moment()))),
             }
         }
         text.push('\n');
@@ -224,6 +232,14 @@ impl Reader {
                 },
                 retry_in,
             });
+        } else if let Some(head) = line.strip_prefix("* ") {
+            self.close();
+            let mut words = head.splitn(4, ' ');
+            let moment = moment(&mut words)?;
+            let what = words.next().unwrap_or_default();
+            self.done.push(aside::decode(moment, what, words.next())?);
+        } else if let Some(fields) = line.strip_prefix('~') {
+            aside::add_entry(self.done.last_mut(), fields)?;
         } else if let Some(changed) = line.strip_prefix('=') {
             let at = self.place(name_of(changed))?;
             changed.clone_into(&mut self.lines[at]);
@@ -336,33 +352,28 @@ fn changes(was: &[String], is: &[String]) -> Option<Vec<String>> {
     dead_code,
     reason = "the replay reads what was cut already"
 )]
-pub(crate) fn to_the_millisecond(observation: Observation) -> Observation {
+pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
     let ms = |time: Duration| Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(0));
     let us = |time: Duration| Duration::from_micros(u64::try_from(time.as_micros()).unwrap_or(0));
-    let cut = |moment: Moment| Moment {
-        elapsed: ms(moment.elapsed),
-        at: Timestamp::from_millisecond(moment.at.as_millisecond()).unwrap_or(moment.at),
-    };
-    match observation {
-        Observation::Answer {
-            moment,
-            round_trip,
-            info,
-        } => Observation::Answer {
-            moment: cut(moment),
-            round_trip: us(round_trip),
-            info,
-        },
-        Observation::Failed {
-            moment,
-            failure,
-            retry_in,
-        } => Observation::Failed {
-            moment: cut(moment),
-            failure,
-            retry_in: ms(retry_in),
-        },
+    match &mut observation {
+        Observation::Answer { round_trip, .. } => *round_trip = us(*round_trip),
+        Observation::Failed { retry_in, .. } => *retry_in = ms(*retry_in),
+        _ => {}
     }
+    match &mut observation {
+        Observation::Answer { moment, .. }
+        | Observation::Failed { moment, .. }
+        | Observation::Emptied { moment }
+        | Observation::Tripwire { moment, .. }
+        | Observation::SlowLog { moment, .. } => {
+            let at = Timestamp::from_millisecond(moment.at.as_millisecond());
+            *moment = Moment {
+                elapsed: ms(moment.elapsed),
+                at: at.unwrap_or(moment.at),
+            };
+        }
+    }
+    observation
 }
 
 impl Scenario {

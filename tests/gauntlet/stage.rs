@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use amr_top::config::{Auth, Endpoint, Settings};
 use amr_top::demo::server::Server;
-use amr_top::diagnosis::{Diagnosis, Mechanism, diagnose};
+use amr_top::diagnosis::{Diagnosis, diagnose};
 use amr_top::model::{Assumptions, History, NodeId, Observation};
 use amr_top::report::Report;
 use amr_top::source::{Clock, Control, poll};
@@ -35,6 +35,15 @@ const STAYS: usize = 3;
 const QUIET: usize = 5;
 /// Operations of the load before the watch begins.
 const WARM: u64 = 240;
+
+/// Recordings that are kept: of which servers, and which incidents if not all.
+const SAVED: [(&str, &str); 5] = [
+    ("redis-7.0.", ""),
+    ("redis-8.0.", "hash-field-ttl"),
+    ("redis-8.0.", "evicted-by-client-buffers"),
+    ("valkey-9.", "expire-in-the-past"),
+    ("redis-6.2.", "expired-while-down"),
+];
 
 /// Servers, a load and a watch.
 pub(crate) struct Stage {
@@ -193,8 +202,27 @@ impl Stage {
         diagnose(&self.history().window())
     }
 
-    /// Waits for the next observation.
+    /// Waits for the next poll.
     pub(crate) fn next(&mut self) {
+        let is_poll = |eye: &Eye| {
+            let last = eye.told.last();
+            last.is_some_and(|told| {
+                matches!(
+                    told,
+                    Observation::Answer { .. } | Observation::Failed { .. }
+                )
+            })
+        };
+        loop {
+            self.hear();
+            if is_poll(self.eye()) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the next observation, of whatever kind.
+    fn hear(&mut self) {
         let eye = self.eye.as_mut().expect("a server is watched");
         let heard = async { tokio::time::timeout(DEADLINE, eye.observations.recv()).await };
         let observation = match self.runtime.block_on(heard) {
@@ -338,16 +366,18 @@ impl Stage {
         let replay = Report::new(&again.window(), &diagnosis_again, &[]).json();
         assert!(live == replay, "live:\n{live}\nreplayed:\n{replay}");
         assert_eq!(diagnosis, diagnosis_again);
-        if recording::is_saving() && self.is_worth_saving(expected) {
+        if recording::is_saving() && self.is_worth_saving() {
             scenario.save(&text);
         }
     }
 
     /// Redis 7.0 stands for all, and for others what is different there.
-    fn is_worth_saving(&self, expected: &Expected) -> bool {
-        let elsewhere = [Mechanism::HashFieldTtl.id()];
-        let is_common = self.binary.title().starts_with("redis-7.0.");
-        is_common || elsewhere.contains(&expected.mechanism.as_str())
+    fn is_worth_saving(&self) -> bool {
+        let title = self.binary.title();
+        let is_of = |(server, incident): &(&str, &str)| {
+            title.starts_with(server) && (self.name == *incident || incident.is_empty())
+        };
+        SAVED.iter().any(is_of)
     }
 
     /// The server lacks a command: the trial has nothing to show. It is asked, not supposed.
@@ -401,6 +431,7 @@ fn settings(port: u16) -> Settings {
         connect_timeout: Duration::from_secs(2),
         timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
+        tripwire: true,
     }
 }
 

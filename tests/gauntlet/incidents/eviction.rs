@@ -74,6 +74,9 @@ fn by_backlog(stage: &mut Stage) {
     let mut redis = client(&primary);
     run(&mut redis, "CONFIG SET maxmemory-policy allkeys-lru");
     fill_bytes(&mut redis, "data", 4_000, 1_000);
+    stage.wait("the backlog has its usual size", || {
+        info(&mut redis, "mem_replication_backlog") < 1_200_000
+    });
     limit(&mut redis, 500_000);
     stage.load(&primary);
     stage.watch(&primary);
