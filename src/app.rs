@@ -5,13 +5,14 @@
 
 mod action;
 mod screen;
+mod travel;
 
 use std::time::Duration;
 
 pub use action::{Action, Effect};
 pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
 
-use crate::diagnosis::{Cause, Diagnosis, diagnose};
+use crate::diagnosis::{Cause, Diagnosis, Incident, diagnose};
 use crate::model::{
     ChangeKind, CommandStat, Connection, History, INTERVAL_RANGE, Moment, Observation, Sample,
     Window,
@@ -112,8 +113,10 @@ impl App {
             Action::Pause => self.pause(),
             Action::StepBack => self.step(-1),
             Action::StepForward => self.step(1),
-            Action::PreviousChange => self.jump(false),
-            Action::NextChange => self.jump(true),
+            Action::PreviousIncident => self.jump_to_incident(false),
+            Action::NextIncident => self.jump_to_incident(true),
+            Action::PreviousChange => self.jump_to_change(false),
+            Action::NextChange => self.jump_to_change(true),
             Action::Up => self.move_selection(-1),
             Action::Down => self.move_selection(1),
             Action::PageUp => self.select(self.selected().saturating_sub(10)),
@@ -144,74 +147,8 @@ impl App {
         Effect::SetInterval(self.interval)
     }
 
-    fn pause(&mut self) {
-        let cursor = match self.cursor {
-            Cursor::Live => self
-                .history
-                .window()
-                .end()
-                .map_or(Cursor::Live, |end| Cursor::At(end.elapsed)),
-            Cursor::At(_) => Cursor::Live,
-        };
-        self.go_to(cursor);
-    }
-
-    /// Position of the entry under the cursor.
-    fn position(&self) -> usize {
-        let last = self.history.len().saturating_sub(1);
-        match self.cursor {
-            Cursor::Live => last,
-            Cursor::At(elapsed) => {
-                let entries = self.history.window();
-                let after = entries
-                    .entries()
-                    .position(|entry| entry.moment().elapsed > elapsed);
-                after.map_or(last, |after| after.saturating_sub(1))
-            }
-        }
-    }
-
-    fn step(&mut self, by: isize) {
-        let Some(to) = self.position().checked_add_signed(by) else {
-            return;
-        };
-        if let Some(entry) = self.history.entry(to) {
-            let at = entry.moment().elapsed;
-            self.go_to(Cursor::At(at));
-        }
-    }
-
-    fn jump(&mut self, forward: bool) {
-        let Some(here) = self
-            .history
-            .entry(self.position())
-            .map(|entry| entry.moment().elapsed)
-        else {
-            return;
-        };
-        let elapsed = |change: &crate::model::Change| change.moment.elapsed;
-        let to = if forward {
-            self.history.changes().map(elapsed).find(|at| *at > here)
-        } else {
-            self.history
-                .changes()
-                .rev()
-                .map(elapsed)
-                .find(|at| *at < here)
-        };
-        match to {
-            Some(at) => self.go_to(Cursor::At(at)),
-            None if forward => self.go_to(Cursor::Live),
-            None => self.say("no earlier change", false),
-        }
-    }
-
-    fn go_to(&mut self, cursor: Cursor) {
-        self.cursor = cursor;
-        self.diagnose();
-    }
-
-    /// Judges what is shown anew. Verdicts change places; the selection stays on its cause.
+    /// Judges what is shown anew. Rows change places; the selection stays on its cause and its
+    /// incident.
     fn diagnose(&mut self) {
         self.diagnosis = diagnose(&self.window());
         if let Some(cause) = self.screen.chosen
@@ -223,9 +160,20 @@ impl App {
         {
             self.screen.set_row_of(Panel::Causes, row);
         }
+        let incidents = &self.diagnosis.incidents;
+        let chosen = self.screen.chosen_incident.and_then(|from| {
+            let mut rows = incidents.iter().rev();
+            rows.position(|incident| incident.from.elapsed == from)
+        });
+        if let Some(row) = chosen {
+            self.screen.set_row_of(Panel::Incidents, row);
+        }
     }
 
     fn open(&mut self) {
+        if self.screen.focus == Panel::Incidents && !matches!(self.screen.view, View::Card(_)) {
+            return self.open_incident();
+        }
         let cause = self.selected_cause();
         self.screen.open(cause);
     }
@@ -242,6 +190,13 @@ impl App {
             .map(|verdict| verdict.cause)
     }
 
+    /// The incident that the selection in the incidents panel stands on; rows are newest first.
+    pub fn selected_incident(&self) -> Option<&Incident> {
+        let last = self.diagnosis.incidents.len().checked_sub(1)?;
+        let row = self.screen.row(Panel::Incidents).min(last);
+        self.diagnosis.incidents.get(last - row)
+    }
+
     /// Rows that can be selected in a panel.
     pub fn rows(&self, panel: Panel) -> usize {
         match panel {
@@ -252,7 +207,8 @@ impl App {
                 .sample()
                 .map_or(0, |sample| sample.replication.replicas.len()),
             Panel::Changes => self.window().changes().count(),
-            Panel::Eviction | Panel::Persistence => 0,
+            Panel::Incidents => self.diagnosis.incidents.len(),
+            Panel::Ledger | Panel::Eviction | Panel::Persistence => 0,
         }
     }
 
@@ -273,6 +229,9 @@ impl App {
         self.screen.set_row_of(focus, row.min(last));
         if focus == Panel::Causes {
             self.screen.chosen = self.selected_cause();
+        }
+        if focus == Panel::Incidents {
+            self.screen.chosen_incident = self.selected_incident().map(|i| i.from.elapsed);
         }
     }
 

@@ -1,10 +1,13 @@
 //! One table of keys: what a key does, the footer, the help and the README all come from it.
 
+mod table;
+
 use std::fmt::Write as _;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::{Action, Mode, Panel, View};
+use table::ROWS;
 
 /// Where keys are pressed: [`Mode`] and [`View`] as one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +19,13 @@ enum Place {
     Help,
 }
 
-use Place::{Card, Overview, Typing, Zoom};
-
-const EVERYWHERE: &[Place] = &[Overview, Zoom, Card, Typing, Place::Help];
-const BROWSING: &[Place] = &[Overview, Zoom, Card];
-const PANELS: &[Place] = &[Overview, Zoom];
-const LISTS: &[Place] = &[Overview, Zoom, Card, Place::Help];
-
 /// Which panels a row needs the focus on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum On {
     Any,
     Only(Panel),
-    AllBut(Panel),
+    /// Any but those whose rows open something of their own.
+    Plain,
 }
 
 impl On {
@@ -36,7 +33,7 @@ impl On {
         match self {
             Self::Any => true,
             Self::Only(panel) => panel == focus,
-            Self::AllBut(panel) => panel != focus,
+            Self::Plain => !matches!(focus, Panel::Causes | Panel::Incidents),
         }
     }
 }
@@ -50,10 +47,6 @@ enum Key {
     Ctrl(char),
     /// Any character: it is typed.
     Text,
-}
-
-const fn char(c: char) -> Key {
-    Key::Plain(KeyCode::Char(c))
 }
 
 /// What the footer says: keys, word, and rank; the lowest rank is said first.
@@ -72,350 +65,13 @@ struct Row {
     bound: &'static [(Key, Action)],
 }
 
-const MOVE: &str = "Move";
-const LOOK: &str = "Look";
-const TIME: &str = "Time";
-const DO: &str = "Do";
-const FILTERING: &str = "While a filter is typed";
-const HELPING: &str = "While the keys are shown";
-
-/// The table.
-static ROWS: &[Row] = &[
-    Row {
-        group: MOVE,
-        keys: "Tab Shift-Tab",
-        words: "next, previous panel",
-        hint: Some(Hint(30, "Tab", "panel")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Tab), Action::FocusNext),
-            (Key::Plain(KeyCode::BackTab), Action::FocusPrevious),
-        ],
-    },
-    Row {
-        group: MOVE,
-        keys: "1-7",
-        words: "one panel: causes, keyspace, eviction, commands, replication, persistence, changes",
-        hint: None,
-        places: BROWSING,
-        on: On::Any,
-        bound: &[
-            (char('1'), Action::Focus(Panel::Causes)),
-            (char('2'), Action::Focus(Panel::Keyspace)),
-            (char('3'), Action::Focus(Panel::Eviction)),
-            (char('4'), Action::Focus(Panel::Commands)),
-            (char('5'), Action::Focus(Panel::Replication)),
-            (char('6'), Action::Focus(Panel::Persistence)),
-            (char('7'), Action::Focus(Panel::Changes)),
-        ],
-    },
-    Row {
-        group: MOVE,
-        keys: "Up Down k j",
-        words: "row by row, at the edge to the next panel",
-        hint: None,
-        places: LISTS,
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Up), Action::Up),
-            (Key::Plain(KeyCode::Down), Action::Down),
-            (char('k'), Action::Up),
-            (char('j'), Action::Down),
-        ],
-    },
-    Row {
-        group: MOVE,
-        keys: "Left Right h l",
-        words: "panel to the left, to the right",
-        hint: None,
-        places: PANELS,
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Left), Action::Left),
-            (Key::Plain(KeyCode::Right), Action::Right),
-            (char('h'), Action::Left),
-            (char('l'), Action::Right),
-        ],
-    },
-    Row {
-        group: MOVE,
-        keys: "PgUp PgDn Home End",
-        words: "ten rows up, down; first row, last row",
-        hint: None,
-        places: LISTS,
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::PageUp), Action::PageUp),
-            (Key::Plain(KeyCode::PageDown), Action::PageDown),
-            (Key::Plain(KeyCode::Home), Action::Top),
-            (Key::Plain(KeyCode::End), Action::Bottom),
-        ],
-    },
-    Row {
-        group: LOOK,
-        keys: "Enter",
-        words: "on a cause: its explanation, evidence and next steps",
-        hint: Some(Hint(0, "Enter", "open")),
-        places: PANELS,
-        on: On::Only(Panel::Causes),
-        bound: &[(Key::Plain(KeyCode::Enter), Action::Open)],
-    },
-    Row {
-        group: LOOK,
-        keys: "Enter",
-        words: "on another panel: the panel alone",
-        hint: Some(Hint(0, "Enter", "zoom")),
-        places: &[Overview],
-        on: On::AllBut(Panel::Causes),
-        bound: &[(Key::Plain(KeyCode::Enter), Action::Open)],
-    },
-    Row {
-        group: LOOK,
-        keys: "z",
-        words: "the panel alone, and back",
-        hint: None,
-        places: PANELS,
-        on: On::Any,
-        bound: &[(char('z'), Action::Zoom)],
-    },
-    Row {
-        group: LOOK,
-        keys: "Esc",
-        words: "back to all panels; there it clears the filter",
-        hint: None,
-        places: &[Overview],
-        on: On::Any,
-        bound: &[(Key::Plain(KeyCode::Esc), Action::Back)],
-    },
-    Row {
-        group: "",
-        keys: "Esc",
-        words: "back to all panels",
-        hint: Some(Hint(1, "Esc", "back")),
-        places: &[Zoom, Card],
-        on: On::Any,
-        bound: &[(Key::Plain(KeyCode::Esc), Action::Back)],
-    },
-    Row {
-        group: "",
-        keys: "Enter",
-        words: "back to all panels",
-        hint: None,
-        places: &[Card],
-        on: On::Any,
-        bound: &[(Key::Plain(KeyCode::Enter), Action::Back)],
-    },
-    Row {
-        group: "",
-        keys: "Enter",
-        words: "back to all panels",
-        hint: None,
-        places: &[Zoom],
-        on: On::AllBut(Panel::Causes),
-        bound: &[(Key::Plain(KeyCode::Enter), Action::Back)],
-    },
-    Row {
-        group: LOOK,
-        keys: "/",
-        words: "filter commands by name: any command, not only those that remove keys",
-        hint: Some(Hint(50, "/", "filter")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('/'), Action::Filter)],
-    },
-    Row {
-        group: LOOK,
-        keys: "o",
-        words: "sort commands by the next column",
-        hint: Some(Hint(2, "o", "sort")),
-        places: PANELS,
-        on: On::Only(Panel::Commands),
-        bound: &[(char('o'), Action::Sort)],
-    },
-    Row {
-        group: LOOK,
-        keys: "g",
-        words: "graphs over 1 min, 5 min, 15 min, 1 h",
-        hint: Some(Hint(80, "g", "span")),
-        places: PANELS,
-        on: On::Any,
-        bound: &[(char('g'), Action::Span)],
-    },
-    Row {
-        group: LOOK,
-        keys: "x",
-        words: "hide addresses and names, for screenshots",
-        hint: Some(Hint(100, "x", "hide names")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('x'), Action::Privacy)],
-    },
-    Row {
-        group: LOOK,
-        keys: "t",
-        words: "next theme",
-        hint: Some(Hint(110, "t", "theme")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('t'), Action::Theme)],
-    },
-    Row {
-        group: TIME,
-        keys: "Space p",
-        words: "pause the screen, go on; polling never stops",
-        hint: Some(Hint(40, "Space", "pause")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char(' '), Action::Pause), (char('p'), Action::Pause)],
-    },
-    Row {
-        group: TIME,
-        keys: "[ ]",
-        words: "one poll back, forward",
-        hint: Some(Hint(60, "[ ]", "step")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[
-            (char('['), Action::StepBack),
-            (char(']'), Action::StepForward),
-        ],
-    },
-    Row {
-        group: TIME,
-        keys: "{ }",
-        words: "previous change, next change",
-        hint: Some(Hint(61, "{ }", "changes")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[
-            (char('{'), Action::PreviousChange),
-            (char('}'), Action::NextChange),
-        ],
-    },
-    Row {
-        group: TIME,
-        keys: "+ = -",
-        words: "longer, shorter poll interval",
-        hint: Some(Hint(90, "+ -", "interval")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[
-            (char('+'), Action::Slower),
-            (char('='), Action::Slower),
-            (char('-'), Action::Faster),
-        ],
-    },
-    Row {
-        group: DO,
-        keys: "s",
-        words: "export what is shown: a .json and a .md file in the current folder",
-        hint: Some(Hint(70, "s", "snapshot")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('s'), Action::Export)],
-    },
-    Row {
-        group: DO,
-        keys: "?",
-        words: "these keys",
-        hint: Some(Hint(10, "?", "help")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('?'), Action::Help)],
-    },
-    Row {
-        group: DO,
-        keys: "q",
-        words: "quit",
-        hint: Some(Hint(20, "q", "quit")),
-        places: BROWSING,
-        on: On::Any,
-        bound: &[(char('q'), Action::Quit)],
-    },
-    Row {
-        group: DO,
-        keys: "Ctrl-C",
-        words: "quit, whatever is shown",
-        hint: None,
-        places: EVERYWHERE,
-        on: On::Any,
-        bound: &[(Key::Ctrl('c'), Action::Quit)],
-    },
-    Row {
-        group: FILTERING,
-        keys: "Enter",
-        words: "keep the filter",
-        hint: Some(Hint(0, "Enter", "keep")),
-        places: &[Typing],
-        on: On::Any,
-        bound: &[(Key::Plain(KeyCode::Enter), Action::Accept)],
-    },
-    Row {
-        group: FILTERING,
-        keys: "Esc",
-        words: "drop the filter",
-        hint: Some(Hint(1, "Esc", "drop")),
-        places: &[Typing],
-        on: On::Any,
-        bound: &[(Key::Plain(KeyCode::Esc), Action::Back)],
-    },
-    Row {
-        group: "",
-        keys: "Backspace Ctrl-H",
-        words: "take back the last character",
-        hint: None,
-        places: &[Typing],
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Backspace), Action::Erase),
-            (Key::Ctrl('h'), Action::Erase),
-        ],
-    },
-    Row {
-        group: "",
-        keys: "Up Down",
-        words: "row by row",
-        hint: None,
-        places: &[Typing],
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Up), Action::Up),
-            (Key::Plain(KeyCode::Down), Action::Down),
-        ],
-    },
-    Row {
-        group: "",
-        keys: "any character",
-        words: "is typed",
-        hint: Some(Hint(2, "Ctrl-C", "quit")),
-        places: &[Typing],
-        on: On::Any,
-        bound: &[(Key::Text, Action::Type('\0'))],
-    },
-    Row {
-        group: HELPING,
-        keys: "Esc Enter ? q",
-        words: "close them; Up and Down scroll",
-        hint: Some(Hint(0, "Esc", "close")),
-        places: &[Place::Help],
-        on: On::Any,
-        bound: &[
-            (Key::Plain(KeyCode::Esc), Action::Back),
-            (Key::Plain(KeyCode::Enter), Action::Back),
-            (char('?'), Action::Help),
-            (char('q'), Action::Back),
-        ],
-    },
-];
-
 fn place(mode: Mode, view: View) -> Place {
     match (mode, view) {
-        (Mode::Typing, _) => Typing,
+        (Mode::Typing, _) => Place::Typing,
         (Mode::Help, _) => Place::Help,
-        (Mode::Browse, View::Overview) => Overview,
-        (Mode::Browse, View::Zoom) => Zoom,
-        (Mode::Browse, View::Card(_)) => Card,
+        (Mode::Browse, View::Overview) => Place::Overview,
+        (Mode::Browse, View::Zoom) => Place::Zoom,
+        (Mode::Browse, View::Card(_)) => Place::Card,
     }
 }
 
@@ -485,6 +141,7 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::table::{DO, FILTERING, HELPING, LOOK, MOVE, TIME};
     use super::*;
     use crate::diagnosis::Cause;
 
@@ -531,7 +188,9 @@ mod tests {
                 Action::Sort => Some(Action::Pause),
                 Action::Pause => Some(Action::StepBack),
                 Action::StepBack => Some(Action::StepForward),
-                Action::StepForward => Some(Action::PreviousChange),
+                Action::StepForward => Some(Action::PreviousIncident),
+                Action::PreviousIncident => Some(Action::NextIncident),
+                Action::NextIncident => Some(Action::PreviousChange),
                 Action::PreviousChange => Some(Action::NextChange),
                 Action::NextChange => Some(Action::Faster),
                 Action::Faster => Some(Action::Slower),
@@ -583,7 +242,7 @@ mod tests {
             for (key, _) in row.bound {
                 let name = match key {
                     Key::Plain(KeyCode::Char(' ')) => "Space".to_owned(),
-                    Key::Plain(KeyCode::Char('2'..='6')) => "-".to_owned(),
+                    Key::Plain(KeyCode::Char('2'..='8')) => "-".to_owned(),
                     Key::Plain(KeyCode::Char(c)) => c.to_string(),
                     Key::Plain(KeyCode::BackTab) => "Shift-Tab".to_owned(),
                     Key::Plain(KeyCode::PageUp) => "PgUp".to_owned(),
@@ -634,7 +293,7 @@ mod tests {
         let key = KeyEvent::new(KeyCode::Char('{'), KeyModifiers::SHIFT);
         assert_eq!(
             action(key, Mode::Browse, View::Overview, Panel::Causes),
-            Some(Action::PreviousChange)
+            Some(Action::PreviousIncident)
         );
         let tab = KeyEvent::new(KeyCode::Tab, KeyModifiers::SHIFT);
         assert_eq!(
@@ -653,6 +312,10 @@ mod tests {
         assert_eq!(
             first(Mode::Browse, View::Overview, Panel::Eviction),
             ("Enter", "zoom")
+        );
+        assert_eq!(
+            first(Mode::Browse, View::Zoom, Panel::Incidents),
+            ("Enter", "go there")
         );
         assert_eq!(
             first(Mode::Browse, View::Zoom, Panel::Eviction),

@@ -3,22 +3,27 @@
 //! ```text
 //!  amr-top  target  product version  role        ● live  every 1 s  14:03:12 UTC  now  up 41 d
 //!  (banner: no answer, and why; paused, and how far behind)
-//! ╭ 1 Causes ─────────────────────────────────────────────────────────────────────────────────╮
-//! │ one row a verdict, what needs a human first                                               │
-//! │ keys before  − where they went  + created  = keys now                                     │
-//! ╰───────────────────────────────────────────────────────────────────────────────────────────╯
-//! ╭ 2 Keyspace / TTL ──────────────────────────╮╭ 3 Eviction vs maxmemory ────────────────────╮
-//! ╰────────────────────────────────────────────╯╰─────────────────────────────────────────────╯
-//! ╭ 4 Commandstats ────────────────────────────╮╭ 5 Replication ──────────────────────────────╮
-//! ╰────────────────────────────────────────────╯╰─────────────────────────────────────────────╯
-//! ╭ 6 Persistence and instance ────────────────╮╭ 7 Changes ──────────────────────────────────╮
-//! ╰────────────────────────────────────────────╯╰─────────────────────────────────────────────╯
+//! ╭ 1 Causes ───────────────────────────────────────────╮╭ 2 Where did the keys go ─────────╮
+//! │ one row a verdict, what needs a human first         ││ keys before                      │
+//! │ its strongest evidence, where it needs a line       ││ one row a way in or out: number, │
+//! │ keys before → keys now, where they went             ││ exact or bounds, bar, source     │
+//! ╰─────────────────────────────────────────────────────╯│                                  │
+//! ╭ 3 Incidents ────────────────────────────────────────╮│                                  │
+//! │ state, from–to, keys, causes by share, suspects     ││ keys now                         │
+//! ╰─────────────────────────────────────────────────────╯╰──────────────────────────────────╯
+//! ╭ 4 Keyspace / TTL ──────────────────────────╮╭ 5 Eviction vs maxmemory ──────────────────╮
+//! ╰────────────────────────────────────────────╯╰───────────────────────────────────────────╯
+//! ╭ 6 Commandstats ────────────────────────────╮╭ 7 Replication ────────────────────────────╮
+//! ╰────────────────────────────────────────────╯╰───────────────────────────────────────────╯
+//! ╭ 8 Persistence and instance ────────────────╮╭ 9 Changes ────────────────────────────────╮
+//! ╰────────────────────────────────────────────╯╰───────────────────────────────────────────╯
 //!  (a notice)
 //!  keys that work here
 //! ```
 //!
-//! Where the grid has no room (below 100 columns or 32 rows), one panel stands under the causes,
-//! with a strip of all panels above it. A zoomed panel, or the card of a cause, takes the whole
+//! Where not every row of the grid has room, the last ones that are not in use keep their headings
+//! alone. Below 100 columns or 32 rows, one panel stands under the causes, with a strip of all
+//! panels above it. A zoomed panel, or the card of a cause, takes the whole
 //! middle. Nothing here knows the time, and nothing but [`theme`] names a colour.
 
 mod ascii;
@@ -31,10 +36,13 @@ mod fields;
 mod footer;
 mod frame;
 mod graph;
+mod grid;
 mod header;
 mod help;
+mod incidents;
 mod keyspace;
 mod ledger;
+mod ledger_line;
 mod notice;
 mod persistence;
 pub mod picture;
@@ -132,7 +140,7 @@ fn whole(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
 
 fn overview(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     if area.width >= GRID.0 && area.height + 2 >= GRID.1 {
-        grid(views, area, buf);
+        grid::render(views, area, buf);
     } else {
         stack(views, area, buf);
     }
@@ -160,50 +168,14 @@ fn stack(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     panel(views, shown, below(rest, 1), buf);
 }
 
-/// Causes, and all panels in three rows of two.
-fn grid(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
-    let causes = views.causes();
-    let full = causes.full_height() + u16::from(area.height > 44 && !causes.notices.is_empty());
-    // Panels want eight rows each; what is clear shares a line before they get less.
-    let rows = if area.height.saturating_sub(full) >= 24 {
-        full
-    } else {
-        causes.folded_height(area.width)
-    };
-    let rows = rows.min(area.height / 2);
-    causes.render(top(area, rows), buf);
-    let mut rest = below(area, rows);
-    let shares = grid_rows(rest.height);
-    for (panels, rows) in Panel::GRID.iter().skip(1).zip(shares) {
-        let row = top(rest, rows);
-        rest = below(rest, rows);
-        let half = row.width / 2;
-        let left = Rect { width: half, ..row };
-        let right = Rect {
-            x: row.x + half,
-            width: row.width - half,
-            ..row
-        };
-        for (shown, place) in panels.iter().zip([left, right]) {
-            panel(views, *shown, place, buf);
-        }
-    }
-}
-
-/// Heights of the three rows: the first has graphs, the last least to say.
-fn grid_rows(height: u16) -> [u16; 3] {
-    let last = (height * 7 / 24).clamp(5, 12).min(height);
-    let rest = height - last;
-    let second = (rest * 7 / 17).min(16);
-    [rest - second, second, last]
-}
-
 fn panel(views: &Views<'_>, panel: Panel, area: Rect, buf: &mut Buffer) {
     if area.height < 3 {
         return;
     }
     match panel {
         Panel::Causes => views.causes().render(area, buf),
+        Panel::Ledger => views.ledger().render(area, buf),
+        Panel::Incidents => views.incidents().render(area, buf),
         Panel::Keyspace => views.keyspace().render(area, buf),
         Panel::Eviction => views.eviction().render(area, buf),
         Panel::Commands => views.commands().render(area, buf),

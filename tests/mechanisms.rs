@@ -475,9 +475,8 @@ fn check(case: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
         .iter()
         .flat_map(|incident| &incident.shares)
         .any(|share| share.mechanism == case.mechanism);
-    // A load and a promotion without a fall take no key that could be told.
-    let silent = [M::Loading, M::Promotion].contains(&case.mechanism);
-    if is_loss && !told && !silent {
+    // A load takes no key: it only hides them.
+    if is_loss && !told && case.mechanism != M::Loading {
         return Err(format!("no incident tells it: {:#?}", diagnosis.incidents));
     }
     Ok(())

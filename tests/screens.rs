@@ -5,7 +5,9 @@ mod support {
 }
 
 use amr_top::app::{Action, App, Panel, Privacy, ThemeName, View};
-use amr_top::diagnosis::{Cause, Diagnosis, Evidence, Level, Scope, Verdict};
+use amr_top::diagnosis::{
+    Cause, Certainty, Diagnosis, Evidence, Level, Mechanism, Scope, State, Suspect, Verdict,
+};
 use amr_top::model::{FailureKind, NodeId};
 use amr_top::ui;
 use proptest::prelude::*;
@@ -15,7 +17,7 @@ use ratatui::style::Color;
 use rstest::rstest;
 use support::stage::{self, screen, text};
 
-const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (39, 9)];
+const SIZES: [(u16, u16); 5] = [(80, 24), (120, 40), (200, 60), (40, 10), (39, 9)];
 
 fn shot(name: &str, app: &App, (columns, rows): (u16, u16)) {
     let drawn = text(&screen(app, columns, rows));
@@ -27,6 +29,7 @@ fn shot(name: &str, app: &App, (columns, rows): (u16, u16)) {
 #[case("calm", stage::calm())]
 #[case("lost", stage::lost())]
 #[case("empty", stage::empty())]
+#[case("mixed", stage::mixed(1))]
 fn overview(#[case] name: &str, #[case] app: App) {
     for size in SIZES {
         shot(name, &app, size);
@@ -53,6 +56,83 @@ fn every_panel_fills_the_screen() {
         shot(&name, &app, (80, 24));
         shot(&name, &app, (120, 40));
     }
+}
+
+#[test]
+fn rows_without_room_keep_their_headings() {
+    let mut app = stage::flushed();
+    shot("flushed", &app, (100, 32));
+    app.act(Action::Focus(Panel::Changes));
+    shot("flushed-changes", &app, (100, 32));
+}
+
+/// Two incidents, the older one with suspects.
+fn incidents() -> (App, Diagnosis) {
+    let suspect = |command: &str, address: Option<&str>, certainty| Suspect {
+        command: command.to_owned(),
+        address: address.map(str::to_owned),
+        name: address.map(|_| "batch-cleanup".to_owned()),
+        user: None,
+        library: None,
+        at: Some(stage::moment(91.0).at),
+        source: "slow log",
+        certainty,
+    };
+    let mut app = stage::mixed(20);
+    let mut diagnosis = app.diagnosis().clone();
+    diagnosis.incidents[0].suspects = vec![
+        suspect(
+            "UNLINK session:9 … (512 more)",
+            Some("10.9.8.7:51234"),
+            Certainty::Likely,
+        ),
+        suspect("EVAL 3c6f…", None, Certainty::Possible),
+    ];
+    let mut outage = diagnosis.incidents[0].clone();
+    (outage.from, outage.to) = (stage::moment(110.0), stage::moment(114.0));
+    (outage.keys, outage.at_least, outage.state) = (0, false, State::GoingOn);
+    outage.suspects = Vec::new();
+    outage.shares.truncate(1);
+    outage.shares[0].mechanism = Mechanism::Unreachable;
+    (outage.shares[0].keys, outage.shares[0].share) = (0, 1.0);
+    diagnosis.incidents.push(outage);
+    app.act(Action::Focus(Panel::Incidents));
+    app.act(Action::Zoom);
+    (app, diagnosis)
+}
+
+#[test]
+fn incidents_say_when_what_and_who() {
+    let (mut app, diagnosis) = incidents();
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let area = Rect::new(0, 0, columns, rows);
+        let mut buf = Buffer::empty(area);
+        ui::render(&app, &diagnosis, area, &mut buf);
+        insta::assert_snapshot!(format!("incidents-{columns}x{rows}"), text(&buf));
+    }
+    app.screen_mut().privacy = Privacy::Hidden;
+    let area = Rect::new(0, 0, 120, 40);
+    let mut buf = Buffer::empty(area);
+    ui::render(&app, &diagnosis, area, &mut buf);
+    let shown = text(&buf);
+    assert!(shown.contains("likely UNLINK by •••"), "{shown}");
+    for secret in ["10.9.8.7", "batch-cleanup", "session:9"] {
+        assert!(!shown.contains(secret), "{secret} is still there\n{shown}");
+    }
+}
+
+#[test]
+fn the_ledger_never_takes_unknown_for_zero() {
+    let mut app = stage::mixed(1);
+    app.act(Action::Focus(Panel::Ledger));
+    app.act(Action::Zoom);
+    shot("ledger", &app, (80, 24));
+    shot("ledger", &app, (120, 40));
+    shot("ledger", &app, (40, 10));
+    let shown = text(&screen(&app, 120, 40));
+    let line = shown.lines().find(|line| line.contains("evicted"));
+    let line = line.expect("the way is listed");
+    assert!(line.contains("unknown") && !line.contains('0'), "{line}");
 }
 
 #[test]

@@ -33,7 +33,8 @@ pub enum Action {
     Top,
     /// To the last row.
     Bottom,
-    /// Open what the selection stands on: a cause's card, or the panel full screen.
+    /// Open what the selection stands on: a cause's card, the screen as of an incident's end, or
+    /// the panel full screen.
     Open,
     /// The focused panel full screen, and back.
     Zoom,
@@ -55,6 +56,10 @@ pub enum Action {
     StepBack,
     /// One observation forward.
     StepForward,
+    /// To the first sign of the incident before.
+    PreviousIncident,
+    /// To the first sign of the incident after.
+    NextIncident,
     /// To the change before.
     PreviousChange,
     /// To the change after.

@@ -7,13 +7,17 @@ use tui_input::{Input, InputRequest};
 use super::action::Action;
 use crate::diagnosis::Cause;
 
-/// The seven panels, in the order of their keys.
+/// The panels, in the order of their keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Panel {
-    /// Verdicts and the ledger.
+    /// Verdicts.
     #[default]
     Causes,
+    /// Where the keys went.
+    Ledger,
+    /// Losses that belong together.
+    Incidents,
     /// Databases, TTLs.
     Keyspace,
     /// Memory against the limit.
@@ -29,9 +33,11 @@ pub enum Panel {
 }
 
 impl Panel {
-    /// All panels, in the order of their keys `1` to `7`.
-    pub const ALL: [Self; 7] = [
+    /// All panels, in the order of their keys `1` to `9`.
+    pub const ALL: [Self; 9] = [
         Self::Causes,
+        Self::Ledger,
+        Self::Incidents,
         Self::Keyspace,
         Self::Eviction,
         Self::Commands,
@@ -40,18 +46,22 @@ impl Panel {
         Self::Changes,
     ];
 
-    /// The places on the overview: rows of panels from top to bottom.
-    pub const GRID: [&'static [Self]; 4] = [
-        &[Self::Causes],
-        &[Self::Keyspace, Self::Eviction],
-        &[Self::Commands, Self::Replication],
-        &[Self::Persistence, Self::Changes],
+    /// The places on the overview: rows of panels from top to bottom. The ledger is as high as
+    /// causes and incidents together.
+    pub const GRID: [[Self; 2]; 5] = [
+        [Self::Causes, Self::Ledger],
+        [Self::Incidents, Self::Ledger],
+        [Self::Keyspace, Self::Eviction],
+        [Self::Commands, Self::Replication],
+        [Self::Persistence, Self::Changes],
     ];
 
     /// The heading.
     pub fn title(self) -> &'static str {
         match self {
             Self::Causes => "Causes",
+            Self::Ledger => "Where did the keys go",
+            Self::Incidents => "Incidents",
             Self::Keyspace => "Keyspace / TTL",
             Self::Eviction => "Eviction vs maxmemory",
             Self::Commands => "Commandstats",
@@ -198,6 +208,8 @@ pub struct Screen {
     detail: Option<Panel>,
     /// The cause that the user has moved the selection to.
     pub(super) chosen: Option<Cause>,
+    /// When the incident begins that the user has moved the selection to.
+    pub(super) chosen_incident: Option<Duration>,
     rows: [usize; Panel::ALL.len()],
 }
 
@@ -290,13 +302,16 @@ impl Screen {
 
     pub(super) fn focus_vertically(&mut self, down: bool) {
         let (row, column) = self.focus.place();
+        let focus = self.focus;
+        let (above, under) = Panel::GRID.split_at(row);
+        let other = |row: &&[Panel; 2]| row[column] != focus;
         let to = if down {
-            row.checked_add(1)
+            under.iter().find(other)
         } else {
-            row.checked_sub(1)
+            above.iter().rev().find(other)
         };
-        if let Some(panels) = to.and_then(|row| Panel::GRID.get(row)) {
-            self.focus_on(panels[column.min(panels.len() - 1)]);
+        if let Some(row) = to {
+            self.focus_on(row[column]);
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::{Assumptions, NodeId};
+use crate::diagnosis::State;
+use crate::model::{Assumptions, Failure, FailureKind, NodeId};
 
 fn answer(second: u64, info: &str) -> Observation {
     let elapsed = Duration::from_secs(second);
@@ -22,8 +23,32 @@ fn info(keys: u64, flushes: u64) -> String {
     )
 }
 
+fn failed(second: u64) -> Observation {
+    let elapsed = Duration::from_secs(second);
+    Observation::Failed {
+        moment: Moment {
+            elapsed,
+            at: jiff::Timestamp::UNIX_EPOCH + elapsed,
+        },
+        failure: Failure {
+            kind: FailureKind::Refused,
+            detail: String::new(),
+        },
+        retry_in: Duration::from_secs(1),
+    }
+}
+
 /// Ten polls, one a second; the sixth sees a flush.
 fn watched() -> App {
+    let mut app = watched_for(5);
+    for second in 6..=10 {
+        app.observe(answer(second, &info(0, 1)));
+    }
+    app
+}
+
+/// Polls of fifty keys, one a second.
+fn watched_for(seconds: u64) -> App {
     let keep = Duration::from_secs(3_600);
     let history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
     let start = Moment {
@@ -31,12 +56,8 @@ fn watched() -> App {
         at: jiff::Timestamp::UNIX_EPOCH,
     };
     let mut app = App::new(history, Duration::from_secs(1), start);
-    for second in 1..=10 {
-        let flushed = second >= 6;
-        app.observe(answer(
-            second,
-            &info(if flushed { 0 } else { 50 }, u64::from(flushed)),
-        ));
+    for second in 1..=seconds {
+        app.observe(answer(second, &info(50, 0)));
     }
     app
 }
@@ -94,6 +115,95 @@ fn jumps_go_from_change_to_change() {
     assert_eq!(shown(&app), Some(6));
     app.act(Action::NextChange);
     assert_eq!(app.cursor(), Cursor::Live);
+}
+
+/// Fifty polls: a flush at the tenth, unanswered polls from 25 to 28, a flush at the fortieth.
+fn twice_flushed() -> App {
+    let mut app = watched_for(0);
+    for second in 1..=50 {
+        let flushes = u64::from(second >= 10) + u64::from(second >= 40);
+        let keys = match second {
+            10..=19 | 40.. => 0,
+            _ => 50,
+        };
+        app.observe(match second {
+            25..=28 => failed(second),
+            _ => answer(second, &info(keys, flushes)),
+        });
+    }
+    app
+}
+
+#[test]
+fn jumps_go_to_the_first_sign_of_each_incident() {
+    let mut app = twice_flushed();
+    let seen: Vec<(u64, bool)> = (0..4)
+        .map(|_| {
+            app.act(Action::PreviousIncident);
+            let end = app.window().end().expect("entries");
+            (end.elapsed.as_secs(), app.notice().is_some())
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [(40, false), (28, false), (10, false), (10, true)],
+        "the outage with its gap, then a wall"
+    );
+    for expected in [28, 40] {
+        app.act(Action::NextIncident);
+        let end = app.window().end().expect("entries");
+        assert_eq!(end.elapsed.as_secs(), expected);
+        assert_eq!(
+            app.selected_incident().map(|i| i.state),
+            Some(State::GoingOn)
+        );
+    }
+    app.act(Action::NextIncident);
+    assert_eq!(app.cursor(), Cursor::Live);
+}
+
+#[test]
+fn without_incidents_a_jump_says_so_and_stays() {
+    let mut app = watched_for(3);
+    app.act(Action::NextIncident);
+    assert_eq!(app.cursor(), Cursor::Live);
+    let said = app.notice().map(|notice| notice.text.as_str());
+    assert_eq!(said, Some("no incident so far"));
+    app.act(Action::Focus(Panel::Incidents));
+    app.act(Action::Open);
+    let said = app.notice().map(|notice| notice.text.as_str());
+    assert_eq!(said, Some("no incident to go to"));
+}
+
+#[test]
+fn an_incident_opens_as_of_its_end_and_stays_selected() {
+    let mut app = twice_flushed();
+    app.act(Action::Focus(Panel::Incidents));
+    app.act(Action::Zoom);
+    app.act(Action::Down);
+    app.act(Action::Down);
+    app.act(Action::Open);
+    assert_eq!((shown(&app), app.screen().view), (Some(10), View::Overview));
+    assert_eq!(app.diagnosis().top_cause, Some(Cause::Flush));
+    let from = |app: &App| app.selected_incident().map(|i| i.from.elapsed.as_secs());
+    assert_eq!((from(&app), app.rows(Panel::Incidents)), (Some(9), 1));
+    app.act(Action::Pause);
+    assert_eq!((from(&app), app.rows(Panel::Incidents)), (Some(9), 3));
+}
+
+#[test]
+fn the_ledger_is_beside_causes_and_incidents() {
+    let mut app = watched();
+    let mut go = |action: Action| {
+        app.act(action);
+        app.screen().focus
+    };
+    assert_eq!(go(Action::Right), Panel::Ledger);
+    assert_eq!(go(Action::Down), Panel::Eviction);
+    assert_eq!(go(Action::Up), Panel::Ledger);
+    assert_eq!(go(Action::Left), Panel::Causes);
+    assert_eq!(go(Action::Focus(Panel::Incidents)), Panel::Incidents);
+    assert_eq!(go(Action::Right), Panel::Ledger);
 }
 
 #[test]

@@ -43,8 +43,8 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
     match cause {
         Cause::Expiration => {
             let felt = felt(window, losses, cause, &mine);
-            if felt.is_empty() && is_burst(window, &mine) {
-                mine
+            if felt.is_empty() {
+                burst(window, &mine)
             } else {
                 felt
             }
@@ -128,21 +128,30 @@ fn felt<'a>(
     felt
 }
 
-fn is_burst(window: &Window<'_>, mine: &[&Loss]) -> bool {
+/// The losses of the one interval that took most of all, when that is a wave.
+fn burst<'a>(window: &Window<'_>, mine: &[&'a Loss]) -> Vec<&'a Loss> {
     if window.steps().count() < BURST_NEEDS {
-        return false;
+        return Vec::new();
     }
-    let (mut biggest, mut total) = (0u64, 0u64);
-    for at_once in mine.chunk_by(|a, b| a.to == b.to) {
-        let keys = at_once
-            .iter()
-            .fold(0u64, |sum, loss| sum.saturating_add(loss.keys));
-        biggest = biggest.max(keys);
-        total = total.saturating_add(keys);
-    }
+    let keys = |at_once: &&[&Loss]| {
+        let keys = at_once.iter().map(|loss| loss.keys);
+        keys.fold(0u64, u64::saturating_add)
+    };
+    let intervals = || mine.chunk_by(|a, b| a.to == b.to);
+    let Some(biggest) = intervals().max_by_key(keys) else {
+        return Vec::new();
+    };
+    let total = intervals()
+        .map(|at_once| keys(&at_once))
+        .fold(0u64, u64::saturating_add);
     let peak = window.samples().filter_map(Sample::keys).max();
     let least = notable(peak.unwrap_or(0) as f64, false).max(BURST_KEYS);
-    biggest as f64 >= least && biggest >= total / 2
+    let took = keys(&biggest);
+    if took as f64 >= least && took >= total / 2 {
+        biggest.to_vec()
+    } else {
+        Vec::new()
+    }
 }
 
 /// The key count with what other causes took added back, as it moves.

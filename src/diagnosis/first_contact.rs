@@ -35,7 +35,12 @@ pub(super) fn rank(verdict: &Verdict) -> u64 {
     }
 }
 
-/// The process is young: what it did not read from disk is gone.
+/// Reads that miss so often, out of so many, say that keys are expected which are not there.
+const MISSES_SHARE: f64 = 0.5;
+const MISSES: u64 = 100;
+
+/// The process is young and had a life before: it read keys from disk, or clients ask for keys that
+/// it does not have. What it did not read is gone. A server that is simply new is no suspect.
 pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     let uptime = last.server.uptime_s.filter(|uptime| *uptime <= RECENT_S)?;
     let watched = case.window.steps().any(|step| {
@@ -53,8 +58,16 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     {
         return None;
     }
+    let missed = missed(last);
+    if missed.is_none() && disk.loaded_keys.is_none_or(|keys| keys == 0) {
+        return None;
+    }
     let (how, read) = what_was_read(last);
-    let summary = format!("the server started {} ago {read}", words::duration(uptime));
+    let missing = missed.map_or_else(String::new, |share| {
+        format!("; {} of all reads since miss", words::percent(share))
+    });
+    let ago = words::duration(uptime);
+    let summary = format!("the server started {ago} ago {read}{missing}");
     let mut verdict = Case::since_start_verdict(Cause::InstanceFailure, summary);
     verdict.mechanism = Some(how);
     verdict.first_seen = last.moment.at.checked_sub(seconds(uptime)).ok();
@@ -76,6 +89,11 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
             "keys dropped at load",
         ),
         ("keys", last.keys(), "keys now"),
+        (
+            "keyspace_misses",
+            last.counter(Counter::KeyspaceMisses),
+            "reads that found nothing",
+        ),
     ] {
         if reading.is_some() {
             verdict
@@ -84,6 +102,14 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// The share of reads since the start that found nothing, where it tells that keys are missed.
+fn missed(last: &Sample) -> Option<f64> {
+    let hits = last.counter(Counter::KeyspaceHits)?;
+    let misses = last.counter(Counter::KeyspaceMisses)?;
+    let share = misses as f64 / (hits as f64 + misses as f64).max(1.0);
+    (misses >= MISSES && share >= MISSES_SHARE).then_some(share)
 }
 
 /// What a young process has read from disk, and how data went if it was there before.

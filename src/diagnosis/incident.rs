@@ -6,6 +6,7 @@ use super::case::Case;
 use super::cause::Cause;
 use super::mechanism::Mechanism;
 use super::rejected_writes;
+use super::replication;
 use super::verdict::Suspect;
 use super::witness;
 use crate::model::{Entry, Moment};
@@ -114,7 +115,8 @@ pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
     incidents
 }
 
-/// Losses that count, refused writes, and outages.
+/// Losses that count, outages, and what takes no key that could be counted: refused writes and
+/// hand-overs.
 fn events(case: &Case<'_>) -> Vec<Event> {
     let losses = case.losses().map(|loss| Event {
         from: loss.from,
@@ -132,14 +134,15 @@ fn events(case: &Case<'_>) -> Vec<Event> {
         keys: 0,
         at_least: false,
     });
-    let refusals = rejected_writes::intervals(case).map(|(step, mechanism)| Event {
+    let silent = rejected_writes::intervals(case).chain(replication::handovers(case));
+    let silent = silent.map(|(step, mechanism)| Event {
         from: step.from,
         to: step.to,
         mechanism,
         keys: 0,
         at_least: false,
     });
-    losses.chain(outages).chain(refusals).collect()
+    losses.chain(outages).chain(silent).collect()
 }
 
 impl Incident {

@@ -211,43 +211,69 @@ fn is_handover(step: &Step) -> bool {
     promoted || (step.continuity == Continuity::OtherProcess && is_failover(step))
 }
 
+/// What a hand-over left behind, where the key count does not tell.
+enum Handover {
+    /// Everything that we saw arrived.
+    Whole,
+    /// A promoted replica whose link was down had not received what was written meanwhile.
+    LinkWasDown,
+    /// So many bytes of the old primary's stream are not on the new one.
+    Behind(u64),
+}
+
+impl Handover {
+    fn of(step: &Step) -> Self {
+        let promoted = step.continuity == Continuity::Same;
+        let link_was_up = step
+            .replication
+            .as_deref()
+            .is_some_and(|(was, _)| was.link_up == Some(true));
+        match lost_bytes(step) {
+            _ if promoted && link_was_up => Self::Whole,
+            _ if promoted => Self::LinkWasDown,
+            Some(bytes) if bytes > NOISE_BYTES => Self::Behind(bytes),
+            _ => Self::Whole,
+        }
+    }
+
+    fn mechanism(&self) -> Option<Mechanism> {
+        match self {
+            Self::Whole => None,
+            Self::LinkWasDown => Some(Mechanism::Promotion),
+            Self::Behind(_) => Some(Mechanism::Failover),
+        }
+    }
+}
+
+/// Hand-overs that left something behind, whether the key count fell or not.
+pub(super) fn handovers<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Step, Mechanism)> {
+    let steps = case.window.steps().filter(|step| is_handover(step));
+    steps.filter_map(|step| Some((step, Handover::of(step).mechanism()?)))
+}
+
 /// A hand-over without a visible loss of keys.
 fn handover(case: &Case<'_>, step: &Step) -> Verdict {
-    let link_was_up = step
-        .replication
-        .as_deref()
-        .is_some_and(|(was, _)| was.link_up == Some(true));
-    let (level, summary) = match lost_bytes(step) {
-        Some(bytes) if bytes > NOISE_BYTES => (
-            Level::Confirmed,
-            format!(
-                "a replica took over without the last {} of writes",
-                words::bytes(bytes)
-            ),
-        ),
-        Some(_) => (
+    let handover = Handover::of(step);
+    let (level, summary) = match &handover {
+        Handover::Whole => (
             Level::Clear,
             "a replica took over; no write that we saw was missing".into(),
         ),
-        None if link_was_up => (
-            Level::Clear,
-            "this replica was promoted while its link was up".into(),
-        ),
-        None => (
+        Handover::LinkWasDown => (
             Level::Suspected,
             "this replica was promoted while its link was down: what it had not received is lost"
                 .into(),
         ),
+        Handover::Behind(bytes) => (
+            Level::Confirmed,
+            format!(
+                "a replica took over without the last {} of writes",
+                words::bytes(*bytes)
+            ),
+        ),
     };
     let mut verdict = Verdict::new(Cause::Replication, level, summary);
-    if level != Level::Clear {
-        let promoted = step.continuity == Continuity::Same;
-        verdict.mechanism = Some(if promoted {
-            Mechanism::Promotion
-        } else {
-            Mechanism::Failover
-        });
-    }
+    verdict.mechanism = handover.mechanism();
     verdict.first_seen = Some(step.to.at);
     verdict.last_seen = Some(step.to.at);
     evidence(case, step, &mut verdict);

@@ -59,6 +59,8 @@ pub struct Server {
     pub version: Version,
     /// Random per process start; the key of a counting epoch.
     pub run_id: Option<String>,
+    /// The port that it listens on by its own word.
+    pub port: Option<u64>,
     /// Seconds since the process started. `None` where bogus: Redis Enterprise prints the Unix
     /// time here.
     pub uptime_s: Option<u64>,
@@ -439,6 +441,7 @@ impl Server {
             product: Some(product),
             version: Version::detect(info, product),
             run_id: text("run_id").filter(|id| !id.is_empty()),
+            port: info.u64("Server", "tcp_port"),
             uptime_s: info
                 .u64("Server", "uptime_in_seconds")
                 .filter(|uptime| is_sane_uptime(*uptime, time_us)),

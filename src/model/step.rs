@@ -246,6 +246,11 @@ fn continuity(before: &Sample, after: &Sample) -> Continuity {
     let apart_s = apart_s.max(u64::try_from(wall_s).unwrap_or(0));
     let uptime = (before.server.uptime_s, after.server.uptime_s);
     let started_since = uptime.1.is_none_or(|is| is <= apart_s + SLACK_S);
+    let elsewhere = matches!(
+        (before.server.port, after.server.port),
+        (Some(was), Some(is)) if was != is
+    );
+    let started_since = started_since && !elsewhere;
     let younger = matches!(uptime, (Some(was), Some(is)) if is < was);
     let fell = [
         Counter::TotalCommandsProcessed,

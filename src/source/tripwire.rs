@@ -51,20 +51,22 @@ impl Tripwire {
     }
 }
 
-/// Stands until it is refused or nobody listens.
+/// Stands until it is refused or nobody listens any more.
 async fn stand(settings: Settings, clock: Clock, out: mpsc::Sender<Observation>) {
     let mut back_off = BackOff::new();
     loop {
         match trip(&settings, clock, &out).await {
             Ok(()) => back_off.reset(),
             Err(failure) if is_refusal(failure.kind) => {
-                let words = format!("{} {}", failure.kind.problem(), failure.detail);
-                let _ = out
-                    .send(Observation::Tripwire {
-                        moment: clock.now(),
-                        stands: Err(seal::words(words.trim(), &settings.auth)),
-                    })
-                    .await;
+                let words = match failure.kind {
+                    FailureKind::Server => failure.detail,
+                    kind => format!("{} {}", kind.problem(), failure.detail),
+                };
+                let told = Observation::Tripwire {
+                    moment: clock.now(),
+                    stands: Err(seal::words(words.trim(), &settings.auth)),
+                };
+                let _ = out.send(told).await;
                 return;
             }
             Err(_) => {}
@@ -87,12 +89,12 @@ async fn trip(
     clock: Clock,
     out: &mpsc::Sender<Observation>,
 ) -> Result<(), Failure> {
-    let pushes = out.clone();
+    let teller = out.clone();
     let pushed = move |push: PushInfo| {
         if is_emptied(&push) {
             let moment = clock.now();
             // A full channel holds the same news already.
-            let _ = pushes.try_send(Observation::Emptied { moment });
+            let _ = teller.try_send(Observation::Emptied { moment });
         }
     };
     let patience = settings.connect_timeout + settings.timeout;
@@ -107,9 +109,15 @@ async fn trip(
         Err(Trouble::Rubbish(words)) => return Err(refused(&words)),
         Err(Trouble::Error(error)) if error.is_io_error() => return Err(silent("hung up")),
         Err(Trouble::Error(error)) => {
-            let (code, detail) = (error.code(), error.detail());
-            let words = [code, detail].map(Option::unwrap_or_default).join(" ");
-            return Err(refused(&words));
+            let (code, said) = (error.code(), error.detail());
+            let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
+            let grant = if code == "NOPERM" {
+                let user = settings.auth.user.as_deref().unwrap_or("default");
+                format!("; grant it: ACL SETUSER {user} +client|tracking")
+            } else {
+                String::new()
+            };
+            return Err(refused(&format!("{code} {said}{grant}")));
         }
     }
     let stands = Observation::Tripwire {

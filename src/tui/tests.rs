@@ -157,7 +157,7 @@ where
 async fn keys_change_the_app_and_q_quits() {
     let world = World::new();
     let (end, app) = play(&world, |script| async {
-        script.keys("4zq").await;
+        script.keys("6zq").await;
         Some(script)
     })
     .await;
@@ -334,7 +334,7 @@ async fn a_slow_disk_does_not_freeze_the_screen_and_quitting_waits_for_it() {
         world.drawn(1).await;
         script.keys("s").await;
         world.drawn(2).await;
-        script.keys("4").await;
+        script.keys("6").await;
         world.drawn(3).await;
         script.keys("s").await;
         world.drawn(4).await;

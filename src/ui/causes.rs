@@ -1,54 +1,19 @@
 //! Panel 1: every cause with its verdict, what needs a human first.
 
+mod row;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::frame::Frame;
-use super::ledger::LedgerLine;
-use super::text::{below, first_row, fit, height, pad, paint, span, top, width};
+use super::ledger_line::LedgerLine;
+use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed, width};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
-
-/// One verdict.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CauseRow {
-    /// The heading of the cause.
-    pub title: &'static str,
-    /// How sure.
-    pub level: Level,
-    /// It speaks of totals since start, not of what was watched.
-    pub past: bool,
-    /// Keys lost: `−50,213 keys`.
-    pub keys: String,
-    /// When.
-    pub when: String,
-    /// The strongest evidence.
-    pub summary: String,
-}
-
-impl CauseRow {
-    /// Whether the row may share a line with others of its kind.
-    fn folds(&self) -> bool {
-        self.level == Level::Clear
-    }
-
-    fn role(&self) -> Role {
-        if self.past {
-            Role::Past
-        } else {
-            Role::Level(self.level)
-        }
-    }
-
-    fn short_title(&self) -> &'static str {
-        match self.title {
-            "Redis instance failure" => "Instance failure",
-            title => title,
-        }
-    }
-}
+pub(crate) use row::CauseRow;
+use row::{Columns, LEVEL};
 
 /// The panel.
 #[derive(Clone, Debug)]
@@ -76,82 +41,76 @@ enum Shown<'a> {
     Folded(Level, Vec<&'a CauseRow>),
 }
 
-/// Widths of the columns that rows share.
-struct Columns {
-    title: usize,
-    keys: usize,
-    when: usize,
-}
-
 impl Causes<'_> {
-    /// Lines of the panel with its border, when every row has its own.
-    pub(crate) fn full_height(&self) -> u16 {
-        height(self.rows.len().max(1) + 3)
+    /// Lines of the panel with its border, when every row has its own and what is lost may take
+    /// two.
+    pub(crate) fn full_height(&self, columns: u16) -> u16 {
+        let columns = Columns::of(&self.rows, usize::from(columns).saturating_sub(4));
+        height(self.full(&columns).len().max(1) + 3)
     }
 
-    /// Lines of the panel with its border, when what is clear shares a line and what is lost may
-    /// take two in a narrow panel.
+    /// The same, when what is clear shares a line.
     pub(crate) fn folded_height(&self, columns: u16) -> u16 {
-        let lines = self.folded(is_narrow(usize::from(columns).saturating_sub(4)));
-        height(lines.len().max(1) + 3)
+        let columns = Columns::of(&self.rows, usize::from(columns).saturating_sub(4));
+        height(self.folded(&columns).len().max(1) + 3)
     }
 
-    fn folded(&self, narrow: bool) -> Vec<Shown<'_>> {
-        let mut lines = Vec::new();
-        let mut clear = Vec::new();
-        for (at, row) in self.rows.iter().enumerate() {
-            if row.folds() && self.selected != Some(at) {
-                clear.push(row);
-                continue;
-            }
-            lines.push(Shown::Row(at, row));
-            if narrow && !row.past && row.level <= Level::AtRisk && !row.summary.is_empty() {
-                lines.push(Shown::More(row));
-            }
-        }
+    fn full(&self, columns: &Columns) -> Vec<Shown<'_>> {
+        let rows = self.rows.iter().enumerate();
+        rows.flat_map(|(at, row)| {
+            let more = columns.tells_below(row).then_some(Shown::More(row));
+            [Shown::Row(at, row)].into_iter().chain(more)
+        })
+        .collect()
+    }
+
+    fn folded(&self, columns: &Columns) -> Vec<Shown<'_>> {
+        let folds = |line: &Shown<'_>| match line {
+            Shown::Row(at, row) => row.folds() && self.selected != Some(*at),
+            _ => false,
+        };
+        let (clear, mut lines): (Vec<_>, Vec<_>) = self.full(columns).into_iter().partition(folds);
+        let clear: Vec<&CauseRow> = clear
+            .iter()
+            .filter_map(|line| match line {
+                Shown::Row(_, row) => Some(*row),
+                _ => None,
+            })
+            .collect();
         if !clear.is_empty() {
             lines.push(Shown::Folded(Level::Clear, clear));
         }
         lines
     }
 
-    /// The lines for so many rows: all rows if they fit, else folded, else around the selection.
-    fn lines(&self, room: usize, narrow: bool) -> Vec<Shown<'_>> {
-        let all = self.rows.iter().enumerate();
-        if self.rows.len() <= room && !narrow {
-            return all.map(|(at, row)| Shown::Row(at, row)).collect();
+    /// The lines for so many rows: all rows if they fit, else folded, else with fewer second
+    /// lines, else around the selection.
+    fn lines(&self, room: usize, columns: &Columns) -> Vec<Shown<'_>> {
+        let full = self.full(columns);
+        if full.len() <= room {
+            return full;
         }
-        let folded = self.folded(narrow);
-        if folded.len() <= room {
-            return folded;
+        let mut lines = self.folded(columns);
+        let second = |line: &Shown<'_>| matches!(line, Shown::More(_));
+        while lines.len() > room
+            && let Some(last) = lines.iter().rposition(second)
+        {
+            lines.remove(last);
         }
-        let mut plain = self.folded(false);
-        let selected = self.selected.unwrap_or(0);
-        let position = plain
-            .iter()
-            .position(|line| matches!(line, Shown::Row(at, _) if *at == selected))
-            .unwrap_or(0);
-        let first = first_row(position, plain.len(), room.max(1));
-        plain.drain(..first);
-        plain.truncate(room);
-        plain
+        if lines.len() > room {
+            let selected = self.selected.unwrap_or(0);
+            let position = lines
+                .iter()
+                .position(|line| matches!(line, Shown::Row(at, _) if *at == selected))
+                .unwrap_or(0);
+            let first = first_row(position, lines.len(), room.max(1));
+            lines.drain(..first);
+            lines.truncate(room);
+        }
+        lines
     }
 
-    fn columns(&self, narrow: bool) -> Columns {
-        let widest =
-            |text: &dyn Fn(&CauseRow) -> usize| self.rows.iter().map(text).max().unwrap_or(0);
-        Columns {
-            title: if narrow {
-                widest(&|row| width(row.short_title()))
-            } else {
-                widest(&|row| width(row.title))
-            },
-            keys: widest(&|row| width(&row.keys)),
-            when: widest(&|row| width(&row.when)),
-        }
-    }
-
-    fn row(&self, row: &CauseRow, columns: &Columns, narrow: bool, two: bool) -> Line<'static> {
+    fn row(&self, row: &CauseRow, columns: &Columns, told_below: bool) -> Line<'static> {
         let theme = self.theme;
         let quiet = row.past || row.level == Level::Clear;
         let text = if quiet { Role::Dim } else { Role::Text };
@@ -160,7 +119,11 @@ impl Causes<'_> {
             Level::Unknown => Role::Text,
             _ => Role::Strong,
         };
-        let title = if narrow { row.short_title() } else { row.title };
+        let title = if columns.short {
+            row.short_title()
+        } else {
+            row.title
+        };
         let mut spans = vec![
             span(
                 theme,
@@ -170,21 +133,20 @@ impl Causes<'_> {
             Span::raw("  "),
             span(theme, strong, pad(title, columns.title, false)),
         ];
-        // A row without keys and time uses their room for its words.
-        let bare = row.keys.is_empty() && row.when.is_empty();
-        if columns.keys > 0 && !bare {
+        if columns.keys > 0 && !row.is_bare(columns.short) {
             spans.push(Span::raw("  "));
             spans.push(span(theme, strong, pad(&row.keys, columns.keys, true)));
         }
-        if columns.when > 0 && !bare {
+        if columns.when > 0 && !row.is_bare(columns.short) && !(told_below && columns.when_below) {
             spans.push(Span::raw("  "));
             spans.push(span(theme, text, pad(&row.when, columns.when, false)));
         }
-        let told_below = two && !row.past && row.level <= Level::AtRisk;
-        if !told_below {
-            spans.push(Span::raw("  "));
-            spans.push(span(theme, text, row.summary.clone()));
+        if told_below {
+            // What is said below must not make the row look cut.
+            return trimmed(spans);
         }
+        spans.push(Span::raw("  "));
+        spans.push(span(theme, text, row.text(columns.short)));
         Line::from(spans)
     }
 
@@ -211,18 +173,18 @@ impl Causes<'_> {
 
     fn render_rows(&self, area: Rect, buf: &mut Buffer) {
         let room = usize::from(area.width);
-        let narrow = is_narrow(room);
-        let columns = self.columns(narrow);
         if self.rows.is_empty() {
             let text = span(self.theme, Role::Dim, self.waiting);
             return paint(buf, area, &Line::from(text));
         }
-        let lines = self.lines(usize::from(area.height), narrow);
-        let whole = lines.iter().any(|line| matches!(line, Shown::More(_)));
-        for (line, place) in lines.iter().zip(area.rows()) {
+        let columns = Columns::of(&self.rows, room);
+        let lines = self.lines(usize::from(area.height), &columns);
+        let next = lines.iter().skip(1).map(Some).chain([None]);
+        for ((line, next), place) in lines.iter().zip(next).zip(area.rows()) {
             match line {
                 Shown::Row(at, row) => {
-                    paint(buf, place, &self.row(row, &columns, narrow, whole));
+                    let told_below = matches!(next, Some(Shown::More(_)));
+                    paint(buf, place, &self.row(row, &columns, told_below));
                     if self.selected == Some(*at) {
                         buf.set_style(
                             place.intersection(buf.area),
@@ -231,22 +193,20 @@ impl Causes<'_> {
                     }
                 }
                 Shown::More(row) => {
-                    let text = format!(
-                        "{}{}",
-                        " ".repeat(13),
-                        fit(&row.summary, room.saturating_sub(13))
-                    );
+                    let text = match row.when.as_str() {
+                        when if columns.when_below && !when.is_empty() => {
+                            format!("{when}  {}", row.text(columns.short))
+                        }
+                        _ => row.text(columns.short),
+                    };
+                    let text = fit(&text, room.saturating_sub(LEVEL));
+                    let text = format!("{}{text}", " ".repeat(LEVEL));
                     paint(buf, place, &Line::from(span(self.theme, Role::Text, text)));
                 }
                 Shown::Folded(level, rows) => paint(buf, place, &self.fold(*level, rows, room)),
             }
         }
     }
-}
-
-/// Whether a summary needs a line of its own.
-fn is_narrow(room: usize) -> bool {
-    room < 96
 }
 
 impl Widget for &Causes<'_> {
@@ -256,8 +216,8 @@ impl Widget for &Causes<'_> {
             return self.render_rows(inner, buf);
         }
         let rows = usize::from(inner.height - 1);
-        let narrow = is_narrow(usize::from(inner.width));
-        let used = self.lines(rows, narrow).len().max(1);
+        let columns = Columns::of(&self.rows, usize::from(inner.width));
+        let used = self.lines(rows, &columns).len().max(1);
         let room_for_notices = rows.saturating_sub(used + 1).min(self.notices.len());
         self.render_rows(top(inner, height(rows - room_for_notices)), buf);
         let notices = below(inner, height(rows - room_for_notices));
@@ -271,5 +231,89 @@ impl Widget for &Causes<'_> {
         }
         let last = below(inner, inner.height - 1);
         paint(buf, last, &self.ledger.line(usize::from(last.width)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::Ledger;
+
+    fn rows() -> Vec<CauseRow> {
+        let loud = CauseRow {
+            title: "Key eviction",
+            level: Level::Confirmed,
+            past: false,
+            keys: "≥ 52,509 keys".into(),
+            when: "14:03:09–now".into(),
+            how: "maxmemory was lowered",
+            summary: "52,509 keys evicted".into(),
+        };
+        let past = CauseRow {
+            title: "Key flushing",
+            level: Level::Suspected,
+            past: true,
+            keys: "9 keys".into(),
+            when: "since start".into(),
+            how: "",
+            summary: "FLUSHALL ×1 since the start".into(),
+        };
+        vec![loud, past]
+    }
+
+    fn shown(columns: u16, rows: u16) -> String {
+        let ledger = Ledger::default();
+        let panel = Causes {
+            frame: Frame {
+                key: None,
+                title: "t",
+                remark: "",
+                focused: false,
+                theme: Theme::default(),
+            },
+            rows: self::rows(),
+            selected: None,
+            ledger: LedgerLine {
+                ledger: &ledger,
+                has_interval: false,
+                answered: true,
+                theme: Theme::default(),
+            },
+            notices: Vec::new(),
+            waiting: "",
+            theme: Theme::default(),
+        };
+        let area = Rect::new(0, 0, columns, rows);
+        let mut buf = Buffer::empty(area);
+        panel.render_rows(area, &mut buf);
+        let lines: Vec<String> = buf
+            .content
+            .chunks(usize::from(columns))
+            .map(|row| {
+                row.iter()
+                    .map(ratatui::buffer::Cell::symbol)
+                    .collect::<String>()
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn how_it_happened_comes_before_the_evidence() {
+        insta::assert_snapshot!(shown(120, 2), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys  14:03:09–now  maxmemory was lowered: 52,509 keys evicted
+        △ suspected  Key flushing         9 keys  since start   FLUSHALL ×1 since the start
+        ");
+        insta::assert_snapshot!(shown(64, 3), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys  14:03:09–now
+                     maxmemory was lowered: 52,509 keys evicted
+        △ suspected  Key flushing  9 keys: FLUSHALL ×1 since the start
+        ");
+        insta::assert_snapshot!(shown(52, 3), @r"
+        ▲ CONFIRMED  Key eviction  ≥ 52,509 keys
+                     14:03:09–now  maxmemory was lowered: 5…
+        △ suspected  Key flushing  9 keys: FLUSHALL ×1 sinc…
+        ");
     }
 }

@@ -1,4 +1,4 @@
-//! Panel 7: what happened, newest first.
+//! Panel 9: what happened, newest first.
 
 use std::time::Duration;
 

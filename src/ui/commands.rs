@@ -1,4 +1,4 @@
-//! Panel 4: the commands that can remove keys, or any command with a filter.
+//! Panel 6: the commands that can remove keys, or any command with a filter.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Panel 3: memory against the limit.
+//! Panel 5: memory against the limit.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -87,10 +87,8 @@ impl Eviction<'_> {
             s if s >= 0.98 => Role::Trouble,
             _ => Role::Fill,
         };
-        let eighths = super::graph::eighths(share.min(1.0), cells);
         if cells >= 6 {
-            let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-            let full = format!("{}{part}", "█".repeat(eighths / 8));
+            let full = super::graph::gauge(share.min(1.0), cells);
             let rest = "░".repeat(cells.saturating_sub(width(&full)));
             spans.push(span(theme, Role::Text, "  "));
             spans.push(span(theme, role, full));

@@ -2,10 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::Span;
 use ratatui::widgets::Widget;
 
-use super::text::{pad, paint, span, width};
+use super::text::{pad, paint, span, trimmed, width};
 use super::theme::{Role, Theme};
 
 /// A name and its value.
@@ -111,12 +111,4 @@ impl Widget for &Fields<'_> {
             paint(buf, place, &trimmed(spans));
         }
     }
-}
-
-/// Without the blank end, which would be taken for text that was cut.
-fn trimmed(mut spans: Vec<Span<'static>>) -> Line<'static> {
-    if let Some(last) = spans.last_mut() {
-        last.content = last.content.trim_end().to_owned().into();
-    }
-    Line::from(spans)
 }

@@ -45,39 +45,52 @@ pub(crate) struct Tabs {
     pub theme: Theme,
 }
 
-/// The word for a panel where room is short.
-pub(crate) fn short_title(panel: Panel) -> &'static str {
-    match panel {
-        Panel::Causes => "Causes",
-        Panel::Keyspace => "Keyspace",
-        Panel::Eviction => "Eviction",
-        Panel::Commands => "Commands",
-        Panel::Replication => "Replication",
-        Panel::Persistence => "Persistence",
-        Panel::Changes => "Changes",
+impl Tabs {
+    /// Words from the longest to the shortest form, and the blanks between them.
+    fn words(self, panel: Panel) -> [&'static str; 3] {
+        let (long, short) = match panel {
+            Panel::Causes => ("Causes", "Causes"),
+            Panel::Ledger => ("Ledger", "Ledger"),
+            Panel::Incidents => ("Incidents", "Incidents"),
+            Panel::Keyspace => ("Keyspace", "Keys"),
+            Panel::Eviction => ("Eviction", "Eviction"),
+            Panel::Commands => ("Commands", "Commands"),
+            Panel::Replication => ("Replication", "Replicas"),
+            Panel::Persistence => ("Persistence", "Disk"),
+            Panel::Changes => ("Changes", "Changes"),
+        };
+        [long, short, if panel == self.shown { short } else { "" }]
     }
-}
 
-impl Widget for &Tabs {
-    fn render(self, area: Rect, buf: &mut Buffer) {
-        let mut spans: Vec<Span<'static>> = Vec::new();
-        let tabs = || Panel::ALL.into_iter().skip(1);
-        let wide: usize = tabs().map(|panel| width(short_title(panel)) + 4).sum();
-        let terse = wide > usize::from(area.width) + 1;
-        for panel in tabs() {
-            let title = if terse && panel != self.shown {
-                short_title(panel).chars().take(4).collect()
-            } else {
-                short_title(panel).to_owned()
-            };
+    fn spans(self, form: usize) -> Vec<Span<'static>> {
+        let blanks = if form == 0 { "  " } else { " " };
+        let mut spans = Vec::new();
+        for panel in Panel::ALL.into_iter().skip(1) {
+            let word = self.words(panel)[form];
             let (key, text) = if panel == self.shown {
                 (Role::Accent, Role::Accent)
             } else {
                 (Role::Dim, Role::Label)
             };
-            spans.push(span(self.theme, key, format!(" {}", panel as u8 + 1)));
-            spans.push(span(self.theme, text, format!(" {title} ")));
+            let lead = if spans.is_empty() { " " } else { blanks };
+            spans.push(span(self.theme, key, format!("{lead}{}", panel as u8 + 1)));
+            if !word.is_empty() {
+                spans.push(span(self.theme, text, format!(" {word}")));
+            }
         }
-        paint(buf, area, &Line::from(spans));
+        spans
+    }
+}
+
+impl Widget for &Tabs {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        let wide = |line: &Line<'_>| line.width() <= usize::from(area.width);
+        let forms = [0, 1, 2].map(|form| Line::from(self.spans(form)));
+        let [.., least] = &forms;
+        paint(
+            buf,
+            area,
+            forms.iter().find(|line| wide(line)).unwrap_or(least),
+        );
     }
 }

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{Block, BorderType, Padding, Widget};
+use ratatui::widgets::{Block, BorderType, Borders, Padding, Widget};
 
 use super::text::span;
 use super::theme::{Role, Theme};
@@ -27,16 +27,12 @@ impl Frame<'_> {
     /// Draws the frame and returns what is inside.
     pub(crate) fn draw(&self, area: Rect, buf: &mut Buffer) -> Rect {
         let theme = self.theme;
-        let (border, title) = if self.focused {
-            (Role::FocusBorder, Role::Accent)
+        let border = if self.focused {
+            Role::FocusBorder
         } else {
-            (Role::Border, Role::Title)
+            Role::Border
         };
-        let mut heading = Line::from(span(theme, Role::Border, ""));
-        if let Some(key) = self.key {
-            heading.push_span(span(theme, Role::Dim, format!(" {key}")));
-        }
-        heading.push_span(span(theme, title, format!(" {} ", self.title)));
+        let heading = self.heading();
         let mut block = Block::bordered()
             .border_type(BorderType::Rounded)
             .border_style(theme.style(border))
@@ -50,5 +46,28 @@ impl Frame<'_> {
         let inner = block.inner(area);
         block.render(area, buf);
         inner
+    }
+
+    /// Draws the heading alone, for a panel that has no room; the key opens it.
+    pub(crate) fn draw_closed(&self, area: Rect, buf: &mut Buffer) {
+        Block::new()
+            .borders(Borders::TOP)
+            .border_style(self.theme.style(Role::Border))
+            .title_top(self.heading())
+            .render(area, buf);
+    }
+
+    fn heading(&self) -> Line<'static> {
+        let title = if self.focused {
+            Role::Accent
+        } else {
+            Role::Title
+        };
+        let mut heading = Line::from(span(self.theme, Role::Border, ""));
+        if let Some(key) = self.key {
+            heading.push_span(span(self.theme, Role::Dim, format!(" {key}")));
+        }
+        heading.push_span(span(self.theme, title, format!(" {} ", self.title)));
+        heading
     }
 }

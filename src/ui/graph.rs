@@ -221,6 +221,13 @@ pub(crate) fn eighths(share: f64, cells: usize) -> usize {
     usize::try_from(eighths).unwrap_or(usize::MAX)
 }
 
+/// A bar over part of `cells`; what is not nothing can be seen.
+pub(crate) fn gauge(share: f64, cells: usize) -> String {
+    let eighths = eighths(share, cells).max(usize::from(share > 0.0));
+    let part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    format!("{}{part}", "█".repeat(eighths / 8))
+}
+
 /// Draws a smaller graph of events a second under another one where there is room for both, and
 /// returns the place that is left.
 pub(crate) fn second(

@@ -1,4 +1,4 @@
-//! Panel 2: databases, keys with a TTL, expirations, keys over time.
+//! Panel 4: databases, keys with a TTL, expirations, keys over time.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -164,7 +164,9 @@ impl Widget for &Keyspace<'_> {
         let mut table_rows = wanted.min((rest.height / 2).max(2)).min(rest.height);
         let graph_rows = rest.height - table_rows;
         if graph_rows < Graph::MIN_HEIGHT {
-            table_rows = rest.height;
+            // Where there is room for one of them, the shape of the loss says more at a glance.
+            let graph = self.selected.is_none() && rest.height >= Graph::MIN_HEIGHT;
+            table_rows = if graph { 0 } else { rest.height };
         }
         let graphs = top(rest, rest.height - table_rows);
         let second = super::graph::second(

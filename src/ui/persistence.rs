@@ -1,4 +1,4 @@
-//! Panel 6: the process, its files, and what would be lost if it died now.
+//! Panel 8: the process, its files, and what would be lost if it died now.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! Panel 5: replicas, link, offsets, backlog.
+//! Panel 7: replicas, link, offsets, backlog.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -93,6 +93,14 @@ pub(crate) fn span(theme: Theme, role: Role, text: impl Into<String>) -> Span<'s
     Span::styled(text.into(), theme.style(role))
 }
 
+/// Without the blank end, which would be taken for text that was cut.
+pub(crate) fn trimmed(mut spans: Vec<Span<'static>>) -> Line<'static> {
+    if let Some(last) = spans.last_mut() {
+        last.content = last.content.trim_end().to_owned().into();
+    }
+    Line::from(spans)
+}
+
 /// Paints one line at the top of `area`, an ellipsis where it is cut.
 pub(crate) fn paint(buf: &mut Buffer, area: Rect, line: &Line<'_>) {
     let area = area.intersection(buf.area);

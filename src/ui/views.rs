@@ -1,6 +1,7 @@
 //! From the state of the dashboard to what each widget may show. Addresses are hidden here, before
 //! any widget sees them.
 
+mod balance;
 mod panels;
 mod verdicts;
 
@@ -81,6 +82,11 @@ impl<'a> Views<'a> {
             focused: self.app.screen().focus == panel,
             theme: self.theme,
         }
+    }
+
+    /// The heading of a panel that has no room.
+    pub(crate) fn closed(&self, panel: Panel) -> Frame<'a> {
+        self.frame(panel, "")
     }
 
     /// The selected row of a panel, while it has the focus.

@@ -227,6 +227,33 @@ pub fn flushed() -> App {
     told(said, 301.4)
 }
 
+/// A minute and a half of traffic on a server that hides its evictions; then, for four seconds,
+/// UNLINK in bulk while TTLs run out in bulk, and so many seconds after.
+pub fn mixed(after_s: u32) -> App {
+    let mut reply = Reply::new(PRIMARY);
+    let polls = (0..=94 + after_s).map(|s| {
+        traffic(&mut reply, s);
+        let t = u64::from(s.saturating_sub(90).min(4));
+        let (unlinked, expired) = (t * 6_134, t * 3_021);
+        let kept = 51_400 + u64::from(s) * 9 - unlinked - expired;
+        reply
+            .command("unlink", 88_120 + unlinked)
+            .set(
+                "Stats",
+                "expired_keys",
+                46_583 + u64::from(s) * 12 + expired,
+            )
+            .drop("evicted_keys")
+            .set(
+                "Keyspace",
+                "db0",
+                format!("keys={kept},expires=12406,avg_ttl=5502318"),
+            );
+        answer(f64::from(s), &reply)
+    });
+    told(polls.collect(), f64::from(94 + after_s) + 0.4)
+}
+
 fn quiet_minute() -> Vec<Observation> {
     let mut reply = Reply::new(PRIMARY);
     let polls = (0..=60).map(|s| {

@@ -22,18 +22,10 @@ pub(super) fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
         level,
         format!("{up}{at_stake}{absences}"),
     );
-    if level == Level::AtRisk {
-        let fails = last.persistence.last_save_ok == Some(false)
-            || last.persistence.aof_write_ok == Some(false);
-        let how = if fails {
-            Mechanism::SaveFailing
-        } else {
-            Mechanism::Unsaved
-        };
-        verdict.mechanism = Some(how);
-    }
-    if level == Level::Unknown {
-        verdict.missing = vec!["uptime_in_seconds", "rdb_last_load_keys_loaded"];
+    match level {
+        Level::AtRisk => verdict.mechanism = Some(how(last)),
+        Level::Unknown => verdict.missing = hidden(last),
+        _ => {}
     }
     let at = Some(last.moment.at);
     let fails = |ok: Option<bool>| (ok == Some(false)).then_some("err");
@@ -61,6 +53,30 @@ pub(super) fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
             .push(case.total_evidence("rdb_changes_since_last_save", unsaved, note));
     }
     verdict
+}
+
+fn how(last: &Sample) -> Mechanism {
+    let disk = &last.persistence;
+    if disk.last_save_ok == Some(false) || disk.aof_write_ok == Some(false) {
+        Mechanism::SaveFailing
+    } else {
+        Mechanism::Unsaved
+    }
+}
+
+/// The fields that would tell of restarts and persistence and are not there.
+fn hidden(last: &Sample) -> Vec<&'static str> {
+    let disk = &last.persistence;
+    let fields = [
+        ("uptime_in_seconds", last.server.uptime_s.is_none()),
+        ("rdb_last_load_keys_loaded", disk.loaded_keys.is_none()),
+        (
+            "rdb_changes_since_last_save",
+            disk.unsaved_changes.is_none(),
+        ),
+    ];
+    let hidden = fields.into_iter().filter(|(_, hidden)| *hidden);
+    hidden.map(|(field, _)| field).collect()
 }
 
 /// What would be gone if the process ended now, as far as this server tells.

@@ -20,6 +20,8 @@ pub(super) struct Bookkeeper {
     pace: Pace,
     expiry: Expiry,
     pressure: Pressure,
+    /// A primary was made a replica and its first synchronisation has not come yet.
+    demoted: bool,
 }
 
 impl Bookkeeper {
@@ -42,6 +44,7 @@ impl Bookkeeper {
             pace: Pace::since_start(window.first_sample()),
             expiry: Expiry::default(),
             pressure: Pressure::default(),
+            demoted: false,
         }
     }
 
@@ -49,16 +52,37 @@ impl Bookkeeper {
         self.interval.add(before, step, after);
         self.expiry.observe(before, step, after);
         self.pressure.observe(before, step, after);
+        self.told_late(after);
         // While a data set is being loaded the counts are partial: the interval goes on.
         if step.loading {
             return;
         }
-        let interval = std::mem::take(&mut self.interval);
+        let mut interval = std::mem::take(&mut self.interval);
+        if interval.resync == Some(Mechanism::FullResync) && self.demoted {
+            interval.resync = Some(Mechanism::Replicaof);
+            self.demoted = false;
+        } else if interval.resync == Some(Mechanism::Replicaof) {
+            self.demoted = step.fall() == 0;
+        }
         if let (Some(was), Some(is)) = (self.base, step.keys_after) {
             self.book(&interval, was, is, after);
         }
         self.base = step.keys_after.or(self.base);
         self.ledger.keys_after = self.base;
+    }
+
+    /// Servers count client buffers ten times a second, so the reading that shows evictions may not
+    /// show yet what made them.
+    fn told_late(&mut self, after: &Sample) {
+        let Some((since, mechanism)) = self.pressure.told_late(after) else {
+            return;
+        };
+        let losses = self.ledger.losses.iter_mut().rev();
+        for loss in losses.take_while(|loss| loss.to >= since) {
+            if loss.mechanism == Mechanism::MemoryFull {
+                loss.mechanism = mechanism;
+            }
+        }
     }
 
     pub(super) fn close(self) -> Ledger {
@@ -174,25 +198,19 @@ impl Page<'_> {
             Wrap::Nothing if flush.db => Mechanism::Flushdb,
             Wrap::Nothing => Mechanism::SlotFlush,
         };
-        let fell = || {
-            let falls = interval.dbs_fell.iter();
-            falls.fold(0u64, |sum, (was, is)| sum.saturating_add(was - is))
-        };
-        let collapsed: u64 = interval
-            .dbs_fell
-            .iter()
-            .filter(|(was, is)| is * 2 <= *was)
-            .fold(0, |sum, (was, _)| sum.saturating_add(*was));
+        let fell = interval.falls().fold(0u64, u64::saturating_add);
         let least = if product.is_enterprise() {
-            fell()
+            fell.saturating_sub(self.removed)
         } else if flush.all {
-            was
-        } else if collapsed > 0 {
-            collapsed
+            was.saturating_sub(self.removed)
         } else {
-            fell()
+            let (emptied, others) = interval.emptied();
+            match emptied {
+                0 => fell.saturating_sub(self.removed),
+                // What expired or was evicted fell in the other databases first.
+                keys => keys.saturating_sub(self.removed.saturating_sub(others)),
+            }
         };
-        let least = least.saturating_sub(self.removed);
         let most = interval
             .creations
             .0

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Class, Moment, Sample, Step};
+use crate::model::{Class, Counter, Moment, Sample, Step};
 
 use super::interval::Creations;
 
@@ -39,8 +39,11 @@ impl Expiry {
         let Some(created) = creations(step) else {
             return;
         };
-        // A new key may have come with its TTL; the rest was given to keys that were there.
-        let added = is.saturating_sub(was).saturating_sub(created).min(setters);
+        // A new key may have come with its TTL; the rest was given to keys that were there. Valkey
+        // 9 counts an EXPIRE with a time in the past as an expiration at once.
+        let expired = step.counter(Counter::ExpiredKeys).at_least();
+        let given = is.saturating_add(expired).saturating_sub(was);
+        let added = given.saturating_sub(created).min(setters);
         if added >= ADDED_KEYS && added as f64 >= keys as f64 * ADDED_SHARE {
             self.added = self.added.saturating_add(added);
         }

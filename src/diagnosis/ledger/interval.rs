@@ -144,6 +144,30 @@ impl Interval {
         }
     }
 
+    /// By how much every database fell that did.
+    pub(super) fn falls(&self) -> impl Iterator<Item = u64> {
+        self.dbs_fell.iter().map(|(was, is)| was - is)
+    }
+
+    /// Keys of the databases that the flushes of one database each emptied: those that collapsed
+    /// most, one a flush; and by how much the others fell.
+    pub(super) fn emptied(&self) -> (u64, u64) {
+        let mut fell: Vec<(u64, u64)> = self.dbs_fell.clone();
+        // By the share that is left, the largest database first among equals.
+        fell.sort_by(|a, b| {
+            let left = |(was, is): &(u64, u64)| *is as f64 / (*was).max(1) as f64;
+            left(a).total_cmp(&left(b)).then(b.0.cmp(&a.0))
+        });
+        let flushes = usize::try_from(self.flush.calls).unwrap_or(usize::MAX);
+        let collapsed = |(was, is): &&(u64, u64)| is.saturating_mul(2) <= *was;
+        let emptied = fell.iter().take(flushes).take_while(collapsed);
+        let (count, keys) = emptied.fold((0, 0u64), |(count, keys), (was, _)| {
+            (count + 1, keys.saturating_add(*was))
+        });
+        let others = fell[count..].iter().map(|(was, is)| was - is);
+        (keys, others.fold(0, u64::saturating_add))
+    }
+
     fn process_changed(&mut self, before: &Sample, step: &Step, after: &Sample) {
         let mechanism = match step.continuity {
             Continuity::Same | Continuity::StatsReset => return self.loaded_on(after),
@@ -173,9 +197,13 @@ impl Interval {
         // `rdb_last_load_keys_loaded` tells nothing of what an AOF held.
         let from_rdb = disk.aof == Some(false) && after.replication.role == Role::Primary;
         process.loaded = disk.loaded_keys.filter(|_| from_rdb);
+        // Before Redis 7 nothing tells what was loaded, but all keys may have been written since.
+        let keys = after.keys().unwrap_or(0);
+        let written_since = self.creations.0.is_none_or(|created| created >= keys);
         if process.mechanism == Mechanism::RestartEmpty
-            && after.keys().is_some_and(|keys| keys > 0)
             && process.loaded != Some(0)
+            && !(disk.loaded_keys.is_none() && written_since)
+            && keys > 0
         {
             process.mechanism = Mechanism::RestartStaleRdb;
         }

@@ -9,6 +9,8 @@ use crate::model::{Counter, Memory, Moment, Sample, Step};
 const EPISODE: Duration = Duration::from_secs(10);
 /// Buffers that grew by this share of the limit, and more than the data, took the room.
 const BUFFER_SHARE: f64 = 0.05;
+/// Client buffers are counted by a timer; this long after an eviction they must be in the figures.
+const LATE: Duration = Duration::from_millis(1_500);
 /// Below this share of the limit it is not the database that is full but a part of it.
 const FULL: f64 = 0.95;
 
@@ -17,6 +19,8 @@ const FULL: f64 = 0.95;
 pub(super) struct Pressure {
     /// The last reading without eviction.
     base: Option<Buffers>,
+    /// The first and the last reading of the episode that showed evictions.
+    since: Option<Moment>,
     last_eviction: Option<Moment>,
     /// A setting that was changed shortly before or during the episode.
     setting: Option<(Moment, Mechanism)>,
@@ -60,6 +64,7 @@ impl Pressure {
             self.setting = None;
         }
         if evicts {
+            self.since = self.last_eviction.and(self.since).or(Some(step.to));
             self.last_eviction = Some(step.to);
         }
     }
@@ -73,21 +78,33 @@ impl Pressure {
         if after.product().is_enterprise() && memory.share().is_some_and(|share| share < FULL) {
             return Mechanism::ShardFull;
         }
-        let (Some(base), Some(limit)) = (self.base, memory.limit.bytes()) else {
-            return Mechanism::MemoryFull;
-        };
+        self.buffers(memory).unwrap_or(Mechanism::MemoryFull)
+    }
+
+    /// The buffers that grew since before the evictions, where they took the room.
+    fn buffers(&self, memory: &Memory) -> Option<Mechanism> {
+        let (base, limit) = (self.base?, memory.limit.bytes()?);
         let now = Buffers::of(memory);
         let clients = now.clients.saturating_sub(base.clients);
         let replicas = now.replicas.saturating_sub(base.replicas);
         let data = now.data.saturating_sub(base.data);
         let notable = |grown: u64| grown as f64 >= limit as f64 * BUFFER_SHARE && grown > data;
         if notable(clients) && clients >= replicas {
-            Mechanism::ClientBuffers
+            Some(Mechanism::ClientBuffers)
         } else if notable(replicas) {
-            Mechanism::ReplicaBuffers
+            Some(Mechanism::ReplicaBuffers)
         } else {
-            Mechanism::MemoryFull
+            None
         }
+    }
+
+    /// What a reading soon after the evictions tells of them, and since when they went on.
+    pub(super) fn told_late(&self, after: &Sample) -> Option<(Moment, Mechanism)> {
+        let (since, last) = (self.since?, self.last_eviction?);
+        if self.setting.is_some() || after.moment.since(last) > LATE {
+            return None;
+        }
+        Some((since, self.buffers(&after.memory)?))
     }
 }
 

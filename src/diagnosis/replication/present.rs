@@ -113,6 +113,14 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
     let present = if now == 0 {
         let summary = "no replica is attached; nothing can fall behind, nothing can take over";
         Verdict::new(Cause::Replication, Level::Clear, summary)
+    } else if state.replicas.iter().all(|line| line.offset.is_none()) || state.offset.is_none() {
+        let summary = format!(
+            "{} attached; how far behind is not exposed by this server",
+            words::plural(now, "replica")
+        );
+        let mut verdict = Verdict::new(Cause::Replication, Level::Unknown, summary);
+        verdict.missing = vec!["slaveN.offset", "master_repl_offset"];
+        verdict
     } else {
         distance(case, state, last)
     };

@@ -1,4 +1,4 @@
-//! Panels 2 to 7.
+//! Panels 4 to 9.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl<'a> Views<'a> {
             .find(|sample| end.seconds_since(sample.moment) <= span_s)
     }
 
-    /// Panel 2.
+    /// Panel 4.
     pub(crate) fn keyspace(&self) -> Keyspace<'a> {
         let keyspace = self.sample.map(|sample| &sample.keyspace);
         let fields = [Counter::ExpiredSubkeys, Counter::ExpiredFields];
@@ -85,7 +85,7 @@ impl<'a> Views<'a> {
         rows
     }
 
-    /// Panel 3.
+    /// Panel 5.
     pub(crate) fn eviction(&self) -> Eviction<'a> {
         let memory = self
             .sample
@@ -115,7 +115,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Panel 4.
+    /// Panel 6.
     pub(crate) fn commands(&self) -> Commands<'a> {
         let screen = self.app.screen();
         Commands {
@@ -158,7 +158,7 @@ impl<'a> Views<'a> {
         self.shown().elapsed.saturating_sub(moment.elapsed)
     }
 
-    /// Panel 5.
+    /// Panel 7.
     pub(crate) fn replication(&self) -> Replication<'a> {
         let replication = self
             .sample
@@ -254,7 +254,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Panel 6.
+    /// Panel 8.
     pub(crate) fn persistence(&self) -> Persistence<'a> {
         // Behind a proxy these fields are not those of the shards that hold the data.
         let persistence = self
@@ -295,7 +295,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Panel 7.
+    /// Panel 9.
     pub(crate) fn changes(&self) -> Changes<'a> {
         let now = self.shown();
         let rows = self.window.changes().rev().map(|change| ChangeRow {

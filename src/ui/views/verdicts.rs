@@ -2,12 +2,12 @@
 
 use super::Views;
 use crate::app::Panel;
-use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Suspect, Verdict};
+use crate::diagnosis::{Cause, Evidence, Level, Reading, Scope, Verdict};
 use crate::format;
 use crate::ui::card::{Card, EvidenceRow};
 use crate::ui::causes::{CauseRow, Causes};
 use crate::ui::frame::Frame;
-use crate::ui::ledger::LedgerLine;
+use crate::ui::ledger_line::LedgerLine;
 
 impl<'a> Views<'a> {
     /// Panel 1.
@@ -49,12 +49,13 @@ impl<'a> Views<'a> {
             level: verdict.level,
             past,
             keys: keys_lost(verdict),
+            how: how(verdict).unwrap_or_default(),
             when: if past {
                 "since start".to_owned()
             } else {
                 self.when(verdict)
             },
-            summary: self.veil.text(&verdict.summary),
+            summary: self.veil.text(&bounded(verdict)),
         }
     }
 
@@ -67,8 +68,8 @@ impl<'a> Views<'a> {
         let last = verdict.last_seen.unwrap_or(first);
         let begin = format::clock_near(first, now.at);
         let age_s = now.at.duration_since(last).as_secs();
-        let going_on =
-            u64::try_from(age_s).unwrap_or(0) <= 2 * self.app.interval().as_secs().max(1);
+        let going_on = self.is_live()
+            && u64::try_from(age_s).unwrap_or(0) <= 2 * self.app.interval().as_secs().max(1);
         if first == last {
             begin
         } else if going_on {
@@ -83,19 +84,22 @@ impl<'a> Views<'a> {
         let verdict = self.diagnosis.of(cause);
         let mut facts = Vec::new();
         if let Some(verdict) = verdict {
+            let most = verdict.at_most.filter(|_| verdict.at_least);
+            let most = most.map_or_else(String::new, format::count);
             facts.push(("keys", keys_lost(verdict)));
+            facts.push(("at most", most));
             facts.push(("when", self.when(verdict)));
+            let how = verdict.mechanism.filter(|_| verdict.level != Level::Clear);
+            facts.push((
+                "how",
+                how.map_or_else(String::new, |how| how.words().to_owned()),
+            ));
             facts.retain(|(_, value)| !value.is_empty());
         }
         let suspects = verdict.map_or(&[][..], |verdict| &verdict.suspects);
         if !suspects.is_empty() {
-            let who = if self.veil.is_drawn() {
-                "(names hidden)".to_owned()
-            } else {
-                let sentences: Vec<String> = suspects.iter().map(Suspect::sentence).collect();
-                sentences.join(", ")
-            };
-            facts.push(("who", who));
+            let sentences: Vec<String> = suspects.iter().map(|who| self.suspect(who)).collect();
+            facts.push(("who", sentences.join(", ")));
         }
         let texts = |texts: &[String]| texts.iter().map(|text| self.veil.text(text)).collect();
         Card {
@@ -146,6 +150,32 @@ impl<'a> Views<'a> {
     }
 }
 
+/// How it happened, where the summary does not say so already.
+fn how(verdict: &Verdict) -> Option<&'static str> {
+    let words = verdict
+        .mechanism
+        .filter(|_| verdict.level <= Level::AtRisk)?
+        .words();
+    let told = verdict
+        .summary
+        .to_lowercase()
+        .contains(&words.to_lowercase());
+    (!told).then_some(words)
+}
+
+/// The summary, with the upper bound where it does not say it.
+fn bounded(verdict: &Verdict) -> String {
+    let most = verdict
+        .at_most
+        .filter(|_| verdict.at_least && verdict.is_loss());
+    match most.map(format::count) {
+        Some(most) if !verdict.summary.contains(&most) => {
+            format!("{}; at most {most} keys", verdict.summary)
+        }
+        _ => verdict.summary.clone(),
+    }
+}
+
 /// `−50,213 keys`, `≥ 1,204 keys`; without a sign where the total is older than the watch.
 fn keys_lost(verdict: &Verdict) -> String {
     let Some(n) = verdict.keys_lost.filter(|n| *n > 0) else {
@@ -156,6 +186,5 @@ fn keys_lost(verdict: &Verdict) -> String {
         (false, Scope::Window) => "−",
         (false, Scope::SinceStart) => "",
     };
-    let noun = if n == 1 { "key" } else { "keys" };
-    format!("{sign}{} {noun}", format::count(n))
+    format!("{sign}{}", format::keys(n))
 }
