@@ -54,10 +54,13 @@ fn replay(path: &Path) -> Result<(), String> {
     let diagnosis = diagnose(&history.window());
     expected::check_sound(&diagnosis)?;
     scenario.expected.check(&diagnosis)?;
-    let at_least = diagnosis.of(scenario.expected.cause).map(|v| v.at_least);
-    if at_least != Some(scenario.at_least) {
+    let verdict = diagnosis.of(scenario.expected.cause);
+    let verdict = verdict.ok_or("every cause has a verdict")?;
+    let now = (verdict.level.id(), verdict.at_least);
+    let then = (scenario.level.as_str(), scenario.at_least);
+    if now != then {
         return Err(format!(
-            "'at least' is {at_least:?}, it was not when it was live"
+            "level and 'at least' are {now:?}, live they were {then:?}"
         ));
     }
     let report = Report::new(&history.window(), &diagnosis, &[]).text(Style::default());

@@ -70,10 +70,10 @@ pub(super) fn decode(moment: Moment, what: &str, why: Option<&str>) -> Result<Ob
 }
 
 /// Adds an entry to the slow log that was just read.
-pub(super) fn add_entry(last: Option<&mut Observation>, line: &str) -> Result<(), String> {
+pub(super) fn add_entry(told: &mut [Observation], line: &str) -> Result<(), String> {
     let Some(Observation::SlowLog {
         log: Ok(entries), ..
-    }) = last
+    }) = told.last_mut()
     else {
         return Err(format!("no slow log for '{line}'"));
     };

@@ -1,5 +1,6 @@
 //! What a trial did to the server, and whether a diagnosis says so.
 
+use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use amr_top::diagnosis::{Cause, Diagnosis, Mechanism, Verdict, Way};
@@ -44,17 +45,22 @@ impl Expected {
     }
 
     /// `flush/flushall 2000..2010`.
+    #[allow(
+        clippy::allow_attributes,
+        dead_code,
+        reason = "shared with the replay, which prints no table"
+    )]
     pub(crate) fn words(&self) -> String {
         let mut text = format!("{}/{}", self.cause.id(), self.mechanism);
         if let Some(keys) = &self.keys {
             if keys.start() == keys.end() {
-                text.push_str(&format!(" {}", keys.start()));
+                let _ = write!(text, " {}", keys.start());
             } else {
-                text.push_str(&format!(" {}..{}", keys.start(), keys.end()));
+                let _ = write!(text, " {}..{}", keys.start(), keys.end());
             }
         }
         if !self.shares.is_empty() {
-            text.push_str(&format!(" [{}]", self.shares.join(" > ")));
+            let _ = write!(text, " [{}]", self.shares.join(" > "));
         }
         text
     }
@@ -74,6 +80,9 @@ impl Expected {
                 "the mechanism is {mechanism:?}, not '{}'",
                 self.mechanism
             ));
+        }
+        if verdict.evidence.is_empty() || verdict.next_steps.is_empty() {
+            return Err(format!("no evidence or no next step: {verdict:#?}"));
         }
         self.check_keys(verdict)?;
         self.check_incident(diagnosis)

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use amr_top::demo::server::Server;
+use amr_top::demo::server::{Server, Signal};
+use amr_top::diagnosis::{Cause, Level, Mechanism};
 
 use crate::Play;
 use crate::commands::{command, each, fill, fill_bytes, info, info_word, refused, run};
-use crate::incidents::caught_up;
+use crate::incidents::{Plays, caught_up, pair};
 use crate::stage::{DEADLINE, Stage, client, client_as};
 
 /// All healthy workloads, in the order of the table.
@@ -16,17 +17,17 @@ pub(crate) fn all() -> Vec<Play> {
         .collect()
 }
 
-const ALL: &[(&str, fn(&mut Stage))] = &[
+const ALL: Plays = &[
     ("steady-cache", |stage| workload(stage, |_| Vec::new())),
     ("short-ttls-in-balance", |stage| {
         workload(stage, |n| vec![format!("SET session:{n} x PX 400")]);
     }),
     ("queues-in-balance", |stage| workload(stage, queues)),
     ("deletes-in-balance", |stage| {
-        workload(stage, write_then_delete)
+        workload(stage, write_then_delete);
     }),
     ("rename-into-place", |stage| {
-        workload(stage, rename_into_place)
+        workload(stage, rename_into_place);
     }),
     ("deletes-of-missing-keys", |stage| {
         between_polls(stage, |redis| each(redis, "DEL", "absent", 500));
@@ -40,11 +41,13 @@ const ALL: &[(&str, fn(&mut Stage))] = &[
     ("slow-network", slow_network),
     ("settings-with-room", settings_with_room),
     ("denied-flush", |stage| {
-        denied(stage, "FLUSHALL", "FLUSHALL refused")
+        denied(stage, "FLUSHALL", "FLUSHALL refused");
     }),
     ("denied-del", |stage| denied(stage, "DEL k:1", "DEL ×5")),
     ("lru-far-below-its-limit", far_below_limit),
     ("restart-with-everything-saved", restart_whole),
+    ("killed-with-everything-saved", killed_whole),
+    ("a-replica-falls-behind", replica_behind),
 ];
 
 /// Polls for which a workload goes on.
@@ -214,4 +217,43 @@ fn restart_whole(stage: &mut Stage) {
     server.restart().expect("it starts again");
     stage.is_told("restarted");
     calm(stage);
+}
+
+/// A crash with every write on disk loses nothing.
+fn killed_whole(stage: &mut Stage) {
+    stage.must_stay_healthy();
+    stage.may_be_down();
+    let args = ["--appendonly", "yes", "--appendfsync", "always"];
+    let (server, _redis) = stage.scene(&args, |redis| fill(redis, "k", 1_000, ""));
+    server.signal(Signal::Kill).expect("a signal");
+    server.wait_exit(DEADLINE).expect("it ends");
+    server.restart().expect("it starts again");
+    stage.is_told("restarted");
+    calm(stage);
+}
+
+/// A replica that does not follow is a risk and no loss.
+fn replica_behind(stage: &mut Stage) {
+    stage.must_stay_healthy();
+    let (primary, replica) = pair(stage, 1_000);
+    stage.load(&primary);
+    stage.watch(&primary);
+    replica.signal(Signal::Stop).expect("a signal");
+    // More than the kernel's buffers hide.
+    let mut redis = client(&primary);
+    fill_bytes(&mut redis, "big", 24, 1 << 20);
+    stage.until("the replica is far behind", |stage| {
+        let last = stage.history().last_sample();
+        let behind = last.and_then(|sample| {
+            let replication = &sample.replication;
+            let replica = replication.replicas.first()?;
+            replica.behind_bytes(replication.offset)
+        });
+        behind >= Some(16 << 20)
+    });
+    let diagnosis = stage.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    let said = (verdict.level, verdict.mechanism);
+    let expected = (Level::AtRisk, Some(Mechanism::ReplicaBehind));
+    assert_eq!(said, expected, "{verdict:#?}");
 }

@@ -117,8 +117,8 @@ async fn toil(work: Work, port: u16, counts: &Counts) {
         let lost = reply.as_ref().is_err_and(|error| error.code().is_none());
         if reply.is_ok() {
             counts.done.fetch_add(1, Ordering::SeqCst);
-            let created = u64::from(creates);
-            counts.created.fetch_add(created, Ordering::SeqCst);
+            let keys = u64::from(creates);
+            counts.created.fetch_add(keys, Ordering::SeqCst);
         }
         connection = (!lost).then_some(live);
     }

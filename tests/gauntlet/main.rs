@@ -18,6 +18,7 @@ mod commands;
 mod expected;
 mod healthy;
 mod incidents;
+mod judge;
 mod load;
 mod proxy;
 mod recording;
@@ -40,6 +41,7 @@ use crate::table::{Row, Table};
 const THREADS: usize = 3;
 
 /// Something to play on a server, by name.
+#[derive(Clone, Copy)]
 pub(crate) struct Play {
     pub(crate) name: &'static str,
     pub(crate) play: fn(&mut Stage),

@@ -17,6 +17,7 @@
 //!
 //! Sections that no rule reads are left out, and what belongs to one machine is made neutral.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) struct Scenario {
     pub(crate) incident: String,
     pub(crate) server: String,
     pub(crate) expected: Expected,
+    /// How sure the live verdict was.
+    pub(crate) level: String,
     /// What the live verdict said of its number.
     pub(crate) at_least: bool,
     pub(crate) observations: Vec<Observation>,
@@ -100,12 +103,13 @@ impl Scenario {
             format!("{}..{}", keys.start(), keys.end())
         });
         let mut text = format!(
-            "incident: {}\nserver: {}\ncause: {}\nmechanism: {}\nkeys: {keys}\nat-least: {}\n\
+            "incident: {}\nserver: {}\ncause: {}\nmechanism: {}\nlevel: {}\nkeys: {keys}\nat-least: {}\n\
              shares: {}\n",
             self.incident,
             self.server,
             self.expected.cause.id(),
             self.expected.mechanism,
+            self.level,
             if self.at_least { "yes" } else { "no" },
             self.expected.shares.join(" ")
         );
@@ -124,9 +128,9 @@ impl Scenario {
                         Some(changes) => ("changed", changes),
                         None => ("full", &lines),
                     };
-                    text.push_str(&format!("\n@ {head} {word}"));
+                    let _ = write!(text, "\n@ {head} {word}");
                     for line in body {
-                        text.push_str(&format!("\n{line}"));
+                        let _ = write!(text, "\n{line}");
                     }
                     last = Some(lines);
                 }
@@ -134,13 +138,16 @@ impl Scenario {
                     moment,
                     failure,
                     retry_in,
-                } => text.push_str(&format!(
-                    "\n! {} {} {:?} {}",
-                    head(*moment),
-                    retry_in.as_millis(),
-                    failure.kind,
-                    failure.detail
-                )),
+                } => {
+                    let _ = write!(
+                        text,
+                        "\n! {} {} {:?} {}",
+                        head(*moment),
+                        retry_in.as_millis(),
+                        failure.kind,
+                        failure.detail
+                    );
+                }
                 other => text.push_str(&aside::encode(other, &head(other.moment()))),
             }
         }
@@ -177,6 +184,7 @@ impl Scenario {
                     .map(str::to_owned)
                     .collect(),
             },
+            level: field("level")?,
             at_least: field("at-least")? == "yes",
             observations: reader.end()?,
         })
@@ -239,7 +247,7 @@ impl Reader {
             let what = words.next().unwrap_or_default();
             self.done.push(aside::decode(moment, what, words.next())?);
         } else if let Some(fields) = line.strip_prefix('~') {
-            aside::add_entry(self.done.last_mut(), fields)?;
+            aside::add_entry(&mut self.done, fields)?;
         } else if let Some(changed) = line.strip_prefix('=') {
             let at = self.place(name_of(changed))?;
             changed.clone_into(&mut self.lines[at]);

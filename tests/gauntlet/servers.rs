@@ -56,11 +56,11 @@ impl Binary {
             .unwrap_or_default()
             .split('.')
             .map_while(|number| number.parse().ok());
-        let (Some(major), Some(minor), Some(patch)) =
-            (numbers.next(), numbers.next(), numbers.next())
-        else {
+        let mut next = || numbers.next();
+        let Some(version) = next().zip(next()).zip(next()) else {
             return Err(format!("'{shown} --version' tells no version: {said}"));
         };
+        let version = (version.0.0, version.0.1, version.1);
         let maker = if said.contains("Valkey") {
             Maker::Valkey
         } else {
@@ -69,7 +69,7 @@ impl Binary {
         Ok(Self {
             path: path.to_owned(),
             maker,
-            version: (major, minor, patch),
+            version,
         })
     }
 }

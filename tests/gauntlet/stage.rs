@@ -1,6 +1,7 @@
 //! A stage for one trial: servers, a load, and a poller that watches one of the servers.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,62 +10,47 @@ use amr_top::config::{Auth, Endpoint, Settings};
 use amr_top::demo::server::Server;
 use amr_top::diagnosis::{Diagnosis, diagnose};
 use amr_top::model::{Assumptions, History, NodeId, Observation};
-use amr_top::report::Report;
 use amr_top::source::{Clock, Control, poll};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::expected::{Expected, check_sound};
 use crate::load::{Load, Mix};
 use crate::proxy::Proxy;
-use crate::recording::{self, Scenario};
+use crate::recording;
 use crate::servers::Binary;
 use crate::table::Row;
 use crate::words;
 
 /// Time for anything that must happen at all.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-/// A verdict must be there after so many polls …
-const POLLS: usize = 2;
-/// … is waited for this long, to tell how late it is …
-const PATIENCE: usize = 30;
-/// … and must still be there after so many more.
-const STAYS: usize = 3;
 /// Polls before anything is done.
-const QUIET: usize = 5;
+pub(crate) const QUIET: usize = 5;
 /// Operations of the load before the watch begins.
 const WARM: u64 = 240;
-
-/// Recordings that are kept: of which servers, and which incidents if not all.
-const SAVED: [(&str, &str); 5] = [
-    ("redis-7.0.", ""),
-    ("redis-8.0.", "hash-field-ttl"),
-    ("redis-8.0.", "evicted-by-client-buffers"),
-    ("valkey-9.", "expire-in-the-past"),
-    ("redis-6.2.", "expired-while-down"),
-];
 
 /// Servers, a load and a watch.
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
     pub(crate) binary: Binary,
     runtime: Runtime,
-    clock: Clock,
-    row: Arc<Mutex<Row>>,
+    pub(crate) clock: Clock,
+    pub(crate) row: Arc<Mutex<Row>>,
     servers: Vec<Rc<Server>>,
     load: Option<Load>,
     eye: Option<Eye>,
     /// Nothing may be called a loss, at any poll.
     healthy: bool,
     /// But for an outage while it lasts.
-    may_be_down: bool,
+    pub(crate) may_be_down: bool,
+    /// How long a reply is waited for.
+    timeout: Duration,
 }
 
 /// A poller and what it has told.
-struct Eye {
-    history: History,
-    told: Vec<Observation>,
+pub(crate) struct Eye {
+    pub(crate) history: History,
+    pub(crate) told: Vec<Observation>,
     observations: mpsc::Receiver<Observation>,
     _control: watch::Sender<Control>,
     stop: CancellationToken,
@@ -93,18 +79,19 @@ impl Stage {
             eye: None,
             healthy: false,
             may_be_down: false,
+            timeout: Duration::from_secs(5),
         }
     }
 
     /// A server of the trial's binary.
     pub(crate) fn server(&mut self, args: &[&str]) -> Rc<Server> {
         let path = self.binary.path.clone();
-        self.server_of(path, args)
+        self.server_of(&path, args)
     }
 
     /// A server of another binary.
-    pub(crate) fn server_of(&mut self, path: PathBuf, args: &[&str]) -> Rc<Server> {
-        let server = Server::start_with(&path, args).unwrap_or_else(|error| panic!("{error}"));
+    pub(crate) fn server_of(&mut self, path: &Path, args: &[&str]) -> Rc<Server> {
+        let server = Server::start_with(path, args).unwrap_or_else(|error| panic!("{error}"));
         self.servers.push(Rc::new(server));
         Rc::clone(self.servers.last().expect("it was just there"))
     }
@@ -132,7 +119,7 @@ impl Stage {
     }
 
     pub(crate) fn watch_port(&mut self, port: u16) {
-        let settings = settings(port);
+        let settings = settings(port, self.timeout);
         let (out, observations) = mpsc::channel(64);
         let (control, changes) = watch::channel(Control {
             interval: settings.interval,
@@ -180,6 +167,11 @@ impl Stage {
         self.may_be_down = true;
     }
 
+    /// Replies are not waited for long: the server will hang.
+    pub(crate) fn impatient(&mut self) {
+        self.timeout = Duration::from_millis(500);
+    }
+
     /// A port that leads to a server, slowly.
     pub(crate) fn proxy(&self, server: &Server, delay: Duration) -> Proxy {
         Proxy::start(&self.runtime, server.port(), delay)
@@ -190,7 +182,7 @@ impl Stage {
         self.clock.elapsed()
     }
 
-    fn eye(&self) -> &Eye {
+    pub(crate) fn eye(&self) -> &Eye {
         self.eye.as_ref().expect("a server is watched")
     }
 
@@ -236,25 +228,6 @@ impl Stage {
         }
     }
 
-    fn check_healthy(&self) {
-        let diagnosis = self.diagnosis();
-        check_sound(&diagnosis).unwrap_or_else(|why| panic!("{why}"));
-        let losses: Vec<_> = diagnosis
-            .verdicts
-            .iter()
-            .filter(|v| v.is_loss_in_window())
-            .collect();
-        // With one reading there is no window to speak of: totals since start are all there is.
-        let is_watched = self.history().window().has_interval();
-        if self.may_be_down && self.history().window().open_gap().is_some() {
-            return;
-        }
-        if !losses.is_empty() || is_watched && diagnosis.top_cause.is_some() {
-            Row::of(&self.row).got = words::of_diagnosis(&diagnosis);
-            panic!("a loss is claimed where nothing was lost: {losses:#?}");
-        }
-    }
-
     /// Observes until a condition holds; it is looked at with every observation.
     pub(crate) fn until(&mut self, what: &str, mut condition: impl FnMut(&mut Self) -> bool) {
         let deadline = self.clock.elapsed() + DEADLINE;
@@ -282,102 +255,9 @@ impl Stage {
         }
     }
 
-    /// Something that took nothing must be among the notices soon, and nothing may follow.
-    pub(crate) fn is_told(&mut self, words: &str) {
-        let is_told = |stage: &Self| {
-            let notices = stage.diagnosis().notices;
-            notices.iter().any(|notice| notice.contains(words))
-        };
-        for _ in 0..POLLS {
-            let is_down = self.history().window().open_gap().is_some();
-            if !is_told(self) || is_down {
-                self.next();
-            }
-        }
-        let notices = self.diagnosis().notices;
-        assert!(is_told(self), "'{words}' is not told: {notices:#?}");
-        (0..QUIET).for_each(|_| self.next());
-    }
-
     /// Runs something beside the trial until the trial ends.
     pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(work);
-    }
-
-    /// What was done has just ended: it must be named, and soon.
-    pub(crate) fn expect(&mut self, expected: Expected) {
-        let most = expected.keys.as_ref().map_or(0, |keys| *keys.end());
-        self.expect_growing(expected, || most);
-    }
-
-    /// The same where keys still go: `most` tells how many have gone by now.
-    pub(crate) fn expect_growing(&mut self, mut expected: Expected, mut most: impl FnMut() -> u64) {
-        let end = self.clock.elapsed();
-        let mut polls = 0;
-        loop {
-            expected.keys = expected.keys.map(|keys| *keys.start()..=most());
-            let said = self.look(&expected);
-            match said {
-                Ok(()) => break,
-                Err(why) => assert!(polls < PATIENCE, "{why}"),
-            }
-            self.next();
-            let told = self.eye().told.last().map(Observation::moment);
-            polls += usize::from(told.is_some_and(|moment| moment.elapsed > end));
-            Row::of(&self.row).polls = Some(polls);
-        }
-        Row::of(&self.row).polls = Some(polls);
-        assert!(polls <= POLLS, "named after {polls} polls, not {POLLS}");
-        self.keep(&expected);
-        for _ in 0..STAYS {
-            self.next();
-            expected.keys = expected.keys.map(|keys| *keys.start()..=most());
-            self.look(&expected)
-                .unwrap_or_else(|why| panic!("named, and then no more: {why}"));
-        }
-    }
-
-    fn look(&self, expected: &Expected) -> Result<(), String> {
-        let diagnosis = self.diagnosis();
-        let mut row = Row::of(&self.row);
-        row.expected = expected.words();
-        row.got = words::of_diagnosis(&diagnosis);
-        drop(row);
-        check_sound(&diagnosis).unwrap_or_else(|why| panic!("{why}"));
-        expected.check(&diagnosis)
-    }
-
-    /// The recording must tell the same as what was heard; it is saved where that is asked for.
-    fn keep(&self, expected: &Expected) {
-        let eye = self.eye();
-        let diagnosis = self.diagnosis();
-        let scenario = Scenario {
-            incident: self.name.to_owned(),
-            server: self.binary.title(),
-            expected: expected.clone(),
-            at_least: diagnosis.of(expected.cause).is_some_and(|v| v.at_least),
-            observations: eye.told.clone(),
-        };
-        let text = scenario.encode();
-        let replayed = Scenario::decode(&text).unwrap_or_else(|why| panic!("{why}:\n{text}"));
-        let again = replayed.history();
-        let diagnosis_again = diagnose(&again.window());
-        let live = Report::new(&eye.history.window(), &diagnosis, &[]).json();
-        let replay = Report::new(&again.window(), &diagnosis_again, &[]).json();
-        assert!(live == replay, "live:\n{live}\nreplayed:\n{replay}");
-        assert_eq!(diagnosis, diagnosis_again);
-        if recording::is_saving() && self.is_worth_saving() {
-            scenario.save(&text);
-        }
-    }
-
-    /// Redis 7.0 stands for all, and for others what is different there.
-    fn is_worth_saving(&self) -> bool {
-        let title = self.binary.title();
-        let is_of = |(server, incident): &(&str, &str)| {
-            title.starts_with(server) && (self.name == *incident || incident.is_empty())
-        };
-        SAVED.iter().any(is_of)
     }
 
     /// The server lacks a command: the trial has nothing to show. It is asked, not supposed.
@@ -403,11 +283,12 @@ impl Stage {
             let log = server.log();
             let skip = log.lines().count().saturating_sub(25);
             let tail: Vec<&str> = log.lines().skip(skip).collect();
-            story.push_str(&format!(
+            let _ = write!(
+                story,
                 "\nthe log of the server at {}:\n{}\n",
                 server.address(),
                 tail.join("\n")
-            ));
+            );
         }
         story
     }
@@ -419,7 +300,7 @@ pub(crate) fn history(assumptions: Assumptions) -> History {
     History::new(NodeId::new(recording::NODE), assumptions, keep)
 }
 
-fn settings(port: u16) -> Settings {
+fn settings(port: u16, timeout: Duration) -> Settings {
     Settings {
         endpoint: Endpoint::Tcp {
             host: "127.0.0.1".to_owned(),
@@ -429,7 +310,7 @@ fn settings(port: u16) -> Settings {
         tls: None,
         interval: Duration::from_millis(100),
         connect_timeout: Duration::from_secs(2),
-        timeout: Duration::from_secs(5),
+        timeout,
         assumptions: Assumptions::default(),
         tripwire: true,
     }

@@ -1,8 +1,9 @@
 //! Small things that are said of replies and panics.
 
 use std::any::Any;
+use std::fmt::Write as _;
 
-use amr_top::diagnosis::Diagnosis;
+use amr_top::diagnosis::{Diagnosis, Level};
 use amr_top::model::{History, Memory};
 
 /// The message of a panic.
@@ -26,14 +27,17 @@ pub(crate) fn of_diagnosis(diagnosis: &Diagnosis) -> String {
     };
     let mechanism = verdict.mechanism.map_or("–", |mechanism| mechanism.id());
     let mut text = format!("{}/{mechanism}", verdict.cause.id());
+    if verdict.level != Level::Confirmed {
+        let _ = write!(text, " {}", verdict.level.id());
+    }
     if let Some(keys) = verdict.keys_lost {
         let sign = if verdict.at_least { "≥" } else { "" };
-        text.push_str(&format!(" {sign}{keys}"));
+        let _ = write!(text, " {sign}{keys}");
     }
     let shares = diagnosis.incidents.last().map_or(&[][..], |i| &i.shares);
     if shares.len() > 1 {
         let shares: Vec<&str> = shares.iter().map(|share| share.mechanism.id()).collect();
-        text.push_str(&format!(" [{}]", shares.join(" > ")));
+        let _ = write!(text, " [{}]", shares.join(" > "));
     }
     text
 }
@@ -42,8 +46,9 @@ pub(crate) fn of_diagnosis(diagnosis: &Diagnosis) -> String {
 pub(crate) fn story(diagnosis: &Diagnosis, history: &History) -> String {
     let mut text = String::from("\nverdicts:\n");
     for verdict in &diagnosis.verdicts {
-        text.push_str(&format!(
-            "  {} {:?} {:?} {:?} keys={:?} at_least={} at_most={:?}: {}\n",
+        let _ = writeln!(
+            text,
+            "  {} {:?} {:?} {:?} keys={:?} at_least={} at_most={:?}: {}",
             verdict.cause.id(),
             verdict.level,
             verdict.scope,
@@ -52,51 +57,33 @@ pub(crate) fn story(diagnosis: &Diagnosis, history: &History) -> String {
             verdict.at_least,
             verdict.at_most,
             verdict.summary
-        ));
+        );
     }
     text.push_str("losses:\n");
     for loss in &diagnosis.ledger.losses {
-        text.push_str(&format!(
-            "  {} ms to {} ms: {:?} {} most={:?} usual={}\n",
+        let _ = writeln!(
+            text,
+            "  {} ms to {} ms: {:?} {} most={:?} usual={}",
             loss.from.elapsed.as_millis(),
             loss.to.elapsed.as_millis(),
             loss.mechanism,
             loss.keys,
             loss.most,
             loss.usual
-        ));
+        );
     }
     text.push_str("incidents:\n");
     for incident in &diagnosis.incidents {
         let shares = incident.shares.iter();
         let shares: Vec<_> = shares.map(|s| (s.mechanism.id(), s.keys)).collect();
-        text.push_str(&format!(
-            "  {:?} keys={} {shares:?}\n",
+        let _ = writeln!(
+            text,
+            "  {:?} keys={} {shares:?}",
             incident.state, incident.keys
-        ));
+        );
     }
-    text.push_str("steps:\n");
-    for (before, step, after) in history.window().intervals() {
-        let commands: Vec<String> = step
-            .commands
-            .iter()
-            .filter(|command| &*command.name != "info")
-            .map(|command| format!("{}+{}", command.name, command.effective))
-            .collect();
-        text.push_str(&format!(
-            "  {} ms {:?}: keys {:?} to {:?}; {}; {}\n",
-            step.to.elapsed.as_millis(),
-            step.continuity,
-            before.keys(),
-            after.keys(),
-            of_memory(&after.memory),
-            commands.join(" ")
-        ));
-    }
-    for gap in history.window().gaps() {
-        text.push_str(&format!("  gap {gap:?}\n"));
-    }
-    text.push_str(&format!("notices: {:#?}\n", diagnosis.notices));
+    steps(history, &mut text);
+    let _ = writeln!(text, "notices: {:#?}", diagnosis.notices);
     text
 }
 
@@ -114,4 +101,29 @@ fn of_memory(memory: &Memory) -> String {
         memory.replicas_bytes,
         memory.not_counted_bytes
     )
+}
+
+fn steps(history: &History, text: &mut String) {
+    text.push_str("steps:\n");
+    for (before, step, after) in history.window().intervals() {
+        let commands: Vec<String> = step
+            .commands
+            .iter()
+            .filter(|command| &*command.name != "info")
+            .map(|command| format!("{}+{}", command.name, command.effective))
+            .collect();
+        let _ = writeln!(
+            text,
+            "  {} ms {:?}: keys {:?} to {:?}; {}; {}",
+            step.to.elapsed.as_millis(),
+            step.continuity,
+            before.keys(),
+            after.keys(),
+            of_memory(&after.memory),
+            commands.join(" ")
+        );
+    }
+    for gap in history.window().gaps() {
+        let _ = writeln!(text, "  gap {gap:?}");
+    }
 }

@@ -51,10 +51,10 @@ pub(super) const ALL: Plays = &[
         emptied(stage, "HSET item 1", "HDEL item");
     }),
     ("emptied-by-spop", |stage| {
-        emptied(stage, "SADD item", "SPOP")
+        emptied(stage, "SADD item", "SPOP");
     }),
     ("emptied-by-lpop", |stage| {
-        emptied(stage, "RPUSH item", "LPOP")
+        emptied(stage, "RPUSH item", "LPOP");
     }),
     ("emptied-by-zpopmin", |stage| {
         emptied(stage, "ZADD 1 item", "ZPOPMIN");

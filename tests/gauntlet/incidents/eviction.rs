@@ -74,13 +74,13 @@ fn by_backlog(stage: &mut Stage) {
     let mut redis = client(&primary);
     run(&mut redis, "CONFIG SET maxmemory-policy allkeys-lru");
     fill_bytes(&mut redis, "data", 4_000, 1_000);
-    stage.wait("the backlog has its usual size", || {
-        info(&mut redis, "mem_replication_backlog") < 1_200_000
-    });
     limit(&mut redis, 500_000);
     stage.load(&primary);
     stage.watch(&primary);
-    run(&mut redis, "CONFIG SET repl-backlog-size 3mb");
+    // Before Redis 7 all of it is allocated at once.
+    let larger = if stage.binary.is_since(7, 0) { 8 } else { 3 };
+    let larger = format!("CONFIG SET repl-backlog-size {larger}mb");
+    run(&mut redis, &larger);
     stage.until("enough is evicted", |_| {
         fill_bytes(&mut redis, "same", 100, 10_000);
         info(&mut redis, "evicted_keys") >= 500

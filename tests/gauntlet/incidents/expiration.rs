@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use amr_top::diagnosis::Mechanism;
+use amr_top::diagnosis::{Cause, Mechanism};
 
 use super::Plays;
 use crate::commands::{each, fill, info, names, run};
@@ -28,6 +29,7 @@ fn ttl_wave(stage: &mut Stage) {
         info(&mut redis, "expired_keys") == 1_000
     });
     stage.expect(Expected::new(Mechanism::TtlRanOut, 1_000..=1_000));
+    stage.proves(Cause::Expiration, "expired_keys");
 }
 
 fn ttl_added(stage: &mut Stage) {
@@ -46,7 +48,7 @@ fn ttl_added(stage: &mut Stage) {
 fn clock_jump(stage: &mut Stage) {
     let folder = tempfile::tempdir().expect("a folder");
     let (wrapper, clock) = with_false_clock(&stage.binary.path, folder.path());
-    let server = stage.server_of(wrapper, &[]);
+    let server = stage.server_of(&wrapper, &[]);
     let mut redis = client(&server);
     fill(&mut redis, "stays", 1_000, "");
     fill(&mut redis, "session", 1_000, "EX 3600");
@@ -122,9 +124,9 @@ fn expired_while_down(stage: &mut Stage) {
     run(&mut redis, "SAVE");
     drop(redis::cmd("SHUTDOWN").arg("SAVE").exec(&mut redis));
     server.wait_exit(DEADLINE).expect("it ends");
-    assert!(stage.elapsed() - written < std::time::Duration::from_secs(4));
+    assert!(stage.elapsed() < written + Duration::from_secs(4));
     stage.until("their time is up", |stage| {
-        stage.elapsed() - written > std::time::Duration::from_millis(4_200)
+        stage.elapsed() > written + Duration::from_millis(4_200)
     });
     server.restart().expect("it starts again");
     // Before Redis 7.0 a server does not tell how many it dropped at load.

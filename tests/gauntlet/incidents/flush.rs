@@ -1,6 +1,6 @@
 //! Flushes.
 
-use amr_top::diagnosis::Mechanism;
+use amr_top::diagnosis::{Cause, Mechanism};
 
 use super::Plays;
 use crate::commands::{command, fill, run};
@@ -68,6 +68,7 @@ fn flushdb(stage: &mut Stage) {
     });
     run(&mut redis, "FLUSHDB");
     stage.expect(Expected::new(Mechanism::Flushdb, 1_400..=1_400));
+    stage.proves(Cause::Flush, "db3.keys");
 }
 
 fn on_replica(stage: &mut Stage) {

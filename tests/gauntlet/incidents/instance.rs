@@ -16,6 +16,7 @@ pub(super) const ALL: Plays = &[
     ("killed-with-a-truncated-aof", killed_truncated),
     ("debug-reload", debug_reload),
     ("killed-and-stays-down", stays_down),
+    ("hangs-and-goes-on", hangs),
 ];
 
 fn kill(server: &Server) {
@@ -55,7 +56,10 @@ fn killed_truncated(stage: &mut Stage) {
     let kept = length();
     fill(&mut redis, "late", 800, "");
     stage.until("the late keys are seen", |stage| {
-        let keys = stage.history().last_sample().and_then(|s| s.keys());
+        let keys = stage
+            .history()
+            .last_sample()
+            .and_then(amr_top::model::Sample::keys);
         keys >= Some(1_800)
     });
     let least = 800 + stage.created() - before;
@@ -102,4 +106,18 @@ fn stays_down(stage: &mut Stage) {
     let (server, _redis) = stage.scene(&[], |redis| fill(redis, "k", 1_500, ""));
     kill(&server);
     stage.expect(Expected::new(Mechanism::Unreachable, None));
+}
+
+/// It keeps its connections and answers nothing; once it goes on, nothing was lost.
+fn hangs(stage: &mut Stage) {
+    stage.impatient();
+    let (server, _redis) = stage.scene(&[], |redis| fill(redis, "k", 1_500, ""));
+    server.signal(Signal::Stop).expect("a signal");
+    stage.expect(Expected::new(Mechanism::Unreachable, None));
+    server.signal(Signal::Cont).expect("a signal");
+    stage.until("it answers again", |stage| {
+        stage.history().window().open_gap().is_none()
+    });
+    let diagnosis = stage.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
 }

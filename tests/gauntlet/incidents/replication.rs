@@ -4,21 +4,38 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use amr_top::demo::server::{Server, Signal};
-use amr_top::diagnosis::Mechanism;
+use amr_top::diagnosis::{Cause, Level, Mechanism};
 use amr_top::model::Sample;
 
 use super::Plays;
-use crate::commands::{fill, info, info_word, run, size};
+use crate::commands::{each, fill, info, info_word, run, size};
 use crate::expected::Expected;
 use crate::proxy::Proxy;
 use crate::stage::{DEADLINE, Stage, client};
 
 pub(super) const ALL: Plays = &[
+    ("expiry-seen-on-replica", expiry_on_replica),
     ("empty-primary-wipes-replica", wiped),
     ("replicaof-on-a-primary", replicaof),
     ("promotion-with-the-link-down", promotion),
     ("failover-behind-one-address", failover),
 ];
+
+/// A replica sees deletes where its primary expired; it must not call them deletions.
+fn expiry_on_replica(stage: &mut Stage) {
+    let (primary, replica) = super::pair(stage, 1_500);
+    stage.load(&primary);
+    stage.watch(&replica);
+    let mut redis = client(&primary);
+    each(&mut redis, "PEXPIRE 1", "k", 600);
+    stage.until("all have expired", |_| {
+        info(&mut redis, "expired_keys") == 600
+    });
+    stage.expect(Expected::new(Mechanism::ReplicationStream, 600..=600));
+    let diagnosis = stage.diagnosis();
+    let deletion = diagnosis.of(Cause::Deletion).map(|verdict| verdict.level);
+    assert_eq!(deletion, Some(Level::Unknown), "{:#?}", diagnosis.verdicts);
+}
 
 fn wiped(stage: &mut Stage) {
     let (primary, replica) = super::pair(stage, 1_500);
