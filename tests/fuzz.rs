@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Diagnosis, Known, Level, State, Way, diagnose};
+use amr_top::diagnosis::{Diagnosis, Known, Level, State, Verdict, Way, diagnose};
 use amr_top::info::Info;
 use amr_top::model::{
     Assumptions, Counter, Failure, FailureKind, History, Moment, NodeId, Observation,
@@ -241,7 +241,7 @@ fn check_claims(diagnosis: &Diagnosis) {
         }
     }
     if let Some(top) = diagnosis.top_cause {
-        assert!(diagnosis.of(top).is_some_and(|verdict| verdict.is_loss()));
+        assert!(diagnosis.of(top).is_some_and(Verdict::is_loss));
     }
 }
 

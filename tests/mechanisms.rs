@@ -233,7 +233,7 @@ fn deletions() -> Vec<Case> {
 }
 
 fn replications() -> Vec<Case> {
-    use Level::{AtRisk, Confirmed, Suspected};
+    use Level::{Confirmed, Suspected};
     vec![
         case(M::Failover, Confirmed, 230, || {
             quiet().then(|f| {
@@ -270,6 +270,12 @@ fn replications() -> Vec<Case> {
                 f.keys(0);
             })
         }),
+    ]
+}
+
+fn replicas_at_risk() -> Vec<Case> {
+    use Level::AtRisk;
+    vec![
         case(M::StaleReads, AtRisk, None, || {
             replica(|f| {
                 f.replication.insert("master_link_status", "down".into());
@@ -442,6 +448,7 @@ fn all() -> Vec<Case> {
         evictions(),
         deletions(),
         replications(),
+        replicas_at_risk(),
         flushes(),
         failures(),
         refusals(),
@@ -452,18 +459,18 @@ fn all() -> Vec<Case> {
     .collect()
 }
 
-fn check(case: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
-    let cause = case.mechanism.cause();
+fn check(wanted: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
+    let cause = wanted.mechanism.cause();
     let verdict = diagnosis.of(cause).expect("every cause has a verdict");
     let got = (verdict.mechanism, verdict.level, verdict.keys_lost);
-    let wanted = (Some(case.mechanism), case.level, case.keys);
-    if got != wanted {
+    let hoped = (Some(wanted.mechanism), wanted.level, wanted.keys);
+    if got != hoped {
         return Err(format!(
-            "wanted {wanted:?}, got {got:?}: {}",
+            "wanted {hoped:?}, got {got:?}: {}",
             verdict.summary
         ));
     }
-    let is_loss = matches!(case.level, Level::Confirmed | Level::Suspected);
+    let is_loss = matches!(wanted.level, Level::Confirmed | Level::Suspected);
     if is_loss && diagnosis.top_cause != Some(cause) {
         return Err(format!("{:?} leads", diagnosis.top_cause));
     }
@@ -474,9 +481,9 @@ fn check(case: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
         .incidents
         .iter()
         .flat_map(|incident| &incident.shares)
-        .any(|share| share.mechanism == case.mechanism);
+        .any(|share| share.mechanism == wanted.mechanism);
     // A load takes no key: it only hides them.
-    if is_loss && !told && case.mechanism != M::Loading {
+    if is_loss && !told && wanted.mechanism != M::Loading {
         return Err(format!("no incident tells it: {:#?}", diagnosis.incidents));
     }
     Ok(())

@@ -120,6 +120,24 @@ impl Facts {
         self.ran("config|resetstat", 1);
     }
 
+    /// Commandstats, and Errorstats where they are exposed.
+    fn statistics(&self, line: &mut impl FnMut(&str)) {
+        line("# Commandstats");
+        for (name, (calls, rejected, failed)) in &self.commands {
+            let mut text = format!("cmdstat_{name}:calls={calls},usec=1,usec_per_call=1.00");
+            if !self.enterprise {
+                let _ = write!(text, ",rejected_calls={rejected},failed_calls={failed}");
+            }
+            line(&text);
+        }
+        if !self.enterprise {
+            line("# Errorstats");
+            for (name, count) in &self.errors {
+                line(&format!("errorstat_{name}:count={count}"));
+            }
+        }
+    }
+
     /// The INFO reply.
     pub fn info(&self) -> String {
         let mut out = String::new();
@@ -165,20 +183,7 @@ impl Facts {
         for (name, value) in self.replication.iter().filter(|(name, _)| hidden(name)) {
             line(&format!("{name}:{value}"));
         }
-        line("# Commandstats");
-        for (name, (calls, rejected, failed)) in &self.commands {
-            let mut text = format!("cmdstat_{name}:calls={calls},usec=1,usec_per_call=1.00");
-            if !self.enterprise {
-                let _ = write!(text, ",rejected_calls={rejected},failed_calls={failed}");
-            }
-            line(&text);
-        }
-        if !self.enterprise {
-            line("# Errorstats");
-            for (name, count) in &self.errors {
-                line(&format!("errorstat_{name}:count={count}"));
-            }
-        }
+        self.statistics(&mut line);
         line("# Keyspace");
         for (db, (keys, expires)) in self.dbs.iter().filter(|(_, (keys, _))| *keys > 0) {
             line(&format!("db{db}:keys={keys},expires={expires},avg_ttl=0"));
