@@ -36,7 +36,7 @@ install_redis() {
     if have apt-get; then
         root apt-get update -q && root env DEBIAN_FRONTEND=noninteractive apt-get install -qy redis-server
     elif have dnf; then
-        root dnf install -qy redis
+        root dnf install -qy redis || root dnf install -qy valkey valkey-compat-redis
     elif have apk; then
         root apk add redis
     elif have brew; then
