@@ -43,6 +43,7 @@ pub(super) const ALL: Plays = &[
                 .expect("the transaction runs");
         });
     }),
+    ("flushall-and-refill", refill),
     ("flushall-seen-on-replica", on_replica),
 ];
 
@@ -69,6 +70,16 @@ fn flushdb(stage: &mut Stage) {
     run(&mut redis, "FLUSHDB");
     stage.expect(Expected::new(Mechanism::Flushdb, 1_400..=1_400));
     stage.proves(Cause::Flush, "db3.keys");
+}
+
+/// The keys are written again at once: the count hardly falls.
+fn refill(stage: &mut Stage) {
+    let (_server, mut redis) = stage.scene(&[], |redis| fill(redis, "k", 2_000, ""));
+    let least = 2_000 + stage.created();
+    run(&mut redis, "FLUSHALL");
+    let most = 2_000 + stage.created();
+    fill(&mut redis, "k", 1_900, "");
+    stage.expect(Expected::new(Mechanism::Flushall, least..=most));
 }
 
 fn on_replica(stage: &mut Stage) {

@@ -1,20 +1,22 @@
 //! Processes that ended, and what the next one brought back.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use amr_top::demo::server::{Server, Signal};
 use amr_top::diagnosis::Mechanism;
 
 use super::Plays;
-use crate::commands::{fill, run};
+use crate::commands::{fill, info, run};
 use crate::expected::Expected;
-use crate::stage::{DEADLINE, Stage};
+use crate::stage::{DEADLINE, Stage, client};
 
 pub(super) const ALL: Plays = &[
     ("killed-without-persistence", killed_empty),
     ("killed-with-an-old-rdb", killed_stale),
     ("killed-with-a-truncated-aof", killed_truncated),
     ("debug-reload", debug_reload),
+    ("another-server-at-the-address", replaced),
     ("killed-and-stays-down", stays_down),
     ("hangs-and-goes-on", hangs),
 ];
@@ -100,6 +102,25 @@ fn debug_reload(stage: &mut Stage) {
     run(&mut redis, "DEBUG RELOAD NOSAVE");
     let most = 800 + stage.created();
     stage.expect(Expected::new(Mechanism::DebugReload, least..=most));
+}
+
+/// The address leads to another server, which has 100 keys.
+fn replaced(stage: &mut Stage) {
+    let other = stage.server(&[]);
+    let mut redis = client(&other);
+    fill(&mut redis, "other", 100, "");
+    let server = stage.server(&[]);
+    fill(&mut client(&server), "k", 1_500, "");
+    stage.wait("the other server is older", || {
+        info(&mut redis, "uptime_in_seconds") >= 4
+    });
+    stage.load(&server);
+    let address = stage.proxy(&server, Duration::ZERO);
+    stage.watch_port(address.port());
+    let least = 1_400 + stage.created();
+    address.lead_to(Some(other.port()));
+    let most = 1_400 + stage.created();
+    stage.expect(Expected::new(Mechanism::ServerReplaced, least..=most));
 }
 
 fn stays_down(stage: &mut Stage) {
