@@ -75,9 +75,20 @@ fn replay(path: &Path) -> Result<(), String> {
     } else {
         Err(format!(
             "the report is another one ('UPDATE_SCENARIOS=1 cargo test --test scenarios' \
-             stores it):\n--- stored\n{before}\n--- now\n{report}"
+             stores it):\n{}",
+            difference(&before, &report)
         ))
     }
+}
+
+/// Lines that are gone and lines that are new.
+fn difference(before: &str, now: &str) -> String {
+    let only = |sign: &str, these: &str, others: &str| -> String {
+        let others: Vec<&str> = others.lines().collect();
+        let missing = these.lines().filter(|line| !others.contains(line));
+        missing.map(|line| format!("{sign} {line}\n")).collect()
+    };
+    only("-", before, now) + &only("+", now, before)
 }
 
 #[test]
