@@ -83,12 +83,14 @@ fn replay(path: &Path) -> Result<(), String> {
 
 /// Lines that are gone and lines that are new.
 fn difference(before: &str, now: &str) -> String {
-    let only = |sign: &str, these: &str, others: &str| -> String {
+    let only = |sign: &str, these: &str, others: &str| -> Vec<String> {
         let others: Vec<&str> = others.lines().collect();
         let missing = these.lines().filter(|line| !others.contains(line));
-        missing.map(|line| format!("{sign} {line}\n")).collect()
+        missing.map(|line| format!("{sign} {line}")).collect()
     };
-    only("-", before, now) + &only("+", now, before)
+    [only("-", before, now), only("+", now, before)]
+        .concat()
+        .join("\n")
 }
 
 #[test]
