@@ -149,11 +149,13 @@ impl Pace {
         let mut excess = calls.0;
         for (calls, pace) in excess.iter_mut().zip(self.0) {
             let usual = pace.unwrap_or(0.0) * seconds;
-            let is_usual = *calls as f64 <= usual * SLACK + usual.sqrt() * DEVIATIONS;
+            let chance = usual.sqrt();
+            let is_usual = *calls as f64 <= usual * SLACK + chance * DEVIATIONS;
+            // What is left over by chance goes to those that have no usual pace first.
             *calls = if is_usual {
                 0
             } else {
-                calls.saturating_sub(whole(usual))
+                calls.saturating_sub(whole(usual + chance))
             };
         }
         excess
