@@ -125,19 +125,6 @@ impl Bookkeeper {
         let created = is.saturating_add(removed).saturating_sub(was);
         let part = self.ledger.part_mut(Way::Created);
         part.add(created, interval.creations.0.map(|most| most.max(created)));
-        if interval.replica {
-            self.settle_replica(is.saturating_sub(was));
-        }
-    }
-
-    /// A replica sees neither creations nor removals counted, only their sum: what comes back is
-    /// taken off what went, so that the turnover of a cache does not pile up.
-    fn settle_replica(&mut self, rise: u64) {
-        let part = self.ledger.part_mut(Way::Unexplained);
-        let back = rise.min(part.keys);
-        part.keys -= back;
-        let created = self.ledger.part_mut(Way::Created);
-        created.keys = created.keys.saturating_sub(back);
     }
 }
 
@@ -169,7 +156,7 @@ impl Page<'_> {
             most,
             usual,
         });
-        let way = Way::of(mechanism.cause());
+        let way = Way::of(mechanism);
         self.ledger.part_mut(way).add(keys, most);
         more(&mut self.removed, keys);
     }
@@ -268,8 +255,12 @@ impl Page<'_> {
         (was, is): (u64, u64),
     ) {
         if interval.replica {
-            // A replica's counters tell of its primary's keys; only the primary can explain.
-            self.lose(Mechanism::ReplicationStream, self.left, None);
+            // A replica is sent the DEL and UNLINK that hit, each of one key or more, for whatever
+            // removed keys on its primary; only the primary can tell what it was.
+            let removed = self.left.max(interval.calls.replicated());
+            let most = self.slack.map(|slack| self.left.saturating_add(slack));
+            let most = most.map(|most| most.max(removed));
+            self.lose(Mechanism::ReplicationStream, removed, most);
             self.left = 0;
             return;
         }
