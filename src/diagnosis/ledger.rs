@@ -120,9 +120,7 @@ impl Way {
             Self::Flushed => "keys before the flush; lazyfreed_objects where it counts them",
             Self::Evicted => "evicted_keys",
             Self::Expired => "expired_keys; rdb_last_load_keys_expired after a restart",
-            Self::Deleted => {
-                "fall that nothing counted explains; on a replica its stream's DEL and UNLINK"
-            }
+            Self::Deleted => "uncounted fall; on a replica, DEL and UNLINK",
             Self::Moved => "databases that shrank and grew; fall beside migrations",
             Self::Replaced => "fall beside RENAME and *STORE; RESTORE and COPY without a rise",
             Self::Lost => "keys before less keys loaded, or less keys after",
