@@ -114,10 +114,10 @@ impl Bookkeeper {
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
         page.gone_with_the_process(interval, was);
-        page.residual(interval, &mut self.pace, self.product, (was, is));
         let stands_out = self
             .pace
             .removers_stand_out(&interval.calls, interval.seconds);
+        page.residual(interval, &mut self.pace, self.product, (was, is));
         if !stands_out {
             page.overwritten(interval, was, is);
         }
