@@ -5,7 +5,7 @@ use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{Moment, Product, Sample, Step, Window};
 
 use super::expiry::Expiry;
-use super::interval::{Interval, more};
+use super::interval::{Counts, Interval, more};
 use super::pressure::Pressure;
 use super::suspects::{Pace, Wrap};
 use super::{Ledger, Loss, Way};
@@ -99,15 +99,15 @@ impl Bookkeeper {
             slack: None,
             ledger: &mut self.ledger,
         };
-        page.counted(
-            &self.expiry.split(interval.expired, to),
-            interval.counts_partial,
-        );
+        page.counted(&self.expiry.split(interval.expired, to), interval.counts);
         if let Some(process) = &interval.process {
-            page.counted(&[(Mechanism::ExpiredAtLoad, process.loaded_expired)], false);
+            page.counted(
+                &[(Mechanism::ExpiredAtLoad, process.loaded_expired)],
+                Counts::Whole,
+            );
         }
         let evicted = [(self.pressure.mechanism(after), interval.evicted)];
-        page.counted(&evicted, interval.counts_partial);
+        page.counted(&evicted, interval.counts);
         page.flush(interval, was, self.product, &self.pace);
         // Removals beyond the fall are hidden by as many creations.
         let risen = is.saturating_add(page.removed).saturating_sub(was);
@@ -162,9 +162,13 @@ impl Page<'_> {
     }
 
     /// What the server counted itself.
-    fn counted(&mut self, rows: &[(Mechanism, u64)], partial: bool) {
+    fn counted(&mut self, rows: &[(Mechanism, u64)], counts: Counts) {
         for (mechanism, keys) in rows {
-            self.lose(*mechanism, *keys, (!partial).then_some(*keys));
+            self.lose(
+                *mechanism,
+                *keys,
+                (counts == Counts::Whole).then_some(*keys),
+            );
             self.left = self.left.saturating_sub(*keys);
         }
     }
@@ -279,7 +283,14 @@ impl Page<'_> {
         let mechanism = if product.is_enterprise() && nearly_all {
             // Nearly everything went and no command was counted: only the control plane does that.
             Mechanism::ControlPlaneFlush
-        } else if interval.stats_reset {
+        } else if interval.counts == Counts::Wiped && interval.pushed {
+            // The command's count was wiped, the server's word was not.
+            if is == 0 {
+                Mechanism::Flushall
+            } else {
+                Mechanism::Flushdb
+            }
+        } else if interval.counts == Counts::Wiped {
             Mechanism::EvidenceReset
         } else {
             Mechanism::NoTrace
