@@ -23,7 +23,7 @@ pub use text::Style;
 
 use self::incidents::Episode;
 use self::ledger::Balance;
-use crate::diagnosis::{Cause, Diagnosis, Level, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Level, Scope, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -205,11 +205,25 @@ impl<'a> Report<'a> {
         let at_risk = |row: &&Row| row.verdict.level == Level::AtRisk;
         let risks = self.verdicts.iter().filter(at_risk);
         let risks: Vec<&str> = risks.map(|row| row.title).collect();
-        if risks.is_empty() {
-            "No loss found".into()
+        let risks = if risks.is_empty() {
+            String::new()
         } else {
-            format!("No loss found; at risk: {}", risks.join(", "))
-        }
+            format!("; at risk: {}", risks.join(", "))
+        };
+        // A replica is no witness of what its primary removed.
+        let is_replica = self.nodes.iter().any(|node| node.role == Role::Replica);
+        let found = if is_replica {
+            "No loss found on this replica; removals are counted by its primary"
+        } else {
+            "No loss found"
+        };
+        format!("{found}{risks}")
+    }
+
+    /// Whether a verdict on the time before we watched stands beside what was watched: told, but
+    /// not what to do about it.
+    fn is_past(&self, verdict: &Verdict) -> bool {
+        verdict.scope == Scope::SinceStart && self.window.seconds > 0.0 && self.top_cause.is_none()
     }
 
     /// When and how long was watched, in words.

@@ -112,7 +112,7 @@ fn verdicts(report: &Report<'_>, page: &mut Page) {
     }
     for row in &report.verdicts {
         page.row(&first_cells(row, &columns), &summary(&row.verdict));
-        details(&row.verdict, report.nodes.len() > 1, page);
+        details(report, &row.verdict, page);
     }
 }
 
@@ -145,7 +145,8 @@ fn time(verdict: &Verdict) -> String {
 
 /// What backs a verdict and what to do, for those that need a human; for the rest what was
 /// missing.
-fn details(verdict: &Verdict, name_nodes: bool, page: &mut Page) {
+fn details(report: &Report<'_>, verdict: &Verdict, page: &mut Page) {
+    let name_nodes = report.nodes.len() > 1;
     let needs_a_human = !matches!(verdict.level, Level::Clear | Level::Unknown);
     if needs_a_human {
         for suspect in &verdict.suspects {
@@ -168,7 +169,7 @@ fn details(verdict: &Verdict, name_nodes: bool, page: &mut Page) {
     if !verdict.missing.is_empty() {
         page.labelled("not exposed", &verdict.missing.join(", "));
     }
-    if needs_a_human {
+    if needs_a_human && !report.is_past(verdict) {
         for step in &verdict.next_steps {
             page.labelled("next", &safe(step));
         }

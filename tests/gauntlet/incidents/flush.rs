@@ -43,6 +43,7 @@ pub(super) const ALL: Plays = &[
                 .expect("the transaction runs");
         });
     }),
+    ("flushall-of-many", many),
     ("flushall-and-refill", refill),
     ("flushall-seen-on-replica", on_replica),
 ];
@@ -59,6 +60,16 @@ fn everything(
     act(&mut redis);
     let most = 2_000 + stage.created();
     stage.expect(Expected::new(mechanism, least..=most));
+}
+
+/// So many that Redis 8 counts the call only a while after the keys went.
+fn many(stage: &mut Stage) {
+    const KEYS: u64 = 100_000;
+    let (_server, mut redis) = stage.scene(&[], |redis| fill(redis, "k", KEYS, ""));
+    let least = KEYS + stage.created();
+    run(&mut redis, "FLUSHALL");
+    let most = KEYS + stage.created();
+    stage.expect(Expected::new(Mechanism::Flushall, least..=most));
 }
 
 fn flushdb(stage: &mut Stage) {
