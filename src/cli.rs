@@ -195,6 +195,10 @@ pub struct Options {
     /// What the server hides.
     #[command(flatten)]
     pub known: Known,
+
+    /// What is looked at by name.
+    #[command(flatten)]
+    pub watched: WatchedKeys,
 }
 
 impl Options {
@@ -272,6 +276,15 @@ pub struct Known {
         value_parser = PossibleValuesParser::new(POLICIES)
     )]
     pub eviction_policy: Option<String>,
+}
+
+/// What is looked at by name.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Watched keys (dashboard and check --for)")]
+pub struct WatchedKeys {
+    /// Key whose fate is told at once, or a narrow prefix: 'session:*'; may be given again
+    #[arg(long, global = true, value_name = "KEY")]
+    pub watch: Vec<String>,
 }
 
 fn format_parser() -> impl clap::builder::TypedValueParser<Value = Format> {

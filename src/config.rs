@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use resolve::{Environment, Resolved, resolve};
 
-use crate::model::{Assumptions, NodeId};
+use crate::model::{Assumptions, NodeId, Watch};
 
 /// Where to connect and how.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Settings {
     pub assumptions: Assumptions,
     /// Whether to keep a second connection on which the server tells at once of a flush.
     pub tripwire: bool,
+    /// Keys and prefixes to watch by name.
+    pub watch: Vec<Watch>,
 }
 
 /// The address of a server.
@@ -120,6 +122,17 @@ pub enum ConfigError {
         /// The longest time.
         most: &'static str,
     },
+    /// A key that cannot be watched.
+    #[error("'--watch {given}': {why}")]
+    Watch {
+        /// What was typed.
+        given: String,
+        /// Why not, and what to write instead.
+        why: String,
+    },
+    /// Watching takes time.
+    #[error("--watch needs time to watch; use it with the dashboard or with check --for")]
+    WatchAtOnce,
     /// A user without a password.
     #[error(
         "user '{0}' is given without a password; use --password-file, --ask-pass or \

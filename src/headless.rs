@@ -108,6 +108,9 @@ impl Nothing<'_> {
 
 /// `amr-top check`.
 pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
+    if check.once || !check.info.is_empty() {
+        needs_time(options)?;
+    }
     let seen = if check.info.is_empty() {
         let until = if check.once {
             Until::Answered
@@ -129,8 +132,17 @@ pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
     })
 }
 
+/// One look is over before a key could change.
+fn needs_time(options: &Options) -> Result<(), ConfigError> {
+    match options.watched.watch.first() {
+        Some(_) => Err(ConfigError::WatchAtOnce),
+        None => Ok(()),
+    }
+}
+
 /// `amr-top snapshot`.
 pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, HeadlessError> {
+    needs_time(options)?;
     let format = format_of(snapshot)?;
     let seen = look(snapshot.target.as_deref(), options, Until::Answered)?;
     let window = seen.history.window();

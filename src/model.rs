@@ -10,6 +10,7 @@
 //! | [`Step`] | what changed between two samples that follow each other |
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
+//! | [`KeyRead`] | what a key is that somebody wants to know about by name |
 //! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
@@ -25,6 +26,7 @@ mod step;
 mod text;
 mod timeline;
 mod unread;
+mod watched;
 mod window;
 
 pub use change::{Change, ChangeKind};
@@ -40,4 +42,8 @@ pub use step::{CommandDelta, Continuity, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History};
 pub use unread::Unread;
+pub use watched::{
+    Asked, Fact, KeyRead, KeyState, MOST_PREFIXES, MOST_WATCHED, Seen, Watch, WatchedKey, Watching,
+    shown_name,
+};
 pub use window::Window;

@@ -19,6 +19,7 @@
 //! | `connection` | one conversation: `AUTH`, questions, answers, its end |
 //! | `ask` | how to get a full `INFO` out of this server in one round trip |
 //! | `tripwire` | a second connection that hears at once when a database is emptied |
+//! | `watched` | more connections on which it tells at once that a watched key was changed |
 //! | `slowlog` | the slow log, asked for once: who ran what before we came |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
@@ -46,8 +47,9 @@ mod slowlog;
 mod tap;
 pub mod tls;
 mod tripwire;
+mod watched;
 
-pub use poll::poll;
+pub use poll::{poll, poll_asked};
 
 /// The program's clock. Copies tell the same time.
 #[derive(Clone, Copy, Debug)]

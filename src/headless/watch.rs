@@ -125,7 +125,9 @@ fn is_hopeless(observation: &Observation) -> bool {
         Observation::Answer { .. }
         | Observation::Emptied { .. }
         | Observation::Tripwire { .. }
-        | Observation::SlowLog { .. } => false,
+        | Observation::SlowLog { .. }
+        | Observation::Keys { .. }
+        | Observation::Watching { .. } => false,
         Observation::Failed { failure, .. } => matches!(
             failure.kind,
             FailureKind::PasswordNeeded

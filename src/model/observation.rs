@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::slowlog::SlowEntry;
+use super::watched::{KeyRead, Watching};
 
 /// When something was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +74,20 @@ pub enum Observation {
         /// The entries, the newest first, or why there are none: inert.
         log: Result<Vec<SlowEntry>, String>,
     },
+    /// Watched keys were read.
+    Keys {
+        /// When the whole reply had arrived.
+        moment: Moment,
+        /// Those of which there is something to tell.
+        read: Vec<KeyRead>,
+    },
+    /// Something about the watch on keys itself.
+    Watching {
+        /// When that was known.
+        moment: Moment,
+        /// What.
+        told: Watching,
+    },
 }
 
 impl Observation {
@@ -83,7 +98,9 @@ impl Observation {
             | Self::Failed { moment, .. }
             | Self::Emptied { moment }
             | Self::Tripwire { moment, .. }
-            | Self::SlowLog { moment, .. } => *moment,
+            | Self::SlowLog { moment, .. }
+            | Self::Keys { moment, .. }
+            | Self::Watching { moment, .. } => *moment,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
 use super::slowlog::{SLOW_LOG, SlowEntry};
 use super::step::Step;
+use super::watched::{WatchedKeys, Watching};
 use super::window::Window;
 use crate::info::Info;
 
@@ -81,6 +82,7 @@ pub struct History {
     /// A push that a database was emptied, since the last answer.
     emptied: Option<Moment>,
     tripwire: Option<Result<(), String>>,
+    pub(super) watched: WatchedKeys,
     first_info: Option<Box<str>>,
     last_info: Option<Box<str>>,
     connection: Connection,
@@ -111,6 +113,7 @@ impl History {
             slow_log: None,
             emptied: None,
             tripwire: None,
+            watched: WatchedKeys::default(),
             first_info: None,
             last_info: None,
             connection: Connection::default(),
@@ -141,6 +144,20 @@ impl History {
                 let since = self.window().end().unwrap_or(moment).elapsed;
                 self.slow_log = Some(SlowLog { since, log });
             }
+            Observation::Keys { moment, read } => self.watched.take(moment, read),
+            Observation::Watching { moment, told } => self.watching(moment, told),
+        }
+    }
+
+    /// What the watch on keys says of itself, where that is news.
+    fn watching(&mut self, moment: Moment, told: Watching) {
+        let moment = self.after_the_last(moment);
+        let told = ChangeKind::Watching(told);
+        let mut said = self.changes.iter().rev();
+        let last = said.find(|change| matches!(change.kind, ChangeKind::Watching(_)));
+        let is_known = last.is_some_and(|change| change.kind == told);
+        if !is_known && told != ChangeKind::Watching(Watching::Stands(Ok(()))) {
+            self.note(Change { moment, kind: told });
         }
     }
 

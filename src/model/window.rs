@@ -8,6 +8,7 @@ use super::sample::Sample;
 use super::slowlog::SlowEntry;
 use super::step::Step;
 use super::timeline::{Entry, Gap, History};
+use super::watched::{Fact, WatchedKey};
 
 /// The part of a history from its beginning to some entry: what is diagnosed and drawn.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,18 @@ impl<'a> Window<'a> {
             Ok(entries) => Ok(&**entries),
             Err(words) => Err(&**words),
         })
+    }
+
+    /// Watched keys and what is known of each as of the end of the window; where that is the newest
+    /// entry, also what came after it.
+    pub fn watched(&self) -> impl Iterator<Item = (&'a WatchedKey, &'a Fact)> + use<'a> {
+        let is_all = self.len == self.history.entries.len();
+        let end = self.end().filter(|_| !is_all).map(|end| end.elapsed);
+        self.history
+            .watched
+            .keys
+            .iter()
+            .filter_map(move |key| Some((key, key.fact_at(end)?)))
     }
 
     /// The first sample.

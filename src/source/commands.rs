@@ -66,6 +66,34 @@ pub const ALL: &[Entry] = &[
                   and nothing else; may be refused",
     },
     Entry {
+        name: "client|tracking",
+        arguments: "on",
+        purpose: "once per connection that watches keys by name, only with --watch or the key 'w': \
+                  the server pushes the names of keys that were read and are changed",
+    },
+    Entry {
+        name: "client|tracking",
+        arguments: "on bcast prefix <prefix>",
+        purpose: "once per watched prefix, on a connection of its own: the server pushes the names \
+                  of all keys under it that are changed; more than 1,000 a second switch it off",
+    },
+    Entry {
+        name: "pttl",
+        arguments: "<key>",
+        purpose: "reads a watched key: at first, after each push, and in turn (at most 100 keys a \
+                  second); touches neither LRU nor LFU",
+    },
+    Entry {
+        name: "type",
+        arguments: "<key>",
+        purpose: "together with pttl",
+    },
+    Entry {
+        name: "memory|usage",
+        arguments: "<key> samples 1",
+        purpose: "together with pttl; may be refused",
+    },
+    Entry {
         name: "slowlog|get",
         arguments: "128",
         purpose: "once per server process, after its first 'info'; may be refused",
@@ -132,6 +160,36 @@ pub(super) fn tripwire() -> Cmd {
     command
 }
 
+/// `CLIENT TRACKING ON`: keys that are read on the connection are tracked.
+pub(super) fn tracking() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("TRACKING").arg("ON");
+    command
+}
+
+/// `CLIENT TRACKING ON BCAST PREFIX …`: all keys under a prefix are tracked, read or not.
+pub(super) fn tracking_prefix(prefix: &str) -> Cmd {
+    let mut command = tracking();
+    command.arg("BCAST").arg("PREFIX").arg(prefix);
+    command
+}
+
+/// `PTTL` and `TYPE` of each key, and `MEMORY USAGE … SAMPLES 1` with sizes; each may fail alone.
+/// With `SAMPLES 0` the server would walk through the whole key.
+pub(super) fn look(names: &[&[u8]], sizes: bool) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for name in names {
+        pipeline.cmd("PTTL").arg(*name);
+        pipeline.cmd("TYPE").arg(*name);
+        if sizes {
+            let usage = pipeline.cmd("MEMORY").arg("USAGE").arg(*name);
+            usage.arg("SAMPLES").arg(1);
+        }
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,9 +221,17 @@ mod tests {
 
     #[test]
     fn what_is_built_stands_in_the_list() {
-        let single = [info_sections(), info_all(), slow_log(), tripwire()];
-        let parts = info_parts();
-        for command in single.iter().chain(parts.cmd_iter()) {
+        let single = [
+            info_sections(),
+            info_all(),
+            slow_log(),
+            tripwire(),
+            tracking(),
+            tracking_prefix("<prefix>"),
+        ];
+        let (parts, keys) = (info_parts(), look(&[b"<key>"], true));
+        let several = parts.cmd_iter().chain(keys.cmd_iter());
+        for command in single.iter().chain(several) {
             let line: Vec<String> = command
                 .args_iter()
                 .map(|arg| match arg {

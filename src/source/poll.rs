@@ -26,10 +26,11 @@ use super::connection::{Connection, Trouble, scene};
 use super::schedule::{BackOff, Grid};
 use super::slowlog::{self, Answer, Asking};
 use super::tripwire::{self, Tripwire};
+use super::watched::{self, Watcher};
 use super::{Clock, Control, failure, seal};
 use crate::config::Settings;
 use crate::info::Info;
-use crate::model::{Failure, FailureKind, Observation};
+use crate::model::{Failure, FailureKind, Observation, Watch};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
 /// word; a fresh connection tells a dead flow from a hanging server.
@@ -52,6 +53,19 @@ pub async fn poll(
     out: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
+    let (_, nobody) = mpsc::channel(1);
+    poll_asked(settings, clock, control, nobody, out, stop).await;
+}
+
+/// The same, and watches besides the keys of `settings` those that are asked for while it runs.
+pub async fn poll_asked(
+    settings: Settings,
+    clock: Clock,
+    control: watch::Receiver<Control>,
+    wishes: mpsc::Receiver<Watch>,
+    out: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
     let unheard = out.clone();
     let interval = control.borrow().interval;
     let poller = Poller {
@@ -64,6 +78,8 @@ pub async fn poll(
         asking: None,
         asked: Vec::new(),
         tripwire: None,
+        wishes: Some(wishes),
+        watcher: None,
         polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
@@ -88,6 +104,10 @@ struct Poller {
     asked: Vec<String>,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
+    /// Keys that are asked for while it runs; `None` when nobody can ask any more.
+    wishes: Option<mpsc::Receiver<Watch>>,
+    /// Watches keys, after the first answer and where somebody wants that.
+    watcher: Option<Watcher>,
     /// When the last poll began.
     polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
@@ -185,6 +205,18 @@ impl Poller {
         if self.settings.tripwire && self.tripwire.is_none() {
             self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
         }
+        if self.watcher.is_none() {
+            for watch in self.settings.watch.clone() {
+                self.watch(watch);
+            }
+        }
+    }
+
+    fn watch(&mut self, watch: Watch) {
+        let (settings, clock) = (&self.settings, self.clock);
+        let watcher = &mut self.watcher;
+        let watcher = watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock));
+        watcher.watch(watch);
     }
 
     async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
@@ -270,6 +302,11 @@ impl Poller {
                     let due = self.told(&told, due);
                     return Some((told, due));
                 }
+                told = watched::told(&mut self.watcher) => {
+                    let due = self.told(&told, due);
+                    return Some((told, due));
+                }
+                watch = watched::wished(&mut self.wishes) => self.watch(watch),
                 () = ended(self.link.as_ref()) => {
                     if let Some(told) = self.hung_up() {
                         return Some(told);
@@ -283,17 +320,13 @@ impl Poller {
     fn told(&mut self, told: &Observation, due: Due) -> Due {
         match told {
             Observation::Emptied { moment } => {
-                let soon = tripwire::poll_after(*moment, self.polled);
-                match due {
-                    Due::At(at) if at < soon => due,
-                    _ => Due::At(soon),
-                }
+                due.or_at(tripwire::poll_after(*moment, self.polled))
             }
             Observation::Tripwire { stands: Err(_), .. } => {
                 self.tripwire = None;
                 due
             }
-            _ => due,
+            _ => watched::poll_after(told, self.polled).map_or(due, |soon| due.or_at(soon)),
         }
     }
 
@@ -323,6 +356,16 @@ enum Due {
     Poll,
     /// At a moment, whatever the interval is.
     At(Duration),
+}
+
+impl Due {
+    /// This, or earlier.
+    fn or_at(self, soon: Duration) -> Self {
+        match self {
+            Self::At(at) if at < soon => self,
+            _ => Self::At(soon),
+        }
+    }
 }
 
 /// The interval that the user has just chosen; never returns when nobody can choose any more.
