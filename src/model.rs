@@ -15,8 +15,10 @@
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
 
+mod catalogue;
 mod change;
 mod command;
+mod continuity;
 mod counter;
 mod node;
 mod observation;
@@ -29,8 +31,10 @@ mod unread;
 mod watched;
 mod window;
 
+pub use catalogue::{CATALOGUE, Class, Creates, class_of, creates};
 pub use change::{Change, ChangeKind};
-pub use command::{CATALOGUE, Class, CommandStat, Commands, Creates, class_of, creates};
+pub use command::{CommandStat, Commands};
+pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
@@ -38,7 +42,7 @@ pub use sample::{
     Assumptions, Db, Keyspace, Limit, Memory, Persistence, ReplicaLine, Replication, Sample, Server,
 };
 pub use slowlog::{SLOW_LOG, SlowEntry};
-pub use step::{CommandDelta, Continuity, DbDelta, ErrorDelta, Step};
+pub use step::{CommandDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History};
 pub use unread::Unread;

@@ -174,7 +174,7 @@ impl<'a> Case<'a> {
 
     /// The step that ended at a moment.
     pub(super) fn step_to(&self, to: crate::model::Moment) -> Option<&'a Step> {
-        self.window.steps().find(|step| step.to == to)
+        self.window.step_to(to)
     }
 
     /// Effective calls of a class over the window, by command.

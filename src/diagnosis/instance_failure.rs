@@ -239,14 +239,8 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     verdict
         .evidence
         .push(case.keys_evidence(step, "keys in all databases"));
-    let before = case
-        .window
-        .samples()
-        .find(|sample| sample.moment == step.from);
-    let after = case
-        .window
-        .samples()
-        .find(|sample| sample.moment == step.to);
+    let before = case.window.sample_at(step.from);
+    let after = case.window.sample_at(step.to);
     if let (Some(before), Some(after)) = (before, after) {
         process_evidence(case, (before, after), at, verdict);
     }

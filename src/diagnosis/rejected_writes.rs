@@ -15,14 +15,10 @@ NOREPLICAS: too few healthy replicas. NOPERM: the user may not write there. CLUS
 not served. Pipelines and scripts hide such errors easily.",
     steps: &[
         "which error: INFO errorstats; which command: rejected_calls in INFO commandstats",
-        "OOM: raise maxmemory, or choose a policy that can evict: CONFIG SET maxmemory-policy allkeys-lru",
-        "MISCONF: free the disk, see the server's log, then BGSAVE",
-        "READONLY: point writers at the primary; NOREPLICAS: bring the replicas back",
         "make the application check replies, also those inside pipelines",
     ],
     azure_steps: &[
         "look at Used Memory Percentage and Errors in the portal",
-        "scale up, or choose an AllKeys eviction policy; volatile-lru evicts nothing when keys have no TTL",
         "make the application check replies, also those inside pipelines",
     ],
     enterprise_steps: &[
@@ -32,6 +28,16 @@ not served. Pipelines and scripts hide such errors easily.",
     ],
     risk_steps: &[],
     special: &[
+        Special {
+            mechanism: Mechanism::NoEviction,
+            steps: &[
+                "raise maxmemory: CONFIG SET maxmemory <bytes>; or choose a policy that can evict: CONFIG SET maxmemory-policy allkeys-lru",
+            ],
+            azure_steps: &[
+                "scale up, or choose another policy: az redisenterprise database update --eviction-policy AllKeysLRU",
+            ],
+            doc: None,
+        },
         Special {
             mechanism: Mechanism::NothingEvictable,
             steps: &[

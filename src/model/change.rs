@@ -4,11 +4,12 @@ use jiff::Timestamp;
 
 use crate::format;
 
+use super::continuity::Continuity;
 use super::counter::Counter;
 use super::node::Role;
 use super::observation::{FailureKind, Moment};
 use super::sample::{Limit, Sample};
-use super::step::{Continuity, Step};
+use super::step::Step;
 use super::watched::Watching;
 
 /// Something discrete that happened between two polls.
@@ -296,7 +297,7 @@ fn replication(before: &Sample, after: &Sample, step: &Step, kinds: &mut Vec<Cha
 }
 
 fn flushes(step: &Step, kinds: &mut Vec<ChangeKind>) {
-    for command in step.of(super::command::Class::Flush) {
+    for command in step.of(super::catalogue::Class::Flush) {
         let name = command.name.to_ascii_uppercase();
         if command.effective > 0 {
             kinds.push(ChangeKind::Flushed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::command::{Class, class_of};
+use super::catalogue::{Class, class_of};
 use super::text::inert;
 
 /// Entries that are asked for and kept: as many as servers keep unless told otherwise.

@@ -62,6 +62,24 @@ impl<'a> Window<'a> {
         })
     }
 
+    /// The sample that was taken at a moment.
+    pub fn sample_at(&self, moment: Moment) -> Option<&'a Sample> {
+        self.entry_ending(moment)?.sample()
+    }
+
+    /// The step that ended at a moment.
+    pub fn step_to(&self, moment: Moment) -> Option<&'a Step> {
+        self.entry_ending(moment)?.step()
+    }
+
+    /// Entries end in the order in which they were made.
+    fn entry_ending(&self, moment: Moment) -> Option<&'a Entry> {
+        let entries = &self.history.entries;
+        let place = entries.partition_point(|entry| entry.end().elapsed < moment.elapsed);
+        let entry = entries.get(place).filter(|_| place < self.len)?;
+        (entry.end().elapsed == moment.elapsed).then_some(entry)
+    }
+
     /// Gaps, oldest first.
     pub fn gaps(&self) -> impl DoubleEndedIterator<Item = &'a Gap> + use<'a> {
         self.entries().filter_map(|entry| match entry {

@@ -14,6 +14,8 @@ const JUMP_LASTS: Duration = Duration::from_secs(5);
 /// So many keys, and this share of all, must have been given a TTL to be told.
 const ADDED_KEYS: u64 = 10;
 const ADDED_SHARE: f64 = 0.01;
+/// Where so much can only have been given to keys that were there, all of it was.
+const MOSTLY: f64 = 0.9;
 
 /// What was seen of clocks and TTLs so far.
 #[derive(Default)]
@@ -43,7 +45,13 @@ impl Expiry {
         // 9 counts an EXPIRE with a time in the past as an expiration at once.
         let expired = step.counter(Counter::ExpiredKeys).at_least();
         let given = is.saturating_add(expired).saturating_sub(was);
-        let added = given.saturating_sub(created).min(setters);
+        let certain = given.saturating_sub(created).min(setters);
+        // A few keys that were created beside so many are not why.
+        let added = if certain as f64 >= given as f64 * MOSTLY {
+            given.min(setters)
+        } else {
+            certain
+        };
         if added >= ADDED_KEYS && added as f64 >= keys as f64 * ADDED_SHARE {
             self.added = self.added.saturating_add(added);
         }
