@@ -283,7 +283,7 @@ pub struct Known {
 #[command(next_help_heading = "Watched keys (dashboard and check --for)")]
 pub struct WatchedKeys {
     /// Key whose fate is told at once, or a narrow prefix: 'session:*'; may be given again
-    #[arg(long, global = true, value_name = "KEY")]
+    #[arg(id = "watched", long = "watch", global = true, value_name = "KEY")]
     pub watch: Vec<String>,
 }
 

@@ -12,6 +12,7 @@ mod ledger;
 mod markdown;
 mod panels;
 mod text;
+mod watched;
 mod words;
 
 use jiff::{Timestamp, Unit};
@@ -23,6 +24,7 @@ pub use text::Style;
 
 use self::incidents::Episode;
 use self::ledger::Balance;
+use self::watched::Key;
 use crate::diagnosis::{Cause, Diagnosis, Level, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
@@ -70,6 +72,9 @@ pub struct Report<'a> {
     top_cause: Option<Cause>,
     verdicts: Vec<Row>,
     incidents: Vec<Episode<'a>>,
+    /// Left out where no key is watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watched: Vec<Key<'a>>,
     ledger: Balance<'a>,
     changes: Vec<Happened>,
     notices: Vec<String>,
@@ -142,6 +147,7 @@ impl<'a> Report<'a> {
             top_cause: diagnosis.top_cause,
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
+            watched: watched_keys(window, diagnosis),
             ledger: Balance(&diagnosis.ledger),
             changes: window
                 .changes()
@@ -279,6 +285,12 @@ impl Row {
             verdict,
         }
     }
+}
+
+fn watched_keys<'a>(window: &Window<'_>, diagnosis: &'a Diagnosis) -> Vec<Key<'a>> {
+    let end = window.end().map(|moment| moment.elapsed);
+    let fates = diagnosis.fates.iter();
+    fates.map(|fate| Key::new(fate, end)).collect()
 }
 
 fn to_millisecond(at: Timestamp) -> Timestamp {

@@ -28,7 +28,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 pub use dashboard::{Options, dashboard, replay};
 
 use crate::app::{App, Effect};
-use crate::model::{Moment, Observation};
+use crate::model::{Moment, Observation, Watch};
 use crate::{keymap, ui};
 
 /// Ages and countdowns move this often.
@@ -47,6 +47,10 @@ pub trait Outside {
     fn now(&self) -> Moment;
     /// Polls at this interval from now on, or says why not.
     fn set_interval(&self, interval: Duration) -> Result<(), String>;
+    /// Watches a key besides, or says why not.
+    fn watch(&self, _: Watch) -> Result<(), String> {
+        Err("this is a recording: no key can be asked for".to_owned())
+    }
     /// Takes what has to be exported; the job itself runs on a thread of its own.
     fn export(&self, app: &App) -> ExportJob;
     /// The screen has been drawn.
@@ -220,6 +224,11 @@ impl<'a, O: Outside> Session<'a, O> {
             Some(Effect::Quit) => self.end = Some(End::Quit),
             Some(Effect::SetInterval(interval)) => {
                 if let Err(why) = self.outside.set_interval(interval) {
+                    self.app.say(why, true);
+                }
+            }
+            Some(Effect::Watch(watch)) => {
+                if let Err(why) = self.outside.watch(watch) {
                     self.app.say(why, true);
                 }
             }

@@ -30,11 +30,13 @@ pub enum Panel {
     Persistence,
     /// Timeline.
     Changes,
+    /// Keys that are watched by name; only there when some are, or while it has the focus.
+    Watched,
 }
 
 impl Panel {
-    /// All panels, in the order of their keys `1` to `9`.
-    pub const ALL: [Self; 9] = [
+    /// All panels, in the order of their keys `1` to `9` and `0`.
+    pub const ALL: [Self; 10] = [
         Self::Causes,
         Self::Ledger,
         Self::Incidents,
@@ -44,13 +46,15 @@ impl Panel {
         Self::Replication,
         Self::Persistence,
         Self::Changes,
+        Self::Watched,
     ];
 
     /// The places on the overview: rows of panels from top to bottom. The ledger is as high as
-    /// causes and incidents together.
-    pub const GRID: [[Self; 2]; 5] = [
+    /// causes and incidents together; watched keys have a row of their own.
+    pub const GRID: [[Self; 2]; 6] = [
         [Self::Causes, Self::Ledger],
         [Self::Incidents, Self::Ledger],
+        [Self::Watched, Self::Watched],
         [Self::Keyspace, Self::Eviction],
         [Self::Commands, Self::Replication],
         [Self::Persistence, Self::Changes],
@@ -68,6 +72,15 @@ impl Panel {
             Self::Replication => "Replication",
             Self::Persistence => "Persistence and instance",
             Self::Changes => "Changes",
+            Self::Watched => "Watched keys",
+        }
+    }
+
+    /// The key that focuses it.
+    pub fn key(self) -> char {
+        match self {
+            Self::Watched => '0',
+            panel => char::from(b'1' + panel as u8),
         }
     }
 
@@ -101,6 +114,8 @@ pub enum Mode {
     Browse,
     /// The filter line.
     Typing,
+    /// The line on which a key to watch is named.
+    Naming,
     /// The list of keys is shown over everything.
     Help,
 }
@@ -192,6 +207,10 @@ pub struct Screen {
     pub mode: Mode,
     /// Filter of the command table.
     pub filter: Input,
+    /// Key or prefix that is being named.
+    pub naming: Input,
+    /// Whether something is watched by name.
+    pub watches: bool,
     /// Order of the command table.
     pub sort: Sort,
     /// Graph span.
@@ -248,11 +267,16 @@ impl Screen {
                 self.focus_on(Panel::Commands);
                 self.mode = Mode::Typing;
             }
+            Action::Watch => {
+                self.focus_on(Panel::Watched);
+                self.naming.reset();
+                self.mode = Mode::Naming;
+            }
             Action::Type(c) => {
-                self.filter.handle(InputRequest::InsertChar(c));
+                self.line().handle(InputRequest::InsertChar(c));
             }
             Action::Erase => {
-                self.filter.handle(InputRequest::DeletePrevChar);
+                self.line().handle(InputRequest::DeletePrevChar);
             }
             Action::Accept => self.mode = Mode::Browse,
             Action::Sort => self.sort = next(self.sort, &SORTS),
@@ -276,6 +300,19 @@ impl Screen {
         }
     }
 
+    /// What is typed into.
+    fn line(&mut self) -> &mut Input {
+        match self.mode {
+            Mode::Naming => &mut self.naming,
+            _ => &mut self.filter,
+        }
+    }
+
+    /// Whether a panel has a place on the screen.
+    pub fn has(&self, panel: Panel) -> bool {
+        panel != Panel::Watched || self.watches || self.focus == panel
+    }
+
     fn focus_on(&mut self, panel: Panel) {
         self.detail = Some(self.detail());
         self.focus = panel;
@@ -285,7 +322,13 @@ impl Screen {
     }
 
     fn focus_by(&mut self, by: usize) {
-        self.focus_on(Panel::ALL[(self.focus as usize + by) % Panel::ALL.len()]);
+        let mut to = self.focus as usize;
+        loop {
+            to = (to + by) % Panel::ALL.len();
+            if self.has(Panel::ALL[to]) {
+                return self.focus_on(Panel::ALL[to]);
+            }
+        }
     }
 
     fn focus_horizontally(&mut self, right: bool) {
@@ -304,7 +347,7 @@ impl Screen {
         let (row, column) = self.focus.place();
         let focus = self.focus;
         let (above, under) = Panel::GRID.split_at(row);
-        let other = |row: &&[Panel; 2]| row[column] != focus;
+        let other = |row: &&[Panel; 2]| row[column] != focus && self.has(row[column]);
         let to = if down {
             under.iter().find(other)
         } else {
@@ -322,6 +365,16 @@ impl Screen {
                 self.scroll = 0;
             }
             _ => self.toggle_zoom(),
+        }
+    }
+
+    /// Where nothing is watched, the panel goes with the line.
+    pub(super) fn stop_naming(&mut self) {
+        self.mode = Mode::Browse;
+        self.naming.reset();
+        if !self.watches {
+            self.focus_on(Panel::Causes);
+            self.detail = None;
         }
     }
 
@@ -343,6 +396,7 @@ impl Screen {
                 self.mode = Mode::Browse;
                 self.filter.reset();
             }
+            Mode::Naming => self.stop_naming(),
             Mode::Browse if self.view == View::Overview => self.filter.reset(),
             Mode::Browse => self.view = View::Overview,
         }

@@ -154,7 +154,7 @@ impl<'a> Views<'a> {
     }
 
     /// Time from a moment to the one that is shown.
-    fn ago(&self, moment: crate::model::Moment) -> Duration {
+    pub(super) fn ago(&self, moment: crate::model::Moment) -> Duration {
         self.shown().elapsed.saturating_sub(moment.elapsed)
     }
 
