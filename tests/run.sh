@@ -32,7 +32,7 @@ root() {
 }
 
 # The service that a package may start is not used: the tests start servers of their own.
-install_server() {
+install_redis() {
     if have apt-get; then
         root apt-get update -q && root env DEBIAN_FRONTEND=noninteractive apt-get install -qy redis-server
     elif have dnf; then
@@ -46,6 +46,48 @@ install_server() {
         return 1
     fi
     have redis-server
+}
+
+install_valkey() {
+    if have apt-get; then
+        root apt-get update -q
+        if ! has_candidate valkey-server; then
+            add_backports || return 1
+        fi
+        root env DEBIAN_FRONTEND=noninteractive apt-get install -qy ${backports:+-t "$backports"} valkey-server
+    elif have dnf; then
+        root dnf install -qy valkey
+    elif have apk; then
+        root apk add valkey
+    elif have brew; then
+        brew install valkey
+    else
+        echo "no apt-get, dnf, apk or brew here: install valkey-server by hand" >&2
+        return 1
+    fi
+    have valkey-server
+}
+
+has_candidate() {
+    apt-cache policy "$1" | grep -q '^  Candidate: [^(]'
+}
+
+# Debian 12 has Valkey in its backports only. They are added under the key that the machine's own
+# sources are signed with.
+backports=
+add_backports() {
+    local codename keyring
+    codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    [ "$(. /etc/os-release && printf '%s' "$ID")" = debian ] && [ -n "$codename" ] || {
+        echo "this distribution has no valkey-server: install it by hand" >&2
+        return 1
+    }
+    keyring=$(sed -n 's/^Signed-By: *\(\/.*\)/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+    : "${keyring:=/usr/share/keyrings/debian-archive-keyring.gpg}"
+    backports=$codename-backports
+    printf 'Types: deb\nURIs: http://deb.debian.org/debian\nSuites: %s\nComponents: main\nSigned-By: %s\n' \
+        "$backports" "$keyring" | root tee "/etc/apt/sources.list.d/$backports.sources" >/dev/null
+    root apt-get update -q && has_candidate valkey-server
 }
 
 install_compiler() {
@@ -76,7 +118,8 @@ component() { rustup component add "$1"; }
 
 have cargo || fail "no cargo: install Rust from https://rustup.rs, then start again"
 have cc || run "install a C compiler" install_compiler
-have redis-server || run "install redis-server" install_server
+have redis-server || run "install redis-server" install_redis
+have valkey-server || run "install valkey-server" install_valkey
 have ps || run "install ps" install_ps
 cargo fmt --version >/dev/null 2>&1 || run "install rustfmt" component rustfmt
 cargo clippy --version >/dev/null 2>&1 || run "install clippy" component clippy
@@ -84,6 +127,7 @@ cargo clippy --version >/dev/null 2>&1 || run "install clippy" component clippy
 say "versions"
 cargo --version
 redis-server --version
+valkey-server --version
 
 run "format" cargo fmt --check
 run "lints" cargo clippy --all-targets --locked -- -D warnings

@@ -108,6 +108,35 @@ async fn a_database_that_holds_no_key_is_told_too_and_is_no_loss() {
 }
 
 #[tokio::test]
+async fn a_flush_whose_count_was_wiped_is_still_a_flush() {
+    let server = Server::start(&[]).expect("a server");
+    let mut redis = client(&server);
+    for n in 0..500 {
+        run(&mut redis, &format!("SET k:{n} v"));
+    }
+    let mut watch = armed(server.port()).await;
+    redis::pipe()
+        .cmd("FLUSHALL")
+        .cmd("CONFIG")
+        .arg("RESETSTAT")
+        .exec(&mut redis)
+        .expect("both run");
+    let told = watch.aside(emptied).await;
+    watch.asides.push(told);
+    let wiped = |said: &Observation| matches!(said, Observation::Answer { info, .. } if info.contains("cmdstat_config|resetstat"));
+    watch.until("an answer after the reset", wiped).await;
+    let history = history(&watch);
+    let diagnosis = diagnose(&history.window());
+    let flush = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(
+        (flush.level, flush.keys_lost),
+        (Level::Suspected, Some(500)),
+        "{flush:#?}"
+    );
+    assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
+}
+
+#[tokio::test]
 async fn flushes_in_a_loop_do_not_make_us_poll_in_a_loop() {
     let server = Server::start(&[]).expect("a server");
     let mut redis = client(&server);

@@ -84,6 +84,13 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
             );
             (Level::Suspected, summary)
         }
+        _ if calls.is_empty() => {
+            let amount = amount(account);
+            let summary = format!(
+                "{amount} went when the server told that a database was emptied; the statistics that would name the command were reset"
+            );
+            (Level::Suspected, summary)
+        }
         mechanism => {
             let by = match mechanism {
                 Mechanism::ScriptedFlush => "a script ran ",

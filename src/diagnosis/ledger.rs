@@ -96,9 +96,11 @@ impl Way {
         }
     }
 
-    /// The way that a cause takes keys.
-    pub fn of(cause: Cause) -> Self {
-        match cause {
+    /// The way that a mechanism takes keys.
+    pub fn of(mechanism: Mechanism) -> Self {
+        match mechanism.cause() {
+            // Commands of the stream, whatever they stand for on the primary.
+            _ if mechanism == Mechanism::ReplicationStream => Self::Deleted,
             Cause::Expiration => Self::Expired,
             Cause::Eviction => Self::Evicted,
             Cause::Deletion => Self::Deleted,
@@ -118,7 +120,7 @@ impl Way {
             Self::Flushed => "keys before the flush; lazyfreed_objects where it counts them",
             Self::Evicted => "evicted_keys",
             Self::Expired => "expired_keys; rdb_last_load_keys_expired after a restart",
-            Self::Deleted => "fall of the key count that nothing counted explains",
+            Self::Deleted => "uncounted fall; on a replica, DEL and UNLINK",
             Self::Moved => "databases that shrank and grew; fall beside migrations",
             Self::Replaced => "fall beside RENAME and *STORE; RESTORE and COPY without a rise",
             Self::Lost => "keys before less keys loaded, or less keys after",

@@ -5,7 +5,7 @@ use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{Moment, Product, Sample, Step, Window};
 
 use super::expiry::Expiry;
-use super::interval::{Interval, more};
+use super::interval::{Counts, Interval, more};
 use super::pressure::Pressure;
 use super::suspects::{Pace, Wrap};
 use super::{Ledger, Loss, Way};
@@ -99,25 +99,25 @@ impl Bookkeeper {
             slack: None,
             ledger: &mut self.ledger,
         };
-        page.counted(
-            &self.expiry.split(interval.expired, to),
-            interval.counts_partial,
-        );
+        page.counted(&self.expiry.split(interval.expired, to), interval.counts);
         if let Some(process) = &interval.process {
-            page.counted(&[(Mechanism::ExpiredAtLoad, process.loaded_expired)], false);
+            page.counted(
+                &[(Mechanism::ExpiredAtLoad, process.loaded_expired)],
+                Counts::Whole,
+            );
         }
         let evicted = [(self.pressure.mechanism(after), interval.evicted)];
-        page.counted(&evicted, interval.counts_partial);
+        page.counted(&evicted, interval.counts);
         page.flush(interval, was, self.product, &self.pace);
         // Removals beyond the fall are hidden by as many creations.
         let risen = is.saturating_add(page.removed).saturating_sub(was);
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
         page.gone_with_the_process(interval, was);
-        page.residual(interval, &mut self.pace, self.product, (was, is));
         let stands_out = self
             .pace
             .removers_stand_out(&interval.calls, interval.seconds);
+        page.residual(interval, &mut self.pace, self.product, (was, is));
         if !stands_out {
             page.overwritten(interval, was, is);
         }
@@ -125,19 +125,6 @@ impl Bookkeeper {
         let created = is.saturating_add(removed).saturating_sub(was);
         let part = self.ledger.part_mut(Way::Created);
         part.add(created, interval.creations.0.map(|most| most.max(created)));
-        if interval.replica {
-            self.settle_replica(is.saturating_sub(was));
-        }
-    }
-
-    /// A replica sees neither creations nor removals counted, only their sum: what comes back is
-    /// taken off what went, so that the turnover of a cache does not pile up.
-    fn settle_replica(&mut self, rise: u64) {
-        let part = self.ledger.part_mut(Way::Unexplained);
-        let back = rise.min(part.keys);
-        part.keys -= back;
-        let created = self.ledger.part_mut(Way::Created);
-        created.keys = created.keys.saturating_sub(back);
     }
 }
 
@@ -169,15 +156,19 @@ impl Page<'_> {
             most,
             usual,
         });
-        let way = Way::of(mechanism.cause());
+        let way = Way::of(mechanism);
         self.ledger.part_mut(way).add(keys, most);
         more(&mut self.removed, keys);
     }
 
     /// What the server counted itself.
-    fn counted(&mut self, rows: &[(Mechanism, u64)], partial: bool) {
+    fn counted(&mut self, rows: &[(Mechanism, u64)], counts: Counts) {
         for (mechanism, keys) in rows {
-            self.lose(*mechanism, *keys, (!partial).then_some(*keys));
+            self.lose(
+                *mechanism,
+                *keys,
+                (counts == Counts::Whole).then_some(*keys),
+            );
             self.left = self.left.saturating_sub(*keys);
         }
     }
@@ -268,8 +259,12 @@ impl Page<'_> {
         (was, is): (u64, u64),
     ) {
         if interval.replica {
-            // A replica's counters tell of its primary's keys; only the primary can explain.
-            self.lose(Mechanism::ReplicationStream, self.left, None);
+            // A replica is sent the DEL and UNLINK that hit, each of one key or more, for whatever
+            // removed keys on its primary; only the primary can tell what it was.
+            let removed = self.left.max(interval.calls.replicated());
+            let most = self.slack.map(|slack| self.left.saturating_add(slack));
+            let most = most.map(|most| most.max(removed));
+            self.lose(Mechanism::ReplicationStream, removed, most);
             self.left = 0;
             return;
         }
@@ -288,7 +283,14 @@ impl Page<'_> {
         let mechanism = if product.is_enterprise() && nearly_all {
             // Nearly everything went and no command was counted: only the control plane does that.
             Mechanism::ControlPlaneFlush
-        } else if interval.stats_reset {
+        } else if interval.counts == Counts::Wiped && interval.pushed {
+            // The command's count was wiped, the server's word was not.
+            if is == 0 {
+                Mechanism::Flushall
+            } else {
+                Mechanism::Flushdb
+            }
+        } else if interval.counts == Counts::Wiped {
             Mechanism::EvidenceReset
         } else {
             Mechanism::NoTrace

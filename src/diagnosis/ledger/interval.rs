@@ -15,8 +15,7 @@ pub(super) struct Interval {
     pub(super) seconds: f64,
     pub(super) expired: u64,
     pub(super) evicted: u64,
-    /// A counter was reset: what it says is a lower bound.
-    pub(super) counts_partial: bool,
+    pub(super) counts: Counts,
     pub(super) lazyfreed: u64,
     pub(super) calls: Calls,
     /// `None` where a command ran that creates any number of keys.
@@ -34,8 +33,31 @@ pub(super) struct Interval {
     /// How the process that held the keys was lost, when it was.
     pub(super) process: Option<Process>,
     pub(super) resync: Option<Mechanism>,
-    pub(super) stats_reset: bool,
+    /// The server pushed that a database was emptied.
+    pub(super) pushed: bool,
     pub(super) replica: bool,
+}
+
+/// How much the counters of an interval tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Counts {
+    /// All that happened.
+    #[default]
+    Whole,
+    /// A new process counts: what the old one counted last is not known.
+    OfNewProcess,
+    /// `CONFIG RESETSTAT` wiped what had been counted since the reading before.
+    Wiped,
+}
+
+impl Counts {
+    fn of(continuity: Continuity) -> Self {
+        match continuity {
+            Continuity::Same => Self::Whole,
+            Continuity::Restart | Continuity::OtherProcess => Self::OfNewProcess,
+            Continuity::StatsReset => Self::Wiped,
+        }
+    }
 }
 
 /// How many keys can have been created.
@@ -91,8 +113,8 @@ impl Interval {
                 grew(Counter::ExpiredSubkeys).saturating_add(grew(Counter::ExpiredFields)),
             );
         }
-        self.counts_partial |= step.continuity != Continuity::Same;
-        self.stats_reset |= step.continuity == Continuity::StatsReset;
+        self.counts = self.counts.max(Counts::of(step.continuity));
+        self.pushed |= step.emptied.is_some();
         more(
             &mut self.lazyfreed,
             step.counter(Counter::LazyfreedObjects).at_least(),

@@ -77,6 +77,15 @@ impl Calls {
             .fold(0, |sum, calls| sum.saturating_add(*calls))
     }
 
+    /// Removals that a replication stream carried: whatever removes a key on the primary arrives as
+    /// DEL or UNLINK, and only when it hit.
+    pub(super) fn replicated(&self) -> u64 {
+        let is_replicated = |m: Mechanism| matches!(m, Mechanism::Del | Mechanism::Unlink);
+        let rows = SUSPECTS.iter().zip(self.0);
+        rows.filter(|((mechanism, _), _)| is_replicated(*mechanism))
+            .fold(0, |sum, (_, calls)| sum.saturating_add(calls))
+    }
+
     /// Keys that the ways of one cause can have taken at most.
     pub(super) fn most(&self, mechanism: Mechanism) -> Option<u64> {
         if mechanism == Mechanism::HashFieldTtl {
@@ -149,11 +158,13 @@ impl Pace {
         let mut excess = calls.0;
         for (calls, pace) in excess.iter_mut().zip(self.0) {
             let usual = pace.unwrap_or(0.0) * seconds;
-            let is_usual = *calls as f64 <= usual * SLACK + usual.sqrt() * DEVIATIONS;
+            let chance = usual.sqrt();
+            let is_usual = *calls as f64 <= usual * SLACK + chance * DEVIATIONS;
+            // What is left over by chance goes to those that have no usual pace first.
             *calls = if is_usual {
                 0
             } else {
-                calls.saturating_sub(whole(usual))
+                calls.saturating_sub(whole(usual + chance))
             };
         }
         excess

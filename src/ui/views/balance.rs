@@ -49,7 +49,9 @@ impl<'a> Views<'a> {
     fn alarm(&self, way: Way) -> Option<Level> {
         let verdicts = self.diagnosis.verdicts.iter();
         verdicts
-            .filter(|verdict| Way::of(verdict.cause) == way && verdict.is_loss_in_window())
+            .filter(|verdict| {
+                verdict.mechanism.map(Way::of) == Some(way) && verdict.is_loss_in_window()
+            })
             .filter(|verdict| verdict.keys_lost.is_some_and(|keys| keys > 0))
             .map(|verdict| verdict.level)
             .min()
