@@ -211,7 +211,7 @@ impl Court<'_> {
             fate.summary = sentence::present(fact);
             return;
         };
-        let span = self.span(fact);
+        let span = Self::span(fact);
         fate.ending = Ending::Overwritten;
         (fate.from, fate.to) = (Some(span.from), Some(span.to));
         let found = candidates::of_overwriting(&self.around(span), self.window.node());
@@ -227,12 +227,13 @@ impl Court<'_> {
         let was = fact.before.as_ref();
         let was_there = was.is_some_and(|seen| seen.state.is_present());
         // What is pushed under a prefix and is not there has gone, whoever saw it before.
-        if !was_there && !(fate.is_member && fact.pushed.is_some()) {
+        let is_told = was_there || fate.is_member && fact.pushed.is_some();
+        if !is_told {
             fate.ending = Ending::Missing;
             "is not there, and was not when it was first looked for".clone_into(&mut fate.summary);
             return;
         }
-        let span = self.span(fact);
+        let span = Self::span(fact);
         (fate.from, fate.to) = (Some(span.from), Some(span.to));
         fate.last = was.filter(|_| was_there).cloned();
         let deadline = fate.last.as_ref().and_then(Seen::deadline);
@@ -276,7 +277,7 @@ impl Court<'_> {
     }
 
     /// Between which two moments a fact came to be.
-    fn span(&self, fact: &Fact) -> Span {
+    fn span(fact: &Fact) -> Span {
         let to = fact.since;
         match (fact.pushed, &fact.before) {
             (Some(pushed), _) => Span {

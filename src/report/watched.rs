@@ -12,7 +12,8 @@ use crate::model::KeyState;
 pub(super) struct Key<'a> {
     /// As it is shown: inert, at most 64 characters. The one place of its name: to leave names out
     /// of a report, leave out this.
-    key: &'a str,
+    #[serde(rename = "key")]
+    name: &'a str,
     /// It was not named but begins with a watched prefix.
     under_prefix: bool,
     fate: Ending,
@@ -44,7 +45,7 @@ impl<'a> Key<'a> {
             Some(deadline.saturating_sub(end?))
         });
         Self {
-            key: &fate.name,
+            name: &fate.name,
             under_prefix: fate.is_member,
             fate: fate.ending,
             certain: fate.is_certain(),
@@ -62,7 +63,7 @@ impl<'a> Key<'a> {
 
     /// The name.
     pub(super) fn name(&self) -> &'a str {
-        self.key
+        self.name
     }
 
     /// The word for its fate.

@@ -159,9 +159,9 @@ async fn open(
     pushes: &Arc<Pushes>,
 ) -> Result<Connection, Failure> {
     let kept = Arc::clone(pushes);
-    let pushed = move |push: PushInfo| kept.push(push, clock.now());
+    let listen = move |push: PushInfo| kept.push(push, clock.now());
     let patience = settings.connect_timeout + settings.timeout;
-    let opening = Connection::open_pushed(settings, clock, pushed);
+    let opening = Connection::open_pushed(settings, clock, listen);
     timeout(patience, opening)
         .await
         .map_err(|_| silent("no answer to HELLO"))?

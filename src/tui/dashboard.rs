@@ -56,12 +56,12 @@ pub async fn dashboard(
     let (out, observations) = mpsc::channel(QUEUE);
     let stop = CancellationToken::new();
     app.watch(settings.watch.clone());
-    let (wishes, wished) = mpsc::channel(MOST_WATCHED);
+    let (wishes, asked) = mpsc::channel(MOST_WATCHED);
     let mut poller = tokio::spawn(source::poll_asked(
         settings,
         clock,
         controlled,
-        wished,
+        asked,
         out,
         stop.clone(),
     ));

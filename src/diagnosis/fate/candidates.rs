@@ -174,7 +174,7 @@ impl View<'_, '_> {
             (moved.delta.at_least() > 0).then_some((step, moved))
         });
         let (first, before) = moved.next()?;
-        let (last, after) = moved.last().unwrap_or((first, before));
+        let (last, after) = moved.next_back().unwrap_or((first, before));
         Some(Evidence {
             node: self.node().clone(),
             field: counter.field().to_owned(),

@@ -85,9 +85,8 @@ impl Pace {
         match &mut self.rounds {
             Some(rounds) => rounds.left = rounds.left.saturating_sub(count),
             None => {
-                self.used = self
-                    .used
-                    .saturating_add(u32::try_from(count).unwrap_or(u32::MAX))
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                self.used = self.used.saturating_add(count);
             }
         }
     }
