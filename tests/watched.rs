@@ -631,3 +631,72 @@ async fn a_server_that_refuses_tracking_says_so() {
     let said = stage.until("refusal", said).await;
     assert!(said.contains("+client|tracking"), "{said}");
 }
+
+#[test]
+fn check_tells_the_fate() {
+    let server = start(SERVERS[0], &[]);
+    let mut redis = client(&server);
+    run(&mut redis, "SET session:42 v EX 3600");
+    run(&mut redis, "SET session:43 v");
+    run(&mut redis, "CONFIG RESETSTAT");
+    let check = |format: &str| {
+        std::process::Command::new(assert_cmd::cargo::cargo_bin("amr-top"))
+            .args([
+                "check",
+                "--for",
+                "3s",
+                "--format",
+                format,
+                "--watch",
+                "session:42",
+            ])
+            .args(["--watch", "session:43", &server.address()])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("it starts")
+    };
+    let json = check("json");
+    let clock = Clock::start();
+    while calls(&mut redis, "pttl") < 2 {
+        assert!(clock.elapsed() < DEADLINE, "nothing is read");
+    }
+    run(&mut redis, "UNLINK session:42");
+    let report = json.wait_with_output().expect("it ends").stdout;
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("is JSON");
+    let watched = report["watched"].as_array().expect("a list");
+    assert_eq!(watched.len(), 2, "{watched:#?}");
+    let gone = &watched[0];
+    assert_eq!(gone["key"], "session:42");
+    assert_eq!(gone["fate"], "deleted");
+    assert_eq!(gone["certain"], true);
+    assert_eq!(gone["type"], "string");
+    assert!(
+        gone["ttl_left_ms"]
+            .as_u64()
+            .is_some_and(|ms| ms > 3_500_000)
+    );
+    assert_eq!(gone["evidence"][0]["field"], "cmdstat_unlink.calls");
+    assert_eq!(watched[1]["fate"], "present");
+    let text = check("text").wait_with_output().expect("it ends").stdout;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(
+        text.contains("Watched   missing  'session:42' is not there"),
+        "{text}"
+    );
+}
+
+#[rstest]
+#[case(&["--watch", "*"], "every key")]
+#[case(&["--watch", "a*b"], "at the end")]
+#[case(&["check", "--once", "--watch", "k"], "needs time")]
+#[case(&["snapshot", "-o", "-", "--watch", "k"], "needs time")]
+fn what_cannot_be_watched_is_a_usage_error(#[case] args: &[&str], #[case] says: &str) {
+    let program = assert_cmd::cargo::cargo_bin("amr-top");
+    let done = std::process::Command::new(program)
+        .args(args)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains(says), "{said}");
+}
