@@ -55,6 +55,8 @@ pub struct App {
     notice: Option<Notice>,
     /// What is watched by name.
     wanted: Vec<Watch>,
+    /// When the user asked for `MONITOR` and was told what it costs.
+    warned: Option<Duration>,
 }
 
 impl App {
@@ -70,13 +72,13 @@ impl App {
             now,
             notice: None,
             wanted: Vec::new(),
+            warned: None,
         }
     }
 
     /// Takes an observation in. What is shown moves only while the cursor is live.
     pub fn observe(&mut self, observation: Observation) {
-        self.tick(observation.moment());
-        self.history.observe(observation);
+        self.take_in(observation);
         if self.cursor == Cursor::Live {
             self.diagnose();
         }
@@ -85,12 +87,22 @@ impl App {
     /// Takes several observations in and diagnoses once.
     pub fn observe_all(&mut self, observations: impl IntoIterator<Item = Observation>) {
         for observation in observations {
-            self.tick(observation.moment());
-            self.history.observe(observation);
+            self.take_in(observation);
         }
         if self.cursor == Cursor::Live {
             self.diagnose();
         }
+    }
+
+    fn take_in(&mut self, observation: Observation) {
+        self.tick(observation.moment());
+        if let Observation::Monitored { monitored, .. } = &observation {
+            match monitored {
+                Ok(seen) => self.say(seen.sentence(), false),
+                Err(why) => self.say(format!("MONITOR did not run: {why}"), true),
+            }
+        }
+        self.history.observe(observation);
     }
 
     /// Lets time pass: ages and countdowns move.
@@ -109,7 +121,9 @@ impl App {
 
     /// Does what the user asked for; what needs the outside world is handed back.
     pub fn act(&mut self, action: Action) -> Option<Effect> {
+        let warned = self.warned.take();
         match action {
+            Action::Monitor => return self.monitor(warned),
             Action::Quit => return Some(Effect::Quit),
             Action::Export => return Some(Effect::Export),
             Action::Faster => return Some(self.set_interval(self.interval / 2)),
@@ -141,6 +155,22 @@ impl App {
             trouble,
             said: self.now.elapsed,
         });
+    }
+
+    /// Watching every command has a price: it is named, and only who asks again means it.
+    fn monitor(&mut self, warned: Option<Duration>) -> Option<Effect> {
+        let now = self.now.elapsed;
+        if warned.is_some_and(|at| now.saturating_sub(at) <= NOTICE_STAYS) {
+            self.say("MONITOR runs for 3 s", false);
+            return Some(Effect::Monitor);
+        }
+        self.warned = Some(now);
+        self.say(
+            "MONITOR shows every command for 3 s and can halve the server's throughput meanwhile: \
+             M again to run it",
+            true,
+        );
+        None
     }
 
     fn set_interval(&mut self, interval: Duration) -> Effect {
@@ -259,7 +289,12 @@ impl App {
 
     /// The window that is shown: from the beginning to the cursor.
     pub fn window(&self) -> Window<'_> {
-        self.history.window_to(self.position())
+        self.window_of(&self.history)
+    }
+
+    /// The same of another history with the same entries.
+    pub fn window_of<'h>(&self, history: &'h History) -> Window<'h> {
+        history.window_to(self.position())
     }
 
     /// The sample that is shown; during a gap, the last one before it.

@@ -92,6 +92,8 @@ pub enum Command {
     Snapshot(Snapshot),
     /// Play a data-loss incident on throw-away local servers and watch it
     Demo(Demo),
+    /// Print the smallest access rule (ACL SETUSER) that this program needs on a server
+    Acl(Acl),
     /// Print shell completions
     #[command(help_template = ONLY_ARGUMENTS)]
     Completions {
@@ -126,15 +128,31 @@ pub struct Check {
     #[arg(long, value_name = "CAUSES", default_value = "any", value_parser = Causes::parse)]
     pub fail_on: Causes,
 
+    /// Run MONITOR for so long, 5s at most, and name who took keys away; it can halve the server's
+    /// throughput meanwhile, and is never run without this option
+    #[arg(long, value_name = "TIME", value_parser = monitor_time, conflicts_with = "once")]
+    pub monitor: Option<Duration>,
+
     /// Read a saved INFO reply instead of a server (- is standard input); give it a second time
     /// with a later reply to see what happened in between
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["target", "once", "watch"],
+        conflicts_with_all = ["target", "once", "watch", "monitor"],
         value_hint = ValueHint::FilePath
     )]
     pub info: Vec<PathBuf>,
+}
+
+/// How long `MONITOR` may run: it is a burden on the server.
+fn monitor_time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    let range = Duration::from_millis(100)..=Duration::from_secs(5);
+    if range.contains(&time) {
+        Ok(time)
+    } else {
+        Err("choose from 100ms to 5s".to_owned())
+    }
 }
 
 /// `amr-top snapshot`.
@@ -152,6 +170,27 @@ pub struct Snapshot {
     #[arg(long, value_name = "FORMAT", value_parser = format_parser())]
     pub format: Option<Format>,
 }
+
+/// `amr-top acl`.
+#[derive(Debug, Args)]
+pub struct Acl {
+    /// Server to ask for its version [default: 127.0.0.1:6379]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    pub target: Option<String>,
+
+    /// Kind of server, instead of asking one
+    #[arg(long = "for", value_name = "KIND", conflicts_with = "target", value_parser = DIALECTS)]
+    pub kind: Option<String>,
+}
+
+/// Kinds of servers whose access rules differ.
+pub const DIALECTS: [&str; 5] = [
+    "redis-6.0",
+    "redis-6.2",
+    "redis-7",
+    "valkey-8",
+    "valkey-8.1",
+];
 
 /// `amr-top demo`.
 #[derive(Debug, Args)]
@@ -183,6 +222,10 @@ pub struct Options {
     /// Draw with ASCII characters only
     #[arg(long, global = true)]
     pub ascii: bool,
+
+    /// Leave addresses, names, users and arguments of commands out of what is exported
+    #[arg(long, global = true)]
+    pub redact: bool,
 
     /// Who we say we are.
     #[command(flatten)]

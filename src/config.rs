@@ -5,6 +5,7 @@ mod target;
 
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,7 +34,16 @@ pub struct Settings {
     pub tripwire: bool,
     /// Keys and prefixes to watch by name.
     pub watch: Vec<Watch>,
+    /// How long to run `MONITOR` after the first answer; `None` not to, which is what is right
+    /// unless the user asks for it.
+    pub monitor: Option<Duration>,
 }
+
+/// How long `MONITOR` may run.
+pub const MONITOR_RANGE: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_secs(5);
+/// How long it runs when the user does not say.
+pub const MONITOR_TIME: Duration = Duration::from_secs(3);
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -151,7 +151,7 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
     let incidents = incident::of(&case);
-    let fates = fate::of(window, &verdicts);
+    let fates = fate::of(&case);
     Diagnosis {
         verdicts,
         top_cause,

@@ -3,9 +3,11 @@
 //! They watch by the same poller and judge by the same rules as the dashboard, then write one
 //! report. Ctrl-C ends the watch early; what was seen until then is reported.
 
+mod acl;
 mod files;
 mod watch;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch as channel};
 use tokio_util::sync::CancellationToken;
 
+pub use acl::acl;
 pub use files::InfoFileError;
 
 use self::watch::{Patience, Until};
@@ -27,6 +30,8 @@ use crate::source::{self, Clock, Control};
 
 /// Observations that may wait to be taken in.
 const CHANNEL: usize = 16;
+/// How long to watch on when `MONITOR` is over: what it showed has to come.
+const AFTER_MONITOR: Duration = Duration::from_secs(1);
 /// Columns nobody reads beyond.
 const WIDEST: usize = 160;
 
@@ -117,12 +122,12 @@ pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
         } else {
             Until::For(check.watch)
         };
-        look(check.target.as_deref(), options, until)?
+        look(check.target.as_deref(), options, until, check.monitor)?
     } else {
         read(&check.info, options)?
     };
-    let window = seen.history.window();
-    let diagnosis = diagnose(&window);
+    let (diagnosis, history) = judged(&seen, options);
+    let window = history.window();
     let report = Report::new(&window, &diagnosis, &notices(&seen));
     let written = put(&report.render(check.format, style(options, check.format)))?;
     tell_nothing(&seen);
@@ -144,10 +149,10 @@ fn needs_time(options: &Options) -> Result<(), ConfigError> {
 pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, HeadlessError> {
     needs_time(options)?;
     let format = format_of(snapshot)?;
-    let seen = look(snapshot.target.as_deref(), options, Until::Answered)?;
-    let window = seen.history.window();
-    let diagnosis = diagnose(&window);
-    let content = report::Snapshot::new(&seen.history, &window, &diagnosis, &notices(&seen));
+    let seen = look(snapshot.target.as_deref(), options, Until::Answered, None)?;
+    let (diagnosis, history) = judged(&seen, options);
+    let window = history.window();
+    let content = report::Snapshot::new(&history, &window, &diagnosis, &notices(&seen));
     if snapshot.output.as_os_str() == "-" {
         let text = content.render(format, style(options, format));
         if put(&text)? == Written::Cut {
@@ -165,6 +170,17 @@ pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, Headless
         Some(_) => Exit::Failed,
         None => Exit::Clean,
     })
+}
+
+/// What is reported: with `--redact`, without what may name people, keys and places.
+fn judged<'s>(seen: &'s Seen, options: &Options) -> (Diagnosis, Cow<'s, History>) {
+    let diagnosis = diagnose(&seen.history.window());
+    if options.redact {
+        let history = seen.history.without_names();
+        (diagnosis.without_names(), Cow::Owned(history))
+    } else {
+        (diagnosis, Cow::Borrowed(&seen.history))
+    }
 }
 
 /// The exit code of a check. A check that could read nothing never says that all is well.
@@ -198,14 +214,24 @@ fn tell_nothing(seen: &Seen) {
     }
 }
 
-/// Watches a server.
-fn look(target: Option<&str>, options: &Options, until: Until) -> Result<Seen, HeadlessError> {
+/// Watches a server; with `monitor`, so that what it shows still comes.
+fn look(
+    target: Option<&str>,
+    options: &Options,
+    until: Until,
+    monitor: Option<Duration>,
+) -> Result<Seen, HeadlessError> {
     let Resolved {
         mut settings,
         notices,
     } = config::resolve(target, options, &Environment::read(), |prompt| {
         rpassword::prompt_password(prompt)
     })?;
+    settings.monitor = monitor;
+    let until = match (until, monitor) {
+        (Until::For(time), Some(monitor)) => Until::For(time.max(monitor + AFTER_MONITOR)),
+        (until, _) => until,
+    };
     let (time, reach) = match until {
         Until::For(time) => (time, Scope::Window),
         Until::Answered => (Duration::ZERO, Scope::SinceStart),
@@ -253,6 +279,7 @@ async fn poll(settings: Settings, history: &mut History, until: Until) {
     let (sender, mut observations) = mpsc::channel(CHANNEL);
     let (control, controlled) = channel::channel(Control {
         interval: settings.interval,
+        monitors: 0,
     });
     let clock = Clock::start();
     let poller = tokio::spawn(source::poll(

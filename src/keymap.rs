@@ -201,7 +201,8 @@ mod tests {
                 Action::Span => Some(Action::Privacy),
                 Action::Privacy => Some(Action::Theme),
                 Action::Theme => Some(Action::Help),
-                Action::Help => None,
+                Action::Help => Some(Action::Monitor),
+                Action::Monitor => None,
             };
         }
         all.push(Action::Type('\0'));

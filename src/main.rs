@@ -11,7 +11,7 @@ use amr_top::demo::server::ServerError;
 use amr_top::demo::{Demo, DemoError, bundled};
 use amr_top::headless::{self, HeadlessError};
 use amr_top::model::{Assumptions, NodeId};
-use amr_top::report::{Exit, Snapshot};
+use amr_top::report::{Exit, Pages, Snapshot};
 use amr_top::tui;
 use color_eyre::eyre::{Report, Result};
 
@@ -30,6 +30,7 @@ fn run() -> Result<ExitCode> {
         Some(Command::Demo(demo)) => return play(demo, &cli.options),
         Some(Command::Check(check)) => headless::check(check, &cli.options)?,
         Some(Command::Snapshot(snapshot)) => headless::snapshot(snapshot, &cli.options)?,
+        Some(Command::Acl(acl)) => headless::acl(acl, &cli.options)?,
         Some(Command::Completions { shell }) => headless::print_page(&cli::completions(*shell))?,
         Some(Command::Man) => headless::print_page(&cli::man()?)?,
     };
@@ -40,7 +41,7 @@ fn run() -> Result<ExitCode> {
 fn dashboard(target: Option<&str>, options: &cli::Options) -> Result<ExitCode> {
     let resolved = resolve(target, options)?;
     let notice = resolved.notices.first().cloned();
-    let show = tui::dashboard(resolved.settings, look(options, notice), export);
+    let show = tui::dashboard(resolved.settings, look(options, notice), export(options));
     show_screen(show)
 }
 
@@ -63,7 +64,11 @@ fn play(demo: &cli::Demo, options: &cli::Options) -> Result<ExitCode> {
         "demo: {}; nothing of yours is touched",
         demo.incident.description()
     );
-    let show = tui::dashboard(resolved.settings, look(options, Some(notice)), export);
+    let show = tui::dashboard(
+        resolved.settings,
+        look(options, Some(notice)),
+        export(options),
+    );
     show_screen(show)
 }
 
@@ -72,7 +77,13 @@ fn replay(options: &cli::Options) -> Result<ExitCode> {
     let notice = "no redis-server on PATH: this is a recorded incident, shown as it happened";
     let look = look(options, Some(notice.to_owned()));
     let node = NodeId::new("recorded-incident:6379");
-    let show = tui::replay(node, Assumptions::default(), bundled(), look, export);
+    let show = tui::replay(
+        node,
+        Assumptions::default(),
+        bundled(),
+        look,
+        export(options),
+    );
     show_screen(show)
 }
 
@@ -103,19 +114,27 @@ fn look(options: &cli::Options, notice: Option<String>) -> tui::Options {
 }
 
 /// Takes what a snapshot needs out of the dashboard; the job writes it to the current folder.
-fn export(app: &App) -> tui::ExportJob {
-    let snapshot = Snapshot::new(app.history(), &app.window(), app.diagnosis(), &[]);
-    let pages = snapshot.pages(app.now().at);
-    Box::new(move || match pages.write(Path::new(".")) {
-        Ok(paths) => {
-            let names: Vec<_> = paths
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            Ok(format!("snapshot written: {}", names.join(" and ")))
-        }
-        Err(error) => Err(error.to_string()),
-    })
+fn export(options: &cli::Options) -> impl Fn(&App) -> tui::ExportJob + use<> {
+    let redact = options.redact;
+    move |app: &App| {
+        let history = redact.then(|| app.history().without_names());
+        let diagnosis = redact.then(|| app.diagnosis().without_names());
+        let history = history.as_ref().unwrap_or(app.history());
+        let diagnosis = diagnosis.as_ref().unwrap_or(app.diagnosis());
+        let window = app.window_of(history);
+        let pages = Snapshot::new(history, &window, diagnosis, &[]).pages(app.now().at);
+        Box::new(move || write(&pages))
+    }
+}
+
+fn write(pages: &Pages) -> std::result::Result<String, String> {
+    let paths = pages.write(Path::new("."));
+    let paths = paths.map_err(|error| error.to_string())?;
+    let names: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Ok(format!("snapshot written: {}", names.join(" and ")))
 }
 
 /// Help and version to standard output, usage errors to standard error.

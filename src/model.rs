@@ -11,15 +11,21 @@
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
 //! | [`KeyRead`] | what a key is that somebody wants to know about by name |
+//! | [`Clients`] | who is connected and may have done it |
+//! | [`Monitored`] | what a short `MONITOR` showed |
+//! | [`Denied`] | who tried and was refused |
 //! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
 
 mod catalogue;
 mod change;
+mod clients;
 mod command;
 mod continuity;
 mod counter;
+mod denied;
+mod monitored;
 mod node;
 mod observation;
 mod sample;
@@ -30,12 +36,16 @@ mod timeline;
 mod unread;
 mod watched;
 mod window;
+mod witnesses;
 
 pub use catalogue::{CATALOGUE, Class, Creates, class_of, creates};
 pub use change::{Change, ChangeKind};
+pub use clients::{Client, Clients};
 pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
+pub use denied::Denied;
+pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
 pub use sample::{
@@ -51,3 +61,4 @@ pub use watched::{
     shown_name,
 };
 pub use window::Window;
+pub use witnesses::Testimony;

@@ -13,6 +13,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | [`commands`] | what may be sent |
+//! | [`acl`] | the rights that this needs |
 //! | `dial` | names, sockets, TLS handshakes |
 //! | [`tls`] | certificates: which to trust, which to show |
 //! | `tap` | what has crossed the wire: the first bytes, how many, how it ended |
@@ -21,6 +22,11 @@
 //! | `tripwire` | a second connection that hears at once when a database is emptied |
 //! | `watched` | more connections on which it tells at once that a watched key was changed |
 //! | `slowlog` | the slow log, asked for once: who ran what before we came |
+//! | `alarm` | whether an answer is worth asking the witnesses |
+//! | `witness` | when they are asked, and what that may cost |
+//! | `questions` | what they are asked: slow log, client list, denied attempts |
+//! | `slowlog` | the slow log, understood |
+//! | `monitor` | `MONITOR`, on demand only |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
 //! | `seal` | what may leave of a server's words |
@@ -35,12 +41,16 @@ use crate::model::Moment;
 #[cfg(doc)]
 use crate::model::Observation;
 
+pub mod acl;
+mod alarm;
 mod ask;
 pub mod commands;
 mod connection;
 mod dial;
 mod failure;
+mod monitor;
 mod poll;
+mod questions;
 mod schedule;
 mod seal;
 mod slowlog;
@@ -48,6 +58,7 @@ mod tap;
 pub mod tls;
 mod tripwire;
 mod watched;
+mod witness;
 
 pub use poll::{poll, poll_asked};
 
@@ -92,4 +103,6 @@ impl Clock {
 pub struct Control {
     /// Time between polls; held within [`INTERVAL_RANGE`](crate::model::INTERVAL_RANGE).
     pub interval: Duration,
+    /// How often the user has asked for `MONITOR`: it runs when this grows.
+    pub monitors: u32,
 }

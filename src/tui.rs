@@ -51,6 +51,10 @@ pub trait Outside {
     fn watch(&self, _: Watch) -> Result<(), String> {
         Err("this is a recording: no key can be asked for".to_owned())
     }
+    /// Runs `MONITOR` for some seconds, or says why not.
+    fn monitor(&self) -> Result<(), String> {
+        Err("there is no server to run MONITOR on".to_owned())
+    }
     /// Takes what has to be exported; the job itself runs on a thread of its own.
     fn export(&self, app: &App) -> ExportJob;
     /// The screen has been drawn.
@@ -223,9 +227,12 @@ impl<'a, O: Outside> Session<'a, O> {
             None => {}
             Some(Effect::Quit) => self.end = Some(End::Quit),
             Some(Effect::SetInterval(interval)) => {
-                if let Err(why) = self.outside.set_interval(interval) {
-                    self.app.say(why, true);
-                }
+                let set = self.outside.set_interval(interval);
+                self.complain(set);
+            }
+            Some(Effect::Monitor) => {
+                let begun = self.outside.monitor();
+                self.complain(begun);
             }
             Some(Effect::Watch(watch)) => {
                 if let Err(why) = self.outside.watch(watch) {
@@ -233,6 +240,12 @@ impl<'a, O: Outside> Session<'a, O> {
                 }
             }
             Some(Effect::Export) => self.export(),
+        }
+    }
+
+    fn complain(&mut self, done: Result<(), String>) {
+        if let Err(why) = done {
+            self.app.say(why, true);
         }
     }
 

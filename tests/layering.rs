@@ -51,7 +51,7 @@ const KNOWS: &[(&str, &[&str])] = &[
     ("demo", &["info", "model", "diagnosis"]),
     ("cli", &["diagnosis", "report", "demo"]),
     ("config", &["model", "cli"]),
-    ("source", &["config", "info", "model"]),
+    ("source", &["format", "config", "info", "model"]),
     (
         "headless",
         &[

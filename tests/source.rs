@@ -104,6 +104,7 @@ async fn the_interval_changes_while_it_runs() {
         .control
         .send(Control {
             interval: Duration::from_millis(100),
+            monitors: 0,
         })
         .expect("the poller listens");
     watch.answer().await;
@@ -252,7 +253,8 @@ async fn a_user_needs_what_the_readme_says_and_nothing_else() {
     let mut own = client(&server);
     run(
         &mut own,
-        "ACL SETUSER ann on >pw resetkeys resetchannels -@all +info +slowlog|get +client|tracking",
+        "ACL SETUSER ann on >pw resetkeys resetchannels -@all +info +slowlog|get +client|tracking \
+         +client|list +acl|log",
     );
     run(&mut own, "ACL SETUSER bob on >pw allkeys +@all -info");
     let as_user = |user: &str| Settings {

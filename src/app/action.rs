@@ -77,6 +77,8 @@ pub enum Action {
     Privacy,
     /// The next theme.
     Theme,
+    /// Watch every command for some seconds (`MONITOR`); asked for twice, it is meant.
+    Monitor,
     /// Show the keys.
     Help,
 }
@@ -88,6 +90,8 @@ pub enum Effect {
     Quit,
     /// Write a snapshot of what is shown.
     Export,
+    /// Run `MONITOR` for some seconds.
+    Monitor,
     /// Poll at this interval from now on.
     SetInterval(Duration),
     /// Watch this besides.

@@ -94,6 +94,7 @@ pub fn resolve(
         },
         tripwire: true,
         watch: watch(&options.watched.watch)?,
+        monitor: None,
     };
     let mut notices = Vec::new();
     if target.database.is_some_and(|number| number != 0) {

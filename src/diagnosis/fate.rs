@@ -14,9 +14,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::verdict::{Evidence, Suspect, Verdict};
-use super::{Cause, Level};
-use crate::model::{Asked, Fact, KeyState, Moment, Seen, Step, WatchedKey, Window};
+use super::case::Case;
+use super::verdict::{Evidence, Suspect};
+use super::witness;
+use crate::model::{Asked, Fact, KeyState, Moment, Seen, Step, WatchedKey};
 use candidates::Candidate;
 
 /// How a key ended, or that it did not.
@@ -100,6 +101,8 @@ pub struct Fate {
     pub evidence: Vec<Evidence>,
     /// Who may have done it.
     pub suspects: Vec<Suspect>,
+    /// What the sentence says of who did it; empty where it names nobody.
+    by: String,
     /// One sentence without the name: `vanished at 14:03:07.412: deleted (DEL), its TTL had 3,412 s
     /// to go`.
     pub summary: String,
@@ -114,6 +117,24 @@ impl Fate {
     /// When it went or changed, by our clock; where a span is known, its end.
     pub fn at(&self) -> Option<Timestamp> {
         self.to.map(|moment| moment.at)
+    }
+
+    /// The same without names of keys and people.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let mut fate = self.clone();
+        fate.name = format!("key {}", self.id + 1).into();
+        fate.summary = fate.summary.replace(&self.by, "");
+        fate.by.clear();
+        if self.ending == Ending::Unreadable {
+            "cannot be read".clone_into(&mut fate.summary);
+        }
+        for suspect in &mut fate.suspects {
+            let command = suspect.command.split(' ').next().unwrap_or_default();
+            suspect.command = command.to_owned();
+            (suspect.address, suspect.name, suspect.user) = (None, None, None);
+        }
+        fate
     }
 
     /// One sentence with the name.
@@ -135,15 +156,14 @@ struct Span {
 const SLACK: Duration = Duration::from_millis(100);
 
 /// The fates of all watched keys, those that went first, the newest of them first.
-pub(super) fn of(window: &Window<'_>, verdicts: &[Verdict]) -> Vec<Fate> {
-    let mut watched = window.watched().peekable();
+pub(super) fn of(case: &Case<'_>) -> Vec<Fate> {
+    let mut watched = case.window.watched().peekable();
     if watched.peek().is_none() {
         return Vec::new();
     }
     let court = Court {
-        window: *window,
-        steps: window.steps().collect(),
-        verdicts,
+        case,
+        steps: case.window.steps().collect(),
     };
     let mut fates: Vec<Fate> = watched.map(|(key, fact)| court.judge(key, fact)).collect();
     fates.sort_by(|a, b| {
@@ -163,14 +183,13 @@ pub(super) fn of(window: &Window<'_>, verdicts: &[Verdict]) -> Vec<Fate> {
     fates
 }
 
-struct Court<'a> {
-    window: Window<'a>,
+struct Court<'c, 'a> {
+    case: &'c Case<'a>,
     /// Oldest first.
     steps: Vec<&'a Step>,
-    verdicts: &'a [Verdict],
 }
 
-impl Court<'_> {
+impl Court<'_, '_> {
     fn judge(&self, key: &WatchedKey, fact: &Fact) -> Fate {
         let mut fate = Fate {
             id: key.id,
@@ -184,6 +203,7 @@ impl Court<'_> {
             ttl_left: None,
             evidence: Vec::new(),
             suspects: Vec::new(),
+            by: String::new(),
             summary: String::new(),
         };
         match &fact.seen.state {
@@ -214,12 +234,13 @@ impl Court<'_> {
         let span = Self::span(fact);
         fate.ending = Ending::Overwritten;
         (fate.from, fate.to) = (Some(span.from), Some(span.to));
-        let found = candidates::of_overwriting(&self.around(span), self.window.node());
-        let how = found.as_ref().map(|candidate| candidate.how.clone());
-        if let Some(candidate) = found {
+        let found = candidates::of_overwriting(&self.around(span), self.case.node());
+        let how = found.map(|candidate| {
+            fate.suspects = self.suspects(&candidate, &fate.name, span);
+            fate.by = sentence::by(&candidate, &fate.suspects, &fate.name);
             fate.evidence = candidate.evidence;
-            fate.suspects = self.suspects(candidate.causes, span);
-        }
+            format!("{}{}", candidate.how, fate.by)
+        });
         fate.summary = sentence::overwritten(span, was, is, how.as_deref());
     }
 
@@ -240,7 +261,7 @@ impl Court<'_> {
         fate.ttl_left = deadline.map(|deadline| deadline.saturating_sub(span.to.elapsed));
         let steps = self.around(span);
         let view = candidates::View {
-            window: &self.window,
+            window: &self.case.window,
             steps: &steps,
             span,
             emptied: fact.asked == Asked::Emptied,
@@ -270,7 +291,8 @@ impl Court<'_> {
             }
         }
         if let Some(candidate) = first.as_ref().filter(|_| is_final) {
-            fate.suspects = self.suspects(candidate.causes, span);
+            fate.suspects = self.suspects(candidate, &fate.name, span);
+            fate.by = sentence::by(candidate, &fate.suspects, &fate.name);
         }
         let first = first.filter(|_| is_final);
         fate.summary = sentence::gone(fate, span, first.as_ref(), &others);
@@ -302,26 +324,20 @@ impl Court<'_> {
         steps.copied().collect()
     }
 
-    /// Suspects of these causes that acted in a span, those whose command names the key first.
-    fn suspects(&self, causes: &[Cause], span: Span) -> Vec<Suspect> {
-        const APART: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+    /// Who may have done it in that time: whoever named the key, then those whose commands can have
+    /// taken keys in this way.
+    fn suspects(&self, candidate: &Candidate, name: &str, span: Span) -> Vec<Suspect> {
         let (from, to) = (span.from.at, span.to.at);
-        let is_near = |suspect: &&Suspect| {
-            suspect.at.is_none_or(|at| {
-                at.duration_since(from) >= -APART && at.duration_since(to) <= APART
-            })
-        };
-        let of = |verdict: &&Verdict| {
-            causes.contains(&verdict.cause)
-                && matches!(verdict.level, Level::Confirmed | Level::Suspected)
-        };
-        self.verdicts
-            .iter()
-            .filter(of)
-            .flat_map(|verdict| &verdict.suspects)
-            .filter(is_near)
-            .cloned()
-            .collect()
+        let mut suspects = witness::of_key(self.case, name, &candidate.verbs, (from, to));
+        for cause in candidate.causes {
+            for other in witness::suspects(self.case, *cause, Some(from), Some(to)) {
+                let is_known = |known: &Suspect| known.address == other.address;
+                if !suspects.iter().any(is_known) {
+                    suspects.push(other);
+                }
+            }
+        }
+        suspects
     }
 }
 

@@ -2,7 +2,7 @@
 //! sections.
 
 use super::case::Case;
-use super::words;
+use super::{witness, words};
 use crate::model::{ChangeKind, Class, Limit};
 
 /// Notices of changes at most; the Changes panel and the report's list have all.
@@ -27,6 +27,7 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
         notices.insert(0, format!("{left_out} earlier changes left out"));
     }
     notices.extend(refused(case));
+    notices.extend(witness::told(case));
     notices.extend(hidden(case));
     notices
 }
@@ -91,9 +92,7 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
             .push("give the memory limit with --maxmemory to judge how near eviction is".into()),
         Limit::Unlimited | Limit::Bytes(_) => {}
     }
-    if let Some(Err(words)) = case.window.slow_log() {
-        notices.push(format!("the slow log is not readable: {words}"));
-    }
+    notices.extend(witness::silent(case));
     let mut newest = case.window.samples().rev();
     notices.extend(newest.find_map(|sample| sample.unread.sentence()));
     if last.commands.is_none() {

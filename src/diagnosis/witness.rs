@@ -1,29 +1,37 @@
-//! Who may have done it: commands in the server's slow log that can take keys in the way in which
-//! they went.
+//! Who may have done it: commands that can take keys in the way in which they went, by the server's
+//! slow log and its list of clients.
 //!
-//! The slow log holds what was slow, not what was run: nobody in it is no proof of innocence, and
-//! a command in it ran, but not necessarily on the keys that are missed. So nobody is ever more
-//! than likely.
+//! The slow log holds what was slow, not what was run, and the list of clients holds the last
+//! command of those who stayed: nobody in them is no proof of innocence, and a command in them ran,
+//! but not necessarily on the keys that are missed. So nobody is ever more than likely.
+
+mod deed;
 
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::deed::Deed;
 use super::case::Case;
-use super::{Cause, Certainty, Reading, Scope, Suspect, Verdict};
-use crate::model::{Class, SlowEntry, class_of};
+use super::{Cause, Certainty, Diagnosis, Reading, Scope, Suspect, Verdict};
+use crate::format;
+use crate::model::{Denied, Monitored};
 
-/// The log knows whole seconds, and clocks are compared to a round trip.
-const SLACK: SignedDuration = SignedDuration::from_secs(1);
 /// Suspects at most.
 const MOST: usize = 5;
 /// Entries that become evidence at most.
 const MOST_EVIDENCE: usize = 3;
-/// A `DEL` of fewer keys is everyday.
-const MANY: usize = 10;
+/// Denied attempts that are told at most.
+const MOST_DENIED: usize = 5;
+/// A list of so many clients, or one that took so long, has a price worth telling.
+const MANY_CLIENTS: usize = 100;
+const LONG_MS: u128 = 10;
+
+/// A time of our clock.
+type Span = (Timestamp, Timestamp);
 
 /// Those whose commands can have taken keys by `of` between two moments of our clock, the newest
-/// first. Without moments, all that the log remembers, and none of them likely.
+/// first. Without moments, all that is remembered, and none of them likely.
 pub(super) fn suspects(
     case: &Case<'_>,
     of: Cause,
@@ -33,7 +41,25 @@ pub(super) fn suspects(
     let watched = from.zip(to);
     let spans: Vec<_> = watched.into_iter().collect();
     let found = found(case, of, watched.is_some().then_some(&*spans));
-    name_them(found, watched.is_some())
+    name_them(case, &found, watched.is_some())
+}
+
+/// Those who were seen to run one of these commands on a key, within a time of our clock.
+pub(super) fn of_key(case: &Case<'_>, key: &str, verbs: &[String], span: Span) -> Vec<Suspect> {
+    let ahead = deed::ahead(case);
+    let mut found: Vec<Deed<'_>> = deed::all(case)
+        .into_iter()
+        .filter(|deed| deed.is_within(span) && deed.is_on(key, verbs))
+        .collect();
+    found.sort_by(Deed::newest_first);
+    let clients: BTreeSet<_> = found.iter().map(|deed| (deed.address, deed.name)).collect();
+    let certainty = if clients.len() == 1 {
+        Certainty::Likely
+    } else {
+        Certainty::Possible
+    };
+    let found = found.iter().take(MOST);
+    found.map(|deed| deed.suspect(ahead, certainty)).collect()
 }
 
 /// Names the suspects of a loss, and dates a flush that nobody watched.
@@ -46,7 +72,7 @@ pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
         }
         return;
     }
-    let spans: Vec<(Timestamp, Timestamp)> = match case.account(of) {
+    let spans: Vec<Span> = match case.account(of) {
         Some(account) => {
             let losses = account.losses.iter();
             losses.map(|loss| (loss.from.at, loss.to.at)).collect()
@@ -57,109 +83,51 @@ pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
             .into_iter()
             .collect(),
     };
-    verdict.suspects = name_them(found(case, of, Some(&spans)), true);
+    verdict.suspects = name_them(case, &found(case, of, Some(&spans)), true);
 }
 
-/// Commands of a cause, the newest first; those that ran within `spans` of our clock where these
-/// are given.
-fn found<'a>(
-    case: &Case<'a>,
-    of: Cause,
-    spans: Option<&[(Timestamp, Timestamp)]>,
-) -> Vec<&'a SlowEntry> {
-    let Some(Ok(log)) = case.window.slow_log() else {
-        return Vec::new();
+/// Deeds of a cause, the newest first; those that were done within `spans` of our clock where
+/// these are given, else those since the server's start.
+fn found<'a>(case: &Case<'a>, of: Cause, spans: Option<&[Span]>) -> Vec<Deed<'a>> {
+    let started = spans.is_none().then(|| deed::started(case)).flatten();
+    let is_within = |deed: &Deed<'_>| match spans {
+        Some(spans) => spans.iter().any(|span| deed.is_within(*span)),
+        None => started.is_none_or(|started| deed.latest >= started),
     };
-    let ahead = ahead(case);
-    let is_within = |entry: &SlowEntry| {
-        let at = entry.at.saturating_sub(ahead).unwrap_or(entry.at);
-        let around = |(from, to): &(Timestamp, Timestamp)| {
-            at.duration_since(*from) >= -SLACK && at.duration_since(*to) <= SLACK
-        };
-        spans.is_none_or(|spans| spans.iter().any(around))
-    };
-    let log = log.iter().filter(|entry| can_be(of, entry));
-    let mut found: Vec<&SlowEntry> = log.filter(|entry| is_within(entry)).collect();
-    found.sort_by_key(|entry| std::cmp::Reverse((entry.at, entry.id)));
-    without_inner(&found)
-}
-
-/// How far the server's clock is ahead of ours; nothing where it does not tell.
-fn ahead(case: &Case<'_>) -> SignedDuration {
-    let apart = case.last.and_then(|sample| {
-        let server = i64::try_from(sample.server.time_us?).ok()?;
-        let server = Timestamp::from_microsecond(server).ok()?;
-        Some(server.duration_since(sample.moment.at))
-    });
-    apart.unwrap_or_default()
-}
-
-/// Whether a command can take keys in this way.
-fn can_be(cause: Cause, entry: &SlowEntry) -> bool {
-    let name = entry.command_name();
-    let does = |class| entry.classes.contains(&class);
-    match cause {
-        Cause::Flush => does(Class::Flush),
-        Cause::Deletion => {
-            let many = entry.arguments >= MANY || name.starts_with("ft.") || is_script(entry);
-            does(Class::Delete) && many
-        }
-        Cause::Overwrite => {
-            let reads = ["sort", "georadius", "georadiusbymember", "renamenx"];
-            does(Class::Overwrite) && !reads.contains(&&*name)
-        }
-        Cause::Relocation => does(Class::Move),
-        Cause::Expiration => does(Class::Expire) && name.contains("expire"),
-        Cause::Replication => matches!(&*name, "replicaof" | "slaveof"),
-        Cause::Eviction | Cause::InstanceFailure | Cause::RejectedWrites | Cause::Unexplained => {
-            false
-        }
-    }
-}
-
-fn is_script(entry: &SlowEntry) -> bool {
-    class_of(&entry.command_name()) == Some(Class::Script)
-}
-
-/// Redis logs a command inside a script without a client, beside the script: that is the one.
-fn without_inner<'a>(found: &[&'a SlowEntry]) -> Vec<&'a SlowEntry> {
-    let is_inner = |inner: &SlowEntry| {
-        inner.address.is_none()
-            && found.iter().any(|outer| {
-                outer.address.is_some()
-                    && is_script(outer)
-                    && outer.at.duration_since(inner.at).abs() <= SLACK
-            })
-    };
-    let kept = found.iter().filter(|entry| !is_inner(entry));
-    kept.copied().collect()
-}
-
-fn name_them(found: Vec<&SlowEntry>, watched: bool) -> Vec<Suspect> {
-    let clients: BTreeSet<_> = found
-        .iter()
-        .map(|entry| (&entry.address, &entry.name))
+    let all = deed::all(case).into_iter();
+    let mut found: Vec<Deed<'a>> = all
+        .filter(|deed| deed.can_be(of) && is_within(deed))
         .collect();
-    let is_known = found.len() == 1 || found.iter().all(|entry| entry.address.is_some());
-    let certainty = if watched && clients.len() == 1 && is_known {
+    found.sort_by(Deed::newest_first);
+    let found = deed::together(deed::without_inner(found));
+    // What a script did is not known; where somebody is known to have done it, scripts are not
+    // suspect.
+    let is_exact = found.iter().any(|deed| deed.does(of));
+    let found = found.into_iter();
+    found.filter(|deed| !is_exact || deed.does(of)).collect()
+}
+
+fn name_them(case: &Case<'_>, found: &[Deed<'_>], watched: bool) -> Vec<Suspect> {
+    let clients: BTreeSet<_> = found.iter().map(|deed| (deed.address, deed.name)).collect();
+    let is_known = found.len() == 1 || found.iter().all(|deed| deed.address.is_some());
+    let is_told = found.iter().all(|deed| !deed.is_guess());
+    let certainty = if watched && clients.len() == 1 && is_known && is_told {
         Certainty::Likely
     } else {
         Certainty::Possible
     };
+    let ahead = deed::ahead(case);
     let mut seen = BTreeSet::new();
     let mut suspects = Vec::new();
-    for entry in found {
-        if suspects.len() < MOST && seen.insert((&entry.command, &entry.address, &entry.name)) {
-            suspects.push(Suspect {
-                command: entry.command.clone(),
-                address: entry.address.clone(),
-                name: entry.name.clone(),
-                user: None,
-                library: None,
-                at: Some(entry.at),
-                source: "slow log",
-                certainty,
-            });
+    for deed in found {
+        if suspects.len() < MOST && seen.insert((&deed.command, deed.address, deed.name)) {
+            let was_seen = deed.was_seen() && watched;
+            let certainty = if was_seen {
+                Certainty::Likely
+            } else {
+                certainty
+            };
+            suspects.push(deed.suspect(ahead, certainty));
         }
     }
     suspects
@@ -168,7 +136,8 @@ fn name_them(found: Vec<&SlowEntry>, watched: bool) -> Vec<Suspect> {
 /// The slow log tells when.
 fn date(case: &Case<'_>, verdict: &mut Verdict) {
     let found = found(case, Cause::Flush, None);
-    for entry in found.iter().take(MOST_EVIDENCE) {
+    let entries = || found.iter().filter_map(|deed| Some((deed, deed.entry?)));
+    for (_, entry) in entries().take(MOST_EVIDENCE) {
         let by = entry
             .address
             .iter()
@@ -187,154 +156,106 @@ fn date(case: &Case<'_>, verdict: &mut Verdict) {
             .push(case.evidence(field, Reading::None, command, note, Some(entry.at)));
     }
     // A script may only have mentioned it.
-    let flush = found.iter().find(|entry| !is_script(entry));
-    if let Some(flush) = flush {
+    let flush = entries().find(|(deed, _)| !deed.is_script());
+    if let Some((_, flush)) = flush {
         verdict.first_seen = verdict.first_seen.or(Some(flush.at));
         verdict.last_seen = verdict.last_seen.or(Some(flush.at));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::super::{Diagnosis, diagnose};
-    use super::*;
-    use crate::model::{Assumptions, History, Moment, NodeId, Observation};
-
-    /// The server's clock is a minute ahead of ours.
-    const AHEAD_S: i64 = 60;
-
-    fn moment(s: u64) -> Moment {
-        let elapsed = Duration::from_secs(s);
-        let at = Timestamp::constant(1_700_000_000, 0) + elapsed;
-        Moment { elapsed, at }
+/// What the witnesses told besides: attempts that were stopped, and what asking has cost.
+pub(super) fn told(case: &Case<'_>) -> Vec<String> {
+    let end = case
+        .window
+        .end()
+        .map(|end| end.at + SignedDuration::from_secs(1));
+    let testimony = case.window.witnesses();
+    let denied = testimony.denied().iter();
+    let denied = denied.filter(|denied| end.is_some_and(|end| denied.at <= end));
+    let mut told: Vec<String> = denied.take(MOST_DENIED).map(Denied::sentence).collect();
+    let lists: Vec<_> = testimony.clients().map(|(_, list)| list).collect();
+    let rows = lists.iter().map(|list| list.total).max().unwrap_or(0);
+    let took = lists.iter().map(|list| list.took).max().unwrap_or_default();
+    let bytes: usize = lists.iter().map(|list| list.bytes).sum();
+    if rows >= MANY_CLIENTS || took.as_millis() >= LONG_MS {
+        told.push(format!(
+            "CLIENT LIST was asked {}×: up to {}, {} in all, {} ms at most",
+            lists.len(),
+            format::plural(rows as u64, "client"),
+            format::bytes(bytes as u64),
+            took.as_millis()
+        ));
     }
+    told.extend(testimony.monitors().map(monitor));
+    told
+}
 
-    /// Keys of the only database, calls of FLUSHALL and of DEL.
-    fn answer(s: u64, keys: u64, flushes: u64, deletes: u64) -> Observation {
-        let us = (moment(s).at.as_second() + AHEAD_S) * 1_000_000;
-        let info = format!(
-            "# Server\nredis_version:7.0.15\nrun_id:a\nserver_time_usec:{us}\n# Memory\n\
-             used_memory:1\nmaxmemory:0\n# Stats\nexpired_keys:0\nevicted_keys:0\n\
-             # Replication\nrole:master\n# Commandstats\ncmdstat_flushall:calls={flushes}\n\
-             cmdstat_del:calls={deletes}\n# Keyspace\ndb0:keys={keys},expires=0\n"
-        );
-        Observation::Answer {
-            moment: moment(s),
-            round_trip: Duration::ZERO,
-            info: info.into(),
-        }
-    }
-
-    /// An entry, `s` of our clock.
-    fn entry(id: u64, s: i64, line: &str, who: &str) -> SlowEntry {
-        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        let at = Timestamp::constant(1_700_000_000 + AHEAD_S, 0) + SignedDuration::from_secs(s);
-        SlowEntry::new(id, at, Duration::from_micros(48_900), &words).by(who, "job")
-    }
-
-    fn diagnosed(answers: Vec<Observation>, log: Vec<SlowEntry>) -> Diagnosis {
-        let keep = Duration::from_secs(3_600);
-        let mut history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
-        for answer in answers {
-            history.observe(answer);
-        }
-        let end = history.window().end().expect("something was observed");
-        history.observe(Observation::SlowLog {
-            moment: end,
-            log: Ok(log),
-        });
-        diagnose(&history.window())
-    }
-
-    fn suspects_of(diagnosis: &Diagnosis, cause: Cause) -> &[Suspect] {
-        &diagnosis.of(cause).expect("has a verdict").suspects
-    }
-
-    /// FLUSHALL between 10 and 12 s.
-    fn flushed(log: Vec<SlowEntry>) -> Diagnosis {
-        diagnosed(vec![answer(10, 500, 0, 0), answer(12, 0, 1, 0)], log)
-    }
-
-    #[test]
-    fn the_only_one_in_that_time_is_likely() {
-        let diagnosis = flushed(vec![
-            entry(3, 40, "FLUSHALL", "10.0.0.9:1"),
-            entry(2, 11, "FLUSHALL", "10.0.0.7:1"),
-            entry(1, 11, "KEYS *", "10.0.0.8:1"),
-            entry(0, -90, "FLUSHDB", "10.0.0.9:1"),
-        ]);
-        let [suspect] = suspects_of(&diagnosis, Cause::Flush) else {
-            panic!("{diagnosis:#?}");
-        };
-        assert_eq!(suspect.address.as_deref(), Some("10.0.0.7:1"));
-        assert_eq!(suspect.certainty, Certainty::Likely);
-        assert_eq!(
-            &diagnosis.incidents[0].suspects,
-            std::slice::from_ref(suspect)
-        );
-        assert!(suspects_of(&diagnosis, Cause::Deletion).is_empty());
-    }
-
-    #[test]
-    fn of_several_none_is_likely() {
-        let log = (0..9).map(|n| entry(n, 11, "FLUSHALL", &format!("10.0.0.{n}:1")));
-        let diagnosis = flushed(log.rev().collect());
-        let suspects = suspects_of(&diagnosis, Cause::Flush);
-        assert_eq!(suspects.len(), MOST);
-        assert_eq!(suspects[0].address.as_deref(), Some("10.0.0.8:1"));
-        assert!(suspects.iter().all(|s| s.certainty == Certainty::Possible));
-    }
-
-    #[test]
-    fn a_script_stands_for_what_it_ran() {
-        let diagnosis = flushed(vec![
-            entry(2, 11, "EVAL redis.call('flushall') 0", "10.0.0.7:1"),
-            SlowEntry {
-                address: None,
-                name: None,
-                ..entry(1, 11, "FLUSHALL", "")
-            },
-        ]);
-        let [suspect] = suspects_of(&diagnosis, Cause::Flush) else {
-            panic!("{diagnosis:#?}");
-        };
-        assert!(suspect.command.starts_with("EVAL"));
-        assert_eq!(suspect.certainty, Certainty::Likely);
-    }
-
-    #[test]
-    fn deletes_of_many_keys_are_suspect_and_others_are_not() {
-        let many = format!("DEL {}", ["k"; 20].join(" "));
-        let log = vec![
-            entry(2, 11, &many, "10.0.0.7:1"),
-            entry(1, 11, "DEL k", "10.0.0.8:1"),
-        ];
-        let answers = vec![answer(10, 500, 0, 0), answer(12, 0, 0, 25)];
-        let diagnosis = diagnosed(answers, log);
-        let suspects = suspects_of(&diagnosis, Cause::Deletion);
-        assert_eq!(suspects.len(), 1, "{diagnosis:#?}");
-        assert!(suspects[0].command.chars().count() <= 64);
-    }
-
-    #[test]
-    fn at_first_contact_the_log_tells_when_and_nobody_is_likely() {
-        let log = vec![entry(17, -3_600, "FLUSHALL", "10.0.0.7:1")];
-        let diagnosis = diagnosed(vec![answer(10, 0, 1, 0)], log);
-        let flush = diagnosis.of(Cause::Flush).expect("has a verdict");
-        assert_eq!(flush.scope, Scope::SinceStart);
-        assert_eq!(flush.suspects[0].certainty, Certainty::Possible);
-        let proof = flush
-            .evidence
-            .iter()
-            .find(|proof| proof.field == "slowlog 17");
-        let proof = proof.expect("is evidence");
-        assert_eq!(proof.after, Reading::from("FLUSHALL"));
-        assert_eq!(
-            proof.note,
-            "at 2023-11-14 21:14:20 UTC, 48.9 ms, by 10.0.0.7:1 (job)"
-        );
-        assert_eq!(flush.first_seen, proof.at);
+/// One line on a monitor.
+fn monitor(monitor: Result<&Monitored, &str>) -> String {
+    match monitor {
+        Ok(monitor) => monitor.sentence(),
+        Err(words) => format!("MONITOR did not run: {words}"),
     }
 }
+
+/// Witnesses that do not speak, and why.
+pub(super) fn silent(case: &Case<'_>) -> impl Iterator<Item = String> + use<> {
+    let testimony = case.window.witnesses();
+    let lines = [
+        testimony
+            .no_slow_log()
+            .map(|words| format!("the slow log is not readable: {words}")),
+        testimony
+            .no_clients()
+            .map(|words| format!("CLIENT LIST {words}")),
+        testimony
+            .no_denied()
+            .map(|words| format!("denied attempts are not readable: {words}")),
+    ];
+    lines.into_iter().flatten()
+}
+
+impl Diagnosis {
+    /// The same without what the witnesses said of people, keys and places: addresses, names,
+    /// users and arguments of commands.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let mut diagnosis = self.clone();
+        let verdicts = diagnosis.verdicts.iter_mut();
+        let incidents = diagnosis.incidents.iter_mut();
+        let named = verdicts.map(|verdict| &mut verdict.suspects);
+        for suspect in named
+            .chain(incidents.map(|incident| &mut incident.suspects))
+            .flatten()
+        {
+            let command = suspect.command.split(' ').next().unwrap_or_default();
+            suspect.command = command.to_owned();
+            (suspect.address, suspect.name, suspect.user) = (None, None, None);
+        }
+        let evidence = diagnosis.verdicts.iter_mut();
+        for proof in evidence.flat_map(|verdict| &mut verdict.evidence) {
+            if proof.field.starts_with("slowlog ") {
+                cut(&mut proof.note);
+                if let Reading::Text(command) = &mut proof.after {
+                    command.truncate(command.find(' ').unwrap_or(command.len()));
+                }
+            }
+        }
+        for fate in &mut diagnosis.fates {
+            *fate = fate.without_names();
+        }
+        let denied = diagnosis.notices.iter_mut();
+        denied
+            .filter(|notice| notice.starts_with("denied: "))
+            .for_each(cut);
+        diagnosis
+    }
+}
+
+/// Cuts who it was off a line.
+fn cut(line: &mut String) {
+    line.truncate(line.find(", by ").unwrap_or(line.len()));
+}
+
+#[cfg(test)]
+mod tests;

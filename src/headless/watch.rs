@@ -71,7 +71,7 @@ async fn observe(
 /// A poll that is due at the end may come a little early.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Until the first answer, and what comes next if that is the slow log.
+/// Until the first answer, and what the witnesses say to it: the slow log comes last.
 async fn answer(observations: &mut Receiver<Observation>, history: &mut History) {
     while let Some(observation) = observations.recv().await {
         let answered = matches!(observation, Observation::Answer { .. });
@@ -79,9 +79,15 @@ async fn answer(observations: &mut Receiver<Observation>, history: &mut History)
             return;
         }
         if answered {
-            let next = observations.recv().await;
-            if let Some(log @ Observation::SlowLog { .. }) = next {
-                history.observe(log);
+            while let Some(next) = observations.recv().await {
+                let is_last = matches!(next, Observation::SlowLog { .. });
+                if is_attempt(&next) {
+                    return;
+                }
+                history.observe(next);
+                if is_last {
+                    return;
+                }
             }
             return;
         }
@@ -96,15 +102,18 @@ async fn keep_on(
 ) {
     while let Some(observation) = observations.recv().await {
         // A push alone tells nothing: what went is in the answer after it.
-        let is_attempt = matches!(
-            observation,
-            Observation::Answer { .. } | Observation::Failed { .. }
-        );
-        let is_enough = is_attempt && observation.moment().elapsed >= enough;
+        let is_enough = is_attempt(&observation) && observation.moment().elapsed >= enough;
         if take(history, observation) == Next::GiveUp || is_enough {
             return;
         }
     }
+}
+
+fn is_attempt(observation: &Observation) -> bool {
+    matches!(
+        observation,
+        Observation::Answer { .. } | Observation::Failed { .. }
+    )
 }
 
 #[derive(PartialEq, Eq)]
@@ -122,12 +131,6 @@ fn take(history: &mut History, observation: Observation) -> Next {
 /// Failures that trying again within seconds does not mend: somebody has to do something.
 fn is_hopeless(observation: &Observation) -> bool {
     match observation {
-        Observation::Answer { .. }
-        | Observation::Emptied { .. }
-        | Observation::Tripwire { .. }
-        | Observation::SlowLog { .. }
-        | Observation::Keys { .. }
-        | Observation::Watching { .. } => false,
         Observation::Failed { failure, .. } => matches!(
             failure.kind,
             FailureKind::PasswordNeeded
@@ -139,6 +142,7 @@ fn is_hopeless(observation: &Observation) -> bool {
                 | FailureKind::ProtectedMode
                 | FailureKind::Rubbish
         ),
+        _ => false,
     }
 }
 
@@ -231,7 +235,7 @@ mod tests {
         let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));
         observe(&mut receiver, &mut history, Until::Answered, PATIENCE).await;
         assert_eq!(history.window().polls(), 1);
-        assert_eq!(history.window().slow_log(), Some(Ok([].as_slice())));
+        assert_eq!(history.window().witnesses().slow_log(), Some(vec![]));
     }
 
     #[rstest]

@@ -303,6 +303,15 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         group: DO,
+        keys: "M",
+        words: "every command for 3 s (MONITOR): slows the server down, so it is asked for twice",
+        hint: None,
+        places: BROWSING,
+        on: On::Any,
+        bound: &[(key('M'), Action::Monitor)],
+    },
+    Row {
+        group: DO,
         keys: "?",
         words: "these keys",
         hint: Some(Hint(10, "?", "help")),

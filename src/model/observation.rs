@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::clients::Clients;
+use super::denied::Denied;
+use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
 use super::watched::{KeyRead, Watching};
 
@@ -71,7 +74,7 @@ pub enum Observation {
     SlowLog {
         /// When the reply had arrived.
         moment: Moment,
-        /// The entries, the newest first, or why there are none: inert.
+        /// The entries that were not told before, the newest first, or why there are none: inert.
         log: Result<Vec<SlowEntry>, String>,
     },
     /// Watched keys were read.
@@ -88,6 +91,27 @@ pub enum Observation {
         /// What.
         told: Watching,
     },
+    /// The server was asked who is connected.
+    Clients {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// Those who matter, or why it is not known: inert.
+        clients: Result<Clients, String>,
+    },
+    /// The server was asked whom its access rules stopped.
+    Denied {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// Attempts to take keys away, or why they are not known: inert.
+        denied: Result<Vec<Denied>, String>,
+    },
+    /// The server was watched with `MONITOR`, because the user asked for it.
+    Monitored {
+        /// When that ended.
+        moment: Moment,
+        /// What it showed, or why it did not run: inert.
+        monitored: Result<Monitored, String>,
+    },
 }
 
 impl Observation {
@@ -100,7 +124,10 @@ impl Observation {
             | Self::Tripwire { moment, .. }
             | Self::SlowLog { moment, .. }
             | Self::Keys { moment, .. }
-            | Self::Watching { moment, .. } => *moment,
+            | Self::Watching { moment, .. }
+            | Self::Clients { moment, .. }
+            | Self::Denied { moment, .. }
+            | Self::Monitored { moment, .. } => *moment,
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::catalogue::{Class, class_of};
 use super::text::inert;
 
-/// Entries that are asked for and kept: as many as servers keep unless told otherwise.
+/// Entries that are asked for at first contact: as many as servers keep unless told otherwise.
 pub const SLOW_LOG: usize = 128;
 
 /// The longest command, in characters, the mark of a cut included.
@@ -24,6 +24,10 @@ pub struct SlowEntry {
     /// How long it ran; waiting and the network not included. Microseconds on the wire.
     #[serde(rename = "took_us", serialize_with = "microseconds")]
     pub took: Duration,
+    /// The size of the request where it is known from the log of large ones (Valkey 8.1+), which
+    /// does not tell how long it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// The command and its first arguments, inert, at most 64 characters; only the name where
     /// arguments are secrets.
     pub command: String,
@@ -54,6 +58,7 @@ impl SlowEntry {
             id,
             at,
             took,
+            bytes: None,
             command: inert(&shown(&name, words), LONGEST - 1),
             address: None,
             name: None,
@@ -72,6 +77,18 @@ impl SlowEntry {
         };
         (self.address, self.name) = (known(address), known(name));
         self
+    }
+
+    /// The same without what may name people, keys or places: the command's name is left.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let command = self.command.split(' ').next().unwrap_or_default();
+        Self {
+            command: command.to_owned(),
+            address: None,
+            name: None,
+            ..self.clone()
+        }
     }
 
     /// The command's name as it was sent, in lower case: `flushall`.

@@ -8,10 +8,10 @@ use super::counter::Counter;
 use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
-use super::slowlog::{SLOW_LOG, SlowEntry};
 use super::step::Step;
 use super::watched::{WatchedKeys, Watching};
 use super::window::Window;
+use super::witnesses::Witnesses;
 use crate::info::Info;
 
 /// Polls that failed in a row.
@@ -78,7 +78,7 @@ pub struct History {
     keep: Duration,
     pub(super) entries: VecDeque<Entry>,
     pub(super) changes: VecDeque<Change>,
-    pub(super) slow_log: Option<SlowLog>,
+    pub(super) witnesses: Witnesses,
     /// A push that a database was emptied, since the last answer.
     emptied: Option<Moment>,
     tripwire: Option<Result<(), String>>,
@@ -87,15 +87,6 @@ pub struct History {
     last_info: Option<Box<str>>,
     connection: Connection,
     polls: u64,
-}
-
-/// What came of the newest asking for the slow log.
-#[derive(Clone, Debug)]
-pub(super) struct SlowLog {
-    /// When the entry after which it came ended: windows up to there know it.
-    pub(super) since: Duration,
-    /// At most [`SLOW_LOG`] entries.
-    pub(super) log: Result<Vec<SlowEntry>, String>,
 }
 
 /// Changes that a history keeps at most.
@@ -110,7 +101,7 @@ impl History {
             keep,
             entries: VecDeque::new(),
             changes: VecDeque::new(),
-            slow_log: None,
+            witnesses: Witnesses::default(),
             emptied: None,
             tripwire: None,
             watched: WatchedKeys::default(),
@@ -137,12 +128,21 @@ impl History {
             } => self.fail(self.after_the_last(moment), failure, retry_in),
             Observation::Emptied { moment } => self.emptied(moment),
             Observation::Tripwire { moment, stands } => self.tripwire(moment, stands),
-            Observation::SlowLog { moment, mut log } => {
-                if let Ok(entries) = &mut log {
-                    entries.truncate(SLOW_LOG);
-                }
-                let since = self.window().end().unwrap_or(moment).elapsed;
-                self.slow_log = Some(SlowLog { since, log });
+            Observation::SlowLog { moment, log } => {
+                let since = self.known_since(moment);
+                self.witnesses.slow_log(since, log);
+            }
+            Observation::Clients { moment, clients } => {
+                let since = self.known_since(moment);
+                self.witnesses.clients(since, moment, clients);
+            }
+            Observation::Denied { moment, denied } => {
+                let since = self.known_since(moment);
+                self.witnesses.denied(since, denied);
+            }
+            Observation::Monitored { moment, monitored } => {
+                let since = self.known_since(moment);
+                self.witnesses.monitored(since, monitored);
             }
             Observation::Keys { moment, read } => self.watched.take(moment, read),
             Observation::Watching { moment, told } => self.watching(moment, told),
@@ -159,6 +159,24 @@ impl History {
         if !is_known && told != ChangeKind::Watching(Watching::Stands(Ok(()))) {
             self.note(Change { moment, kind: told });
         }
+    }
+
+    /// The end of the entry after which something came: windows up to there know it.
+    fn known_since(&self, moment: Moment) -> Duration {
+        self.window().end().unwrap_or(moment).elapsed
+    }
+
+    /// The same without what the witnesses said of people, keys and places, for an export.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let mut history = self.clone();
+        history.witnesses.leave_out_names();
+        for change in &mut history.changes {
+            if let ChangeKind::Watching(told) = &mut change.kind {
+                told.leave_out_names();
+            }
+        }
+        history
     }
 
     /// A push that a database was emptied; the next answer tells what went.

@@ -216,6 +216,12 @@ pub enum Watching {
 }
 
 impl Watching {
+    pub(super) fn leave_out_names(&mut self) {
+        if let Self::PrefixOff { prefix, .. } = self {
+            "a prefix".clone_into(prefix);
+        }
+    }
+
     /// One line for people.
     pub fn sentence(&self) -> String {
         match self {

@@ -5,10 +5,10 @@ use super::counter::{Counter, Delta};
 use super::node::NodeId;
 use super::observation::Moment;
 use super::sample::Sample;
-use super::slowlog::SlowEntry;
 use super::step::Step;
 use super::timeline::{Entry, Gap, History};
 use super::watched::{Fact, WatchedKey};
+use super::witnesses::Testimony;
 
 /// The part of a history from its beginning to some entry: what is diagnosed and drawn.
 #[derive(Clone, Copy, Debug)]
@@ -98,15 +98,10 @@ impl<'a> Window<'a> {
             .filter(move |change| end.is_some_and(|end| change.moment.elapsed <= end))
     }
 
-    /// The slow log as of the end of the window, the newest entry first, or why it could not be
-    /// read; `None` before it was asked for. Of several processes, that of the last.
-    pub fn slow_log(&self) -> Option<Result<&'a [SlowEntry], &'a str>> {
-        let known = self.history.slow_log.as_ref()?;
-        let end = self.end()?.elapsed;
-        (end >= known.since).then(|| match &known.log {
-            Ok(entries) => Ok(&**entries),
-            Err(words) => Err(&**words),
-        })
+    /// What the witnesses had said by the end of the window.
+    pub fn witnesses(&self) -> Testimony<'a> {
+        let end = self.end().map(|end| end.elapsed);
+        Testimony::new(&self.history.witnesses, end)
     }
 
     /// Watched keys and what is known of each as of the end of the window; where that is the newest

@@ -8,7 +8,6 @@
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
-use crate::model::SLOW_LOG;
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +18,18 @@ pub struct Entry {
     pub arguments: &'static str,
     /// What it is for and when it is sent.
     pub purpose: &'static str,
+}
+
+impl Entry {
+    /// Whether any user may send it, whatever the access rules say.
+    pub fn is_open(&self) -> bool {
+        matches!(self.name, "auth" | "hello")
+    }
+
+    /// Whether it is only sent when the user asks for it.
+    pub fn is_on_demand(&self) -> bool {
+        self.name == "monitor"
+    }
 }
 
 /// The list.
@@ -96,7 +107,35 @@ pub const ALL: &[Entry] = &[
     Entry {
         name: "slowlog|get",
         arguments: "128",
-        purpose: "once per server process, after its first 'info'; may be refused",
+        purpose: "once per server process, after its first 'info', and when the next is not enough; \
+                  may be refused",
+    },
+    Entry {
+        name: "slowlog|get",
+        arguments: "16",
+        purpose: "when keys went or commands that take them were called: at most once a second",
+    },
+    Entry {
+        name: "client|list",
+        arguments: "",
+        purpose: "as the slow log, unless there are more than 2,000 clients; may be refused",
+    },
+    Entry {
+        name: "commandlog|get",
+        arguments: "16 large-request",
+        purpose: "together with the slow log, on Valkey 8.1 and later; may be refused",
+    },
+    Entry {
+        name: "acl|log",
+        arguments: "16",
+        purpose: "once per server process, and when commands that take keys were refused; not on \
+                  Redis Enterprise; may be refused",
+    },
+    Entry {
+        name: "monitor",
+        arguments: "",
+        purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
+                  most",
     },
 ];
 
@@ -145,10 +184,39 @@ pub(super) fn info_parts() -> Pipeline {
     pipeline
 }
 
-/// `SLOWLOG GET 128`.
-pub(super) fn slow_log() -> Cmd {
+/// Entries that are asked for after the first time.
+pub(super) const FEW: usize = 16;
+
+/// `SLOWLOG GET 128`, or `16`.
+pub(super) fn slow_log(most: usize) -> Cmd {
     let mut command = redis::cmd("SLOWLOG");
-    command.arg("GET").arg(SLOW_LOG);
+    command.arg("GET").arg(most);
+    command
+}
+
+/// `COMMANDLOG GET 16 large-request`: who sent much at once, such as a `DEL` of very many keys.
+pub(super) fn large_requests() -> Cmd {
+    let mut command = redis::cmd("COMMANDLOG");
+    command.arg("GET").arg(FEW).arg("large-request");
+    command
+}
+
+/// `CLIENT LIST`.
+pub(super) fn clients() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("LIST");
+    command
+}
+
+/// `MONITOR`, which only ever is sent because the user said so.
+pub(super) fn monitor() -> Cmd {
+    redis::cmd("MONITOR")
+}
+
+/// `ACL LOG 16`. Never `ACL LOG RESET`.
+pub(super) fn denied() -> Cmd {
+    let mut command = redis::cmd("ACL");
+    command.arg("LOG").arg(FEW);
     command
 }
 
@@ -224,7 +292,12 @@ mod tests {
         let single = [
             info_sections(),
             info_all(),
-            slow_log(),
+            slow_log(FEW),
+            slow_log(crate::model::SLOW_LOG),
+            large_requests(),
+            clients(),
+            denied(),
+            monitor(),
             tripwire(),
             tracking(),
             tracking_prefix("<prefix>"),

@@ -1,6 +1,6 @@
-//! The poller: one task per node, one [`Observation`] per attempt. After the first answer of a
-//! process it asks for the slow log, once and beside the polls, and sets up the tripwire: when that
-//! tells of an emptied database, the next poll is made at once.
+//! The poller: one task per node, one [`Observation`] per attempt. After the first answer it sets
+//! up the tripwire: when that tells of an emptied database, the next poll is made at once. When
+//! something moved, the witnesses are asked, beside the polls.
 //!
 //! After a failure, what happens to the connection:
 //!
@@ -23,13 +23,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
+use super::monitor;
 use super::schedule::{BackOff, Grid};
-use super::slowlog::{self, Answer, Asking};
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
+use super::witness::Witnesses;
 use super::{Clock, Control, failure, seal};
-use crate::config::Settings;
-use crate::info::Info;
+use crate::config::{MONITOR_TIME, Settings};
 use crate::model::{Failure, FailureKind, Observation, Watch};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
@@ -38,9 +38,6 @@ const TIMEOUTS: u32 = 3;
 
 /// A connection that was silent for longer than this may be closed by anybody.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Processes that are remembered to have been asked for their slow log.
-const REMEMBERED: usize = 16;
 
 /// Polls one server until `stop` is cancelled or nobody listens to `out` any more.
 ///
@@ -67,19 +64,20 @@ pub async fn poll_asked(
     stop: CancellationToken,
 ) {
     let unheard = out.clone();
-    let interval = control.borrow().interval;
+    let Control { interval, monitors } = *control.borrow();
     let poller = Poller {
         grid: Grid::new(clock.elapsed(), interval),
+        witnesses: Witnesses::new(settings.clone(), clock),
         settings,
         clock,
         control: Some(control),
         out,
         link: None,
-        asking: None,
-        asked: Vec::new(),
         tripwire: None,
         wishes: Some(wishes),
         watcher: None,
+        monitor: None,
+        monitors,
         polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
@@ -98,16 +96,18 @@ struct Poller {
     control: Option<watch::Receiver<Control>>,
     out: mpsc::Sender<Observation>,
     link: Option<Link>,
-    /// The slow log, while it is on its way.
-    asking: Option<Asking>,
-    /// The `run_id`s that were asked for it, the last [`REMEMBERED`]; empty where there is none.
-    asked: Vec<String>,
+    /// Who may tell who did it.
+    witnesses: Witnesses,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
     /// Keys that are asked for while it runs; `None` when nobody can ask any more.
     wishes: Option<mpsc::Receiver<Watch>>,
     /// Watches keys, after the first answer and where somebody wants that.
     watcher: Option<Watcher>,
+    /// Runs when the user asks for it.
+    monitor: Option<monitor::Running>,
+    /// How often that was.
+    monitors: u32,
     /// When the last poll began.
     polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
@@ -179,44 +179,23 @@ impl Poller {
         match link.asker.info(&mut link.connection, self.clock).await {
             Ok(reply) => {
                 link.timeouts = 0;
-                if link.heard.replace(reply.moment.elapsed).is_none() {
-                    self.meet(&link, &reply.info);
+                link.heard = Some(reply.moment.elapsed);
+                let is_new = self.witnesses.answered(&link.connection, &reply);
+                // It stands over all processes, but one that was refused is tried on the next.
+                if is_new && self.settings.tripwire && self.tripwire.is_none() {
+                    self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
                 }
                 self.link = Some(link);
+                for watch in std::mem::take(&mut self.settings.watch) {
+                    self.watch(watch);
+                }
+                if let Some(time) = self.settings.monitor.take() {
+                    self.begin_monitor(time);
+                }
                 Ok(reply)
             }
             Err(trouble) => Err(self.judge(link, &trouble)),
         }
-    }
-
-    /// A process is asked once, whatever comes of it: a proxy may hang up on the question. The
-    /// tripwire stands over all processes, but one that was refused is tried on the next.
-    fn meet(&mut self, link: &Link, info: &str) {
-        let info = Info::parse(info);
-        let run_id = info.get("Server", "run_id").unwrap_or_default().to_owned();
-        if self.asked.contains(&run_id) {
-            return;
-        }
-        if self.asked.len() == REMEMBERED {
-            self.asked.remove(0);
-        }
-        self.asked.push(run_id);
-        self.asking = Some(slowlog::ask(&link.connection, self.settings.auth.clone()));
-        if self.settings.tripwire && self.tripwire.is_none() {
-            self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
-        }
-        if self.watcher.is_none() {
-            for watch in self.settings.watch.clone() {
-                self.watch(watch);
-            }
-        }
-    }
-
-    fn watch(&mut self, watch: Watch) {
-        let (settings, clock) = (&self.settings, self.clock);
-        let watcher = &mut self.watcher;
-        let watcher = watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock));
-        watcher.watch(watch);
     }
 
     async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
@@ -277,8 +256,8 @@ impl Poller {
         (observation, due)
     }
 
-    /// Waits until the next attempt is due. Returns early, with what to tell, when the slow log
-    /// comes, the tripwire is tripped, or the connection ends meanwhile.
+    /// Waits until the next attempt is due. Returns early, with what to tell, when a witness
+    /// speaks, the tripwire is tripped, or the connection ends meanwhile.
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
         let mut from = self.clock.elapsed();
         loop {
@@ -289,14 +268,19 @@ impl Poller {
             };
             tokio::select! {
                 () = sleep(until.saturating_sub(now)) => return None,
-                interval = changed(&mut self.control) => {
-                    from = self.clock.elapsed();
-                    self.grid.change(from, interval);
+                wish = changed(&mut self.control) => {
+                    if wish.interval != self.grid.interval() {
+                        from = self.clock.elapsed();
+                        self.grid.change(from, wish.interval);
+                    }
+                    if wish.monitors != self.monitors {
+                        self.monitors = wish.monitors;
+                        self.begin_monitor(MONITOR_TIME);
+                    }
                 }
-                log = answered(&mut self.asking) => {
-                    self.asking = None;
-                    let moment = self.clock.now();
-                    return Some((Observation::SlowLog { moment, log }, due));
+                Some(seen) = monitor::seen(&mut self.monitor) => return Some((seen, due)),
+                told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
+                    return Some((told, due));
                 }
                 told = tripped(&mut self.tripwire) => {
                     let due = self.told(&told, due);
@@ -316,17 +300,40 @@ impl Poller {
         }
     }
 
-    /// What the tripwire tells, and when the next poll is due by it.
+    fn watch(&mut self, watch: Watch) {
+        let (settings, clock) = (&self.settings, self.clock);
+        let watcher = &mut self.watcher;
+        let watcher = watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock));
+        watcher.watch(watch);
+    }
+
+    /// Runs `MONITOR`, unless it runs already.
+    fn begin_monitor(&mut self, time: Duration) {
+        if self.monitor.is_none() {
+            let running = monitor::begin(self.settings.clone(), self.clock, time);
+            self.monitor = Some(running);
+        }
+    }
+
+    /// What is pushed, and when the next poll is due by it.
     fn told(&mut self, told: &Observation, due: Due) -> Due {
-        match told {
-            Observation::Emptied { moment } => {
-                due.or_at(tripwire::poll_after(*moment, self.polled))
-            }
+        let soon = match told {
+            Observation::Emptied { moment } => Some(tripwire::poll_after(*moment, self.polled)),
             Observation::Tripwire { stands: Err(_), .. } => {
                 self.tripwire = None;
-                due
+                None
             }
-            _ => watched::poll_after(told, self.polled).map_or(due, |soon| due.or_at(soon)),
+            _ => watched::poll_after(told, self.polled),
+        };
+        let Some(soon) = soon else {
+            return due;
+        };
+        if let Some(link) = &self.link {
+            self.witnesses.ask_now(&link.connection);
+        }
+        match due {
+            Due::At(at) if at < soon => due,
+            _ => Due::At(soon),
         }
     }
 
@@ -358,34 +365,16 @@ enum Due {
     At(Duration),
 }
 
-impl Due {
-    /// This, or earlier.
-    fn or_at(self, soon: Duration) -> Self {
-        match self {
-            Self::At(at) if at < soon => self,
-            _ => Self::At(soon),
-        }
-    }
-}
-
-/// The interval that the user has just chosen; never returns when nobody can choose any more.
-async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Duration {
+/// What the user has just chosen; never returns when nobody can choose any more.
+async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Control {
     loop {
         let Some(receiver) = control else {
             return std::future::pending().await;
         };
         if receiver.changed().await.is_ok() {
-            return receiver.borrow_and_update().interval;
+            return *receiver.borrow_and_update();
         }
         *control = None;
-    }
-}
-
-/// The slow log that is on its way; never returns when none is.
-async fn answered(asking: &mut Option<Asking>) -> Answer {
-    match asking {
-        Some(asking) => asking.await,
-        None => std::future::pending().await,
     }
 }
 

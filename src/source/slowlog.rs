@@ -1,70 +1,34 @@
-//! The slow log, asked for once: who ran what before we came.
-//!
-//! It is asked beside the polls and never holds one up. A server that refuses, hangs up or talks
-//! nonsense costs one notice.
+//! The slow log, understood: who ran what that took long, and on Valkey who sent much at once.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use redis::{ErrorKind, Value};
+use redis::Value;
 
-use super::connection::{Connection, Trouble};
-use super::{commands, seal};
+use super::seal;
 use crate::config::Auth;
 use crate::model::{SLOW_LOG, SlowEntry};
 
-/// A question on its way.
-pub(super) type Asking = Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// The entries, the newest first, or why there are none: inert and without the password.
+/// The entries, the newest first, or why there are none.
 pub(super) type Answer = Result<Vec<SlowEntry>, String>;
 
-/// Asks over a connection without holding it.
-pub(super) fn ask(connection: &Connection, auth: Auth) -> Asking {
-    let reply = connection.aside(commands::slow_log());
-    Box::pin(async move {
-        let entries = match reply.await {
-            Ok(value) => entries(value, &auth),
-            Err(trouble) => Err(why(&trouble, &auth)),
-        };
-        entries.map_err(|words| seal::words(&words, &auth))
-    })
-}
-
-fn why(trouble: &Trouble, auth: &Auth) -> String {
-    let error = match trouble {
-        Trouble::Timeout => return "no reply in time".to_owned(),
-        Trouble::Rubbish(words) => return words.clone(),
-        Trouble::Error(error) => error,
-    };
-    match error.kind() {
-        ErrorKind::Server(_) | ErrorKind::Extension => {}
-        ErrorKind::Parse => return "the reply makes no sense".to_owned(),
-        _ => return "the connection ended before the reply".to_owned(),
-    }
-    let (code, detail) = (error.code(), error.detail());
-    refused(code.unwrap_or_default(), detail.unwrap_or_default(), auth)
-}
-
-fn refused(code: &str, detail: &str, auth: &Auth) -> String {
-    let words = format!("{code} {detail}");
-    let words = words.trim();
-    if code == "NOPERM" {
-        let user = auth.user.as_deref().unwrap_or("default");
-        return format!("{words}; grant it: ACL SETUSER {user} +slowlog|get");
-    }
-    words.to_owned()
+/// What the third cell of an entry measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Log {
+    /// Microseconds.
+    Slow,
+    /// Bytes of the request.
+    Large,
 }
 
 /// Entries that are none are left out; a reply of nothing else is an error.
-fn entries(reply: Value, auth: &Auth) -> Answer {
+pub(super) fn entries(reply: Value, log: Log, auth: &Auth) -> Answer {
     let Value::Array(rows) = reply else {
         return Err("the reply is no list".to_owned());
     };
     let given = rows.len();
     let rows = rows.into_iter().take(SLOW_LOG);
-    let entries: Vec<SlowEntry> = rows.filter_map(|row| entry(row, auth)).collect();
+    let entries: Vec<SlowEntry> = rows.filter_map(|row| entry(row, log, auth)).collect();
     if entries.is_empty() && given > 0 {
         return Err("the reply is no list of commands".to_owned());
     }
@@ -72,29 +36,39 @@ fn entries(reply: Value, auth: &Auth) -> Answer {
 }
 
 /// `[id, seconds, microseconds, [words], address, name]`; the last two since Redis 4.
-fn entry(row: Value, auth: &Auth) -> Option<SlowEntry> {
+fn entry(row: Value, log: Log, auth: &Auth) -> Option<SlowEntry> {
     let Value::Array(cells) = row else {
         return None;
     };
-    let [id, at, took, words, who @ ..] = &*cells else {
+    let [id, at, size, words, who @ ..] = &*cells else {
         return None;
     };
-    let (Value::Int(id), Value::Int(at), Value::Int(took), Value::Array(words)) =
-        (id, at, took, words)
+    let (Value::Int(id), Value::Int(at), Value::Int(size), Value::Array(words)) =
+        (id, at, size, words)
     else {
         return None;
     };
-    let text = |value: Option<&Value>| match value {
-        Some(Value::BulkString(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        Some(Value::SimpleString(text)) => text.clone(),
-        _ => String::new(),
-    };
+    let text = |value: Option<&Value>| value.map(text).unwrap_or_default();
     let words = words.iter().map(|word| text(Some(word)));
     let words: Vec<String> = words.map(|word| seal::redacted(&word, auth)).collect();
-    let took = Duration::from_micros(u64::try_from(*took).ok()?);
+    let size = u64::try_from(*size).ok()?;
+    let (took, bytes) = match log {
+        Log::Slow => (Duration::from_micros(size), None),
+        Log::Large => (Duration::ZERO, Some(size)),
+    };
     let at = Timestamp::from_second(*at).ok()?;
-    let entry = SlowEntry::new(u64::try_from(*id).ok()?, at, took, &words);
+    let mut entry = SlowEntry::new(u64::try_from(*id).ok()?, at, took, &words);
+    entry.bytes = bytes;
     Some(entry.by(&text(who.first()), &text(who.get(1))))
+}
+
+/// A string of the protocol; empty where it is none.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => text.clone(),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +92,7 @@ mod tests {
     }
 
     fn read(rows: Vec<Value>) -> Answer {
-        entries(Value::Array(rows), &Auth::default())
+        entries(Value::Array(rows), Log::Slow, &Auth::default())
     }
 
     #[test]
@@ -142,6 +116,14 @@ mod tests {
     }
 
     #[test]
+    fn large_requests_have_a_size_and_no_time() {
+        let rows = Value::Array(vec![row(&["DEL", "a"], &["10.0.0.7:1", ""])]);
+        let entries = entries(rows, Log::Large, &Auth::default()).expect("reads");
+        assert_eq!(entries[0].bytes, Some(48_900));
+        assert_eq!(entries[0].took, Duration::ZERO);
+    }
+
+    #[test]
     fn nonsense_is_no_entry() {
         let odd = [
             Value::Nil,
@@ -152,7 +134,7 @@ mod tests {
         for value in odd.clone() {
             assert!(read(vec![value]).is_err());
         }
-        assert!(entries(Value::Okay, &Auth::default()).is_err());
+        assert!(entries(Value::Okay, Log::Slow, &Auth::default()).is_err());
         let mut rows = odd.to_vec();
         rows.push(row(&["FLUSHALL"], &[]));
         assert_eq!(read(rows).map(|entries| entries.len()), Ok(1));
@@ -165,16 +147,7 @@ mod tests {
             password: Some("hunter22".to_owned()),
         };
         let rows = Value::Array(vec![row(&["DEL", "hunter22"], &[])]);
-        let entries = entries(rows, &auth).expect("reads");
+        let entries = entries(rows, Log::Slow, &auth).expect("reads");
         assert_eq!(entries[0].command, "DEL …");
-    }
-
-    #[test]
-    fn a_refusal_names_the_rule() {
-        let words = refused("NOPERM", "no permissions", &Auth::default());
-        assert_eq!(
-            words,
-            "NOPERM no permissions; grant it: ACL SETUSER default +slowlog|get"
-        );
     }
 }

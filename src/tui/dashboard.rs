@@ -52,7 +52,10 @@ pub async fn dashboard(
         clock.now(),
         options,
     );
-    let (control, controlled) = watch::channel(Control { interval });
+    let (control, controlled) = watch::channel(Control {
+        interval,
+        monitors: 0,
+    });
     let (out, observations) = mpsc::channel(QUEUE);
     let stop = CancellationToken::new();
     app.watch(settings.watch.clone());
@@ -167,15 +170,28 @@ struct Live<E> {
     panic: Option<TestPanic>,
 }
 
+impl<E> Live<E> {
+    /// Tells the poller what the user wants.
+    fn wish(&self, change: impl FnOnce(&mut Control)) -> Result<(), String> {
+        if self.control.is_closed() {
+            return Err("the poller has ended".to_owned());
+        }
+        self.control.send_modify(change);
+        Ok(())
+    }
+}
+
 impl<E: Fn(&App) -> ExportJob> Outside for Live<E> {
     fn now(&self) -> Moment {
         self.clock.now()
     }
 
     fn set_interval(&self, interval: Duration) -> Result<(), String> {
-        self.control
-            .send(Control { interval })
-            .map_err(|_| "the poller has ended".to_owned())
+        self.wish(|control| control.interval = interval)
+    }
+
+    fn monitor(&self) -> Result<(), String> {
+        self.wish(|control| control.monitors += 1)
     }
 
     fn watch(&self, watch: Watch) -> Result<(), String> {
@@ -273,6 +289,7 @@ mod tests {
     fn a_new_interval_reaches_the_poller() {
         let (control, controlled) = watch::channel(Control {
             interval: Duration::from_secs(1),
+            monitors: 0,
         });
         let live = Live {
             clock: Clock::start(),
@@ -284,6 +301,8 @@ mod tests {
         live.set_interval(Duration::from_secs(2))
             .expect("somebody listens");
         assert_eq!(controlled.borrow().interval, Duration::from_secs(2));
+        live.monitor().expect("somebody listens");
+        assert_eq!(controlled.borrow().monitors, 1);
         drop(controlled);
         assert!(live.set_interval(Duration::from_secs(4)).is_err());
     }

@@ -33,7 +33,7 @@ pub(super) fn encode(observation: &Observation, head: &str) -> String {
             let lines: Vec<String> = entries.iter().map(entry_line).collect();
             format!("\n* {head} slowlog{}", lines.concat())
         }
-        Observation::Answer { .. } | Observation::Failed { .. } => String::new(),
+        _ => String::new(),
     }
 }
 
@@ -88,6 +88,7 @@ pub(super) fn add_entry(told: &mut [Observation], line: &str) -> Result<(), Stri
         id: number(id)?,
         at: Timestamp::from_second(at).map_err(|error| error.to_string())?,
         took: Duration::from_micros(number(took)?),
+        bytes: None,
         command: command.to_owned(),
         address: known(address),
         name: known(name),

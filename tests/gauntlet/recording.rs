@@ -354,6 +354,19 @@ fn changes(was: &[String], is: &[String]) -> Option<Vec<String>> {
     is_order_kept.then(|| [removed, changed, added].concat())
 }
 
+/// Whether a file holds such an observation.
+#[allow(
+    clippy::allow_attributes,
+    dead_code,
+    reason = "the replay reads what was kept"
+)]
+pub(crate) fn is_kept(observation: &Observation) -> bool {
+    !matches!(
+        observation,
+        Observation::Clients { .. } | Observation::Denied { .. } | Observation::Monitored { .. }
+    )
+}
+
 /// What a file can tell of an observation.
 #[allow(
     clippy::allow_attributes,
@@ -369,7 +382,10 @@ pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
         _ => {}
     }
     match &mut observation {
-        Observation::Answer { moment, .. }
+        Observation::Clients { moment, .. }
+        | Observation::Denied { moment, .. }
+        | Observation::Monitored { moment, .. }
+        | Observation::Answer { moment, .. }
         | Observation::Failed { moment, .. }
         | Observation::Emptied { moment }
         | Observation::Tripwire { moment, .. }

@@ -40,6 +40,7 @@ pub fn settings(port: u16) -> Settings {
         assumptions: Assumptions::default(),
         tripwire: true,
         watch: Vec::new(),
+        monitor: None,
     }
 }
 
@@ -94,6 +95,7 @@ impl Watch {
         let clock = Clock::start();
         let (control, changes) = watch::channel(Control {
             interval: settings.interval,
+            monitors: 0,
         });
         let (out, heard) = mpsc::channel(4);
         let stop = CancellationToken::new();

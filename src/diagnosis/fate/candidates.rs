@@ -17,8 +17,8 @@ pub(super) struct Candidate {
     pub(super) ending: Ending,
     /// How, without the ending: `DEL ran 3×`.
     pub(super) how: String,
-    /// The command to look for among suspects, upper case.
-    pub(super) command: Option<String>,
+    /// The commands to look for among suspects, lower case.
+    pub(super) verbs: Vec<String>,
     /// The causes whose suspects are those of this key.
     pub(super) causes: &'static [Cause],
     pub(super) evidence: Vec<Evidence>,
@@ -33,7 +33,7 @@ impl Candidate {
         Self {
             ending,
             how: how.into(),
-            command: None,
+            verbs: Vec::new(),
             causes,
             evidence: Vec::new(),
             is_weak: false,
@@ -52,16 +52,16 @@ impl Candidate {
             .iter()
             .map(|ran| ran.name.to_ascii_uppercase())
             .collect();
-        let [first, ..] = &*names else {
+        if names.is_empty() {
             return None;
-        };
+        }
         let calls: u64 = found.iter().map(|ran| ran.calls).sum();
         let how = match (calls, &*names) {
             (1, [name]) => name.clone(),
             (_, names) => format!("{} ran {}×", names.join(", "), count(calls)),
         };
         let mut candidate = Self::new(ending, how, causes);
-        candidate.command = Some(first.clone()).filter(|_| names.len() == 1);
+        candidate.verbs = found.iter().map(|ran| ran.name.to_owned()).collect();
         candidate.evidence = found.iter().map(|ran| ran.evidence(node)).collect();
         Some(candidate)
     }

@@ -52,19 +52,31 @@ pub(super) fn overwritten(span: Span, was: &str, is: &str, how: Option<&str>) ->
     )
 }
 
+/// ` by 10.0.0.7:5123, worker-3`: the first suspect, where there is no other and its command is what
+/// took the key. One whose command does not name the key is only likely.
+pub(super) fn by(candidate: &Candidate, suspects: &[Suspect], key: &str) -> String {
+    let ([suspect, ..], [verb]) = (suspects, &*candidate.verbs) else {
+        return String::new();
+    };
+    let mut words = suspect.command.split(' ');
+    let is_it = words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case(verb));
+    if suspect.certainty != Certainty::Likely || !is_it {
+        return String::new();
+    }
+    let names = [&suspect.address, &suspect.name];
+    let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+    match (names.is_empty(), words.any(|word| word == key)) {
+        (true, _) => String::new(),
+        (_, true) => format!(" by {}", names.join(", ")),
+        (_, false) => format!(", likely by {}", names.join(", ")),
+    }
+}
+
 /// `deleted (DEL by 10.0.0.7:5123, worker-3)`.
-fn cause(candidate: &Candidate, suspects: &[Suspect]) -> String {
-    let by = suspects.first().filter(|suspect| {
-        let command = candidate.command.as_deref();
-        suspect.certainty == Certainty::Likely
-            && command.is_some_and(|name| suspect.command.to_ascii_uppercase().starts_with(name))
-    });
-    let by = by.and_then(|suspect| {
-        let names = [&suspect.address, &suspect.name];
-        let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
-        (!names.is_empty()).then(|| format!(" by {}", names.join(", ")))
-    });
-    let how = format!("{}{}", candidate.how, by.unwrap_or_default());
+fn cause(candidate: &Candidate, by: &str) -> String {
+    let how = format!("{}{by}", candidate.how);
     match (candidate.ending, &*how) {
         (ending, "") => ending.id().to_owned(),
         (ending, how) => format!("{} ({how})", ending.id()),
@@ -83,12 +95,12 @@ pub(super) fn gone(
             "the next poll may tell why".to_owned()
         }
         (_, None) => "nothing that the server counts tells why".to_owned(),
-        (_, Some(first)) if others.is_empty() => cause(first, &fate.suspects),
+        (_, Some(first)) if others.is_empty() => cause(first, &fate.by),
         (_, Some(first)) => {
-            let others: Vec<String> = others.iter().map(|one| cause(one, &[])).collect();
+            let others: Vec<String> = others.iter().map(|one| cause(one, "")).collect();
             format!(
                 "probably {}, possibly {}",
-                cause(first, &fate.suspects),
+                cause(first, &fate.by),
                 others.join(" or ")
             )
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Views;
 use crate::app::{Mode, Panel};
 use crate::format;
-use crate::model::{Counter, ReplicaLine, Role, Sample};
+use crate::model::{ChangeKind, Counter, ReplicaLine, Role, Sample, Watching};
 use crate::ui::changes::{ChangeRow, Changes};
 use crate::ui::commands::{CommandRow, Commands, sort_word};
 use crate::ui::eviction::Eviction;
@@ -295,13 +295,22 @@ impl<'a> Views<'a> {
         }
     }
 
+    fn change_text(&self, kind: &ChangeKind) -> String {
+        match kind {
+            ChangeKind::Watching(Watching::PrefixOff { why, .. }) if self.veil.is_drawn() => {
+                format!("a prefix is not watched any more: {}", self.veil.text(why))
+            }
+            kind => self.veil.text(&kind.sentence()),
+        }
+    }
+
     /// Panel 9.
     pub(crate) fn changes(&self) -> Changes<'a> {
         let now = self.shown();
         let rows = self.window.changes().rev().map(|change| ChangeRow {
             time: format::clock_near(change.at(), now.at),
             age: self.ago(change.moment),
-            text: self.veil.text(&change.kind.sentence()),
+            text: self.change_text(&change.kind),
             trouble: change.kind.is_trouble(),
         });
         Changes {

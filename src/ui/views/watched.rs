@@ -55,17 +55,11 @@ impl<'a> Views<'a> {
 
     /// The sentence without what the veil hides.
     fn fate_text(&self, fate: &Fate) -> String {
-        let mut text = fate.summary.clone();
         if self.veil.is_drawn() {
-            let names = fate
-                .suspects
-                .iter()
-                .flat_map(|suspect| [&suspect.address, &suspect.name, &suspect.user]);
-            for name in names.flatten() {
-                text = text.replace(name.as_str(), &self.veil.address(name));
-            }
+            self.veil.text(&fate.without_names().summary)
+        } else {
+            fate.summary.clone()
         }
-        self.veil.text(&text)
     }
 }
 
