@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use resolve::{Environment, Resolved, resolve};
+pub use resolve::{Environment, Resolved, resolve, watched};
 
 use crate::model::{Assumptions, NodeId, Watch};
 

@@ -58,7 +58,7 @@ impl Stage {
         };
         match timeout(DEADLINE, all).await {
             Ok(met) => met,
-            Err(_) => panic!("no {what}: {:#?}", fates(&self.history)),
+            Err(late) => panic!("{late}: no {what}: {:#?}", fates(&self.history)),
         }
     }
 
@@ -125,9 +125,9 @@ async fn ended(
 ) -> Fate {
     let server = start(SERVERS[0], args);
     let mut redis = client(&server);
-    make.iter().for_each(|line| {
+    for line in make {
         run(&mut redis, line);
-    });
+    }
     let mut stage = Stage::open(watching(&server, vec![key("k")]));
     stage.standing(&["k"]).await;
     stage.poll().await;

@@ -93,7 +93,7 @@ pub fn resolve(
             host,
         },
         tripwire: true,
-        watch: watch(&options.watched.watch)?,
+        watch: watched(&options.watched.watch)?,
         monitor: None,
     };
     let mut notices = Vec::new();
@@ -108,7 +108,7 @@ pub fn resolve(
 }
 
 /// Keys and prefixes, each once.
-fn watch(given: &[String]) -> Result<Vec<Watch>, ConfigError> {
+pub fn watched(given: &[String]) -> Result<Vec<Watch>, ConfigError> {
     let mut wanted = Vec::new();
     for text in given {
         let refused = |why: String| ConfigError::Watch {

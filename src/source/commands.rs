@@ -28,7 +28,12 @@ impl Entry {
 
     /// Whether it is only sent when the user asks for it.
     pub fn is_on_demand(&self) -> bool {
-        self.name == "monitor"
+        self.name == "monitor" || self.reads_keys()
+    }
+
+    /// Whether it reads a key by name: only where the user asks to watch one.
+    pub fn reads_keys(&self) -> bool {
+        self.arguments.starts_with("<key>")
     }
 }
 

@@ -84,7 +84,9 @@ fn changed(was: KeyState, is: KeyState) -> Observation {
 fn judged(told: Vec<Observation>) -> Fate {
     let keep = Duration::from_secs(3_600);
     let mut history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
-    told.into_iter().for_each(|told| history.observe(told));
+    for told in told {
+        history.observe(told);
+    }
     let mut fates = diagnose(&history.window()).fates;
     assert_eq!(fates.len(), 1, "{fates:#?}");
     fates.remove(0)

@@ -82,12 +82,11 @@ impl Pace {
 
     /// So many of them are read.
     pub(super) fn took(&mut self, count: usize) {
-        match &mut self.rounds {
-            Some(rounds) => rounds.left = rounds.left.saturating_sub(count),
-            None => {
-                let count = u32::try_from(count).unwrap_or(u32::MAX);
-                self.used = self.used.saturating_add(count);
-            }
+        if let Some(rounds) = &mut self.rounds {
+            rounds.left = rounds.left.saturating_sub(count);
+        } else {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.used = self.used.saturating_add(count);
         }
     }
 
