@@ -4,6 +4,8 @@
 //! the end of the [`Window`], the window is diagnosed, the diagnosis is drawn.
 
 mod action;
+mod monitor;
+mod panel;
 mod screen;
 mod travel;
 mod watched;
@@ -11,7 +13,8 @@ mod watched;
 use std::time::Duration;
 
 pub use action::{Action, Effect};
-pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
+pub use panel::Panel;
+pub use screen::{Mode, Privacy, Screen, Sort, Span, ThemeName, View};
 
 use crate::diagnosis::{Cause, Diagnosis, Incident, diagnose};
 use crate::model::{
@@ -94,17 +97,6 @@ impl App {
         }
     }
 
-    fn take_in(&mut self, observation: Observation) {
-        self.tick(observation.moment());
-        if let Observation::Monitored { monitored, .. } = &observation {
-            match monitored {
-                Ok(seen) => self.say(seen.sentence(), false),
-                Err(why) => self.say(format!("MONITOR did not run: {why}"), true),
-            }
-        }
-        self.history.observe(observation);
-    }
-
     /// Lets time pass: ages and countdowns move.
     pub fn tick(&mut self, now: Moment) {
         if now.elapsed >= self.now.elapsed {
@@ -155,22 +147,6 @@ impl App {
             trouble,
             said: self.now.elapsed,
         });
-    }
-
-    /// Watching every command has a price: it is named, and only who asks again means it.
-    fn monitor(&mut self, warned: Option<Duration>) -> Option<Effect> {
-        let now = self.now.elapsed;
-        if warned.is_some_and(|at| now.saturating_sub(at) <= NOTICE_STAYS) {
-            self.say("MONITOR runs for 3 s", false);
-            return Some(Effect::Monitor);
-        }
-        self.warned = Some(now);
-        self.say(
-            "MONITOR shows every command for 3 s and can halve the server's throughput meanwhile: \
-             M again to run it",
-            true,
-        );
-        None
     }
 
     fn set_interval(&mut self, interval: Duration) -> Effect {

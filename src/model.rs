@@ -34,6 +34,7 @@ mod step;
 mod text;
 mod timeline;
 mod unread;
+mod watch;
 mod watched;
 mod window;
 mod witnesses;
@@ -56,9 +57,7 @@ pub use step::{CommandDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History};
 pub use unread::Unread;
-pub use watched::{
-    Asked, Fact, KeyRead, KeyState, MOST_PREFIXES, MOST_WATCHED, Seen, Watch, WatchedKey, Watching,
-    shown_name,
-};
+pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};
+pub use watched::{Asked, Fact, KeyRead, KeyState, Seen, WatchedKey, Watching, shown_name};
 pub use window::Window;
 pub use witnesses::Testimony;

@@ -61,7 +61,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-use crate::app::{App, Panel, View};
+use crate::app::{App, Panel, Privacy, View};
 use crate::diagnosis::Diagnosis;
 use footer::Tabs;
 use notice::TooSmall;
@@ -82,7 +82,9 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
 
 /// Draws the dashboard with a diagnosis of the caller's.
 pub fn render(app: &App, diagnosis: &Diagnosis, area: Rect, buf: &mut Buffer) {
-    let views = Views::new(app, diagnosis);
+    // The views hide who the suspects are; what the witnesses wrote down is cut here.
+    let hidden = (app.screen().privacy == Privacy::Hidden).then(|| diagnosis.lines_without_names());
+    let views = Views::new(app, hidden.as_ref().unwrap_or(diagnosis));
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let size = (area.width, area.height);
         let theme = views.theme;

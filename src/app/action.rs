@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::screen::Panel;
+use super::panel::Panel;
 use crate::model::Watch;
 
 /// A request of the user; keys are mapped to these in [`crate::keymap`].

@@ -6,6 +6,7 @@
 //! is named first, with the word *probably*, and the others are named too.
 
 mod candidates;
+mod ran;
 mod sentence;
 
 use std::sync::Arc;

@@ -169,15 +169,19 @@ pub enum Certainty {
 }
 
 impl Suspect {
-    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) at
-    /// 2026-11-23 14:03:07 UTC, slow log`.
+    /// One line: `FLUSHALL by 10.0.0.7:51234 (batch-cleanup) with redis-py 5.0 at
+    /// 2026-11-23 14:03:07 UTC, slow log, client list`.
     pub fn sentence(&self) -> String {
         let by = self.address.iter().map(|address| format!(" by {address}"));
         let names = [&self.name, &self.user].into_iter().flatten();
         let names = names.map(|name| format!(" ({name})"));
+        let library = self
+            .library
+            .iter()
+            .map(|library| format!(" with {library}"));
         let at = self.at.iter();
         let at = at.map(|at| format!(" at {} UTC", at.strftime("%F %H:%M:%S")));
-        let rest: String = by.chain(names).chain(at).collect();
+        let rest: String = by.chain(names).chain(library).chain(at).collect();
         format!("{}{rest}, {}", self.command, self.source)
     }
 }

@@ -232,6 +232,13 @@ impl Diagnosis {
             suspect.command = command.to_owned();
             (suspect.address, suspect.name, suspect.user) = (None, None, None);
         }
+        diagnosis.lines_without_names()
+    }
+
+    /// The same with the suspects as they are, and nobody named in evidence and notices.
+    #[must_use]
+    pub fn lines_without_names(&self) -> Self {
+        let mut diagnosis = self.clone();
         let evidence = diagnosis.verdicts.iter_mut();
         for proof in evidence.flat_map(|verdict| &mut verdict.evidence) {
             if proof.field.starts_with("slowlog ") {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ran::{Ran, ran};
 use super::{Ending, Span};
 use crate::diagnosis::{Cause, Evidence, Reading};
 use crate::format::count;
@@ -70,55 +71,6 @@ impl Candidate {
         self.is_weak = is_weak;
         self
     }
-}
-
-/// A command that ran in some steps that follow each other.
-struct Ran<'a> {
-    name: &'a str,
-    calls: u64,
-    before: u64,
-    after: u64,
-    step: &'a Step,
-}
-
-impl Ran<'_> {
-    fn evidence(&self, node: &NodeId) -> Evidence {
-        Evidence {
-            node: node.clone(),
-            field: format!("cmdstat_{}.calls", self.name),
-            before: self.before.into(),
-            after: self.after.into(),
-            note: String::new(),
-            at: Some(self.step.to.at),
-        }
-    }
-}
-
-/// Commands of a class that ran.
-fn ran<'a>(steps: &[&'a Step], is_meant: impl Fn(&CommandDelta) -> bool) -> Vec<Ran<'a>> {
-    let mut found: Vec<Ran<'a>> = Vec::new();
-    for step in steps {
-        for command in step.commands.iter().filter(|one| one.effective > 0) {
-            if !is_meant(command) {
-                continue;
-            }
-            match found.iter_mut().find(|ran| ran.name == &*command.name) {
-                Some(ran) => {
-                    ran.calls = ran.calls.saturating_add(command.effective);
-                    ran.after = command.calls_after;
-                }
-                None => found.push(Ran {
-                    name: &command.name,
-                    calls: command.effective,
-                    before: command.calls_before,
-                    after: command.calls_after,
-                    step,
-                }),
-            }
-        }
-    }
-    found.sort_by_key(|ran| std::cmp::Reverse(ran.calls));
-    found
 }
 
 /// Everything that a judgement rests on.
