@@ -78,6 +78,7 @@ impl Eye {
             timeout: Duration::from_secs(5),
             assumptions: Assumptions::default(),
             watch: Vec::new(),
+            sample: None,
             tripwire: true,
             monitor: None,
         };

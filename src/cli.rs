@@ -296,6 +296,10 @@ pub struct WatchedKeys {
     /// Key whose fate is told at once, or a narrow prefix: 'session:*'; may be given again
     #[arg(id = "watched", long = "watch", global = true, value_name = "KEY")]
     pub watch: Vec<String>,
+
+    /// Sample so many keys every minute (1 to 1000): how soon they expire. SCAN reaps expired keys
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub sample: Option<u16>,
 }
 
 fn format_parser() -> impl clap::builder::TypedValueParser<Value = Format> {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub tripwire: bool,
     /// Keys and prefixes to watch by name.
     pub watch: Vec<Watch>,
+    /// Keys to sample every minute; `None` for none.
+    pub sample: Option<u16>,
     /// How long to run `MONITOR` after the first answer; `None` not to, which is what is right
     /// unless the user asks for it.
     pub monitor: Option<Duration>,
@@ -141,7 +143,9 @@ pub enum ConfigError {
         why: String,
     },
     /// Watching takes time.
-    #[error("--watch needs time to watch; use it with the dashboard or with check --for")]
+    #[error(
+        "--watch and --sample need time to watch; use them with the dashboard or with check --for"
+    )]
     WatchAtOnce,
     /// A user without a password.
     #[error(

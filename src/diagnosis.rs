@@ -24,6 +24,7 @@ mod fate;
 mod felt;
 mod first_contact;
 mod flush;
+mod forecast;
 mod incident;
 mod instance_failure;
 mod ledger;
@@ -43,6 +44,7 @@ use std::cmp::Reverse;
 use case::Case;
 pub use cause::Cause;
 pub use fate::{Ending, Fate};
+pub use forecast::Forecast;
 pub use incident::{Incident, Share, State};
 pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
@@ -63,6 +65,8 @@ pub struct Diagnosis {
     pub incidents: Vec<Incident>,
     /// What became of each watched key, those that went first.
     pub fates: Vec<Fate>,
+    /// What a sample of keys foretells; `None` where none was asked for.
+    pub forecast: Option<Forecast>,
     /// What happened besides, one line each: denied attempts, resets, gaps, missing sections.
     pub notices: Vec<String>,
 }
@@ -152,12 +156,14 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let notices = notices::of(&case);
     let incidents = incident::of(&case);
     let fates = fate::of(&case);
+    let forecast = forecast::of(&case);
     Diagnosis {
         verdicts,
         top_cause,
         ledger,
         incidents,
         fates,
+        forecast,
         notices,
     }
 }

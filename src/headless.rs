@@ -139,9 +139,11 @@ pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
 
 /// One look is over before a key could change.
 fn needs_time(options: &Options) -> Result<(), ConfigError> {
-    match options.watched.watch.first() {
-        Some(_) => Err(ConfigError::WatchAtOnce),
-        None => Ok(()),
+    let crate::cli::WatchedKeys { watch, sample } = &options.watched;
+    if watch.is_empty() && sample.is_none() {
+        Ok(())
+    } else {
+        Err(ConfigError::WatchAtOnce)
     }
 }
 

@@ -25,7 +25,7 @@ pub use text::Style;
 use self::incidents::Episode;
 use self::ledger::Balance;
 use self::watched::Key;
-use crate::diagnosis::{Cause, Diagnosis, Level, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -75,6 +75,9 @@ pub struct Report<'a> {
     /// Left out where no key is watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     watched: Vec<Key<'a>>,
+    /// Left out where no keys are sampled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'a Forecast>,
     ledger: Balance<'a>,
     changes: Vec<Happened>,
     notices: Vec<String>,
@@ -148,6 +151,7 @@ impl<'a> Report<'a> {
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
             watched: watched_keys(window, diagnosis),
+            forecast: diagnosis.forecast.as_ref(),
             ledger: Balance(&diagnosis.ledger),
             changes: window
                 .changes()

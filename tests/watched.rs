@@ -734,3 +734,61 @@ fn what_cannot_be_watched_is_a_usage_error(#[case] args: &[&str], #[case] says: 
     assert_eq!(done.status.code(), Some(2), "{said}");
     assert!(said.contains(says), "{said}");
 }
+
+#[tokio::test]
+async fn a_sample_foretells_expirations_and_says_what_it_cost() {
+    let server = start(SERVERS[0], &[]);
+    let mut redis = client(&server);
+    let mut many = redis::pipe();
+    for n in 0..300 {
+        let ttl = if n % 2 == 0 { 200 } else { 90_000 };
+        many.cmd("SET").arg(n).arg("v").arg("EX").arg(ttl).ignore();
+    }
+    many.exec(&mut redis).expect("keys are written");
+    run(&mut redis, "CONFIG RESETSTAT");
+    let mut stage = Stage::open(Settings {
+        sample: Some(500),
+        ..settings(server.port())
+    });
+    let forecast = |history: &History| diagnose(&history.window()).forecast;
+    let forecast = stage.until("forecast", forecast).await;
+    assert_eq!((forecast.sampled_keys, forecast.with_ttl), (300, 300));
+    assert_eq!(
+        (forecast.share, forecast.within_s),
+        (0.5, 360),
+        "{forecast:#?}"
+    );
+    assert!(
+        forecast
+            .summary
+            .starts_with("50.0 % of keys with TTL expire in the next 6 m"),
+        "{forecast:#?}"
+    );
+    assert!(forecast.summary.contains("SCAN reaps expired keys"));
+    // No more than was allowed, and all of it is told.
+    let (scans, reads) = (calls(&mut redis, "scan"), calls(&mut redis, "pttl"));
+    assert_eq!(reads, 300);
+    assert!((3..=6).contains(&scans), "{scans}");
+    assert_eq!(forecast.calls as u64, 2 * scans);
+}
+
+#[tokio::test]
+async fn a_sample_that_is_refused_says_so_once() {
+    let server = start(SERVERS[0], &[]);
+    let mut redis = client(&server);
+    run(
+        &mut redis,
+        "ACL SETUSER ann on >pw resetkeys -@all +info +slowlog|get",
+    );
+    let mut stage = Stage::open(Settings {
+        auth: support::auth(Some("ann"), "pw"),
+        sample: Some(10),
+        ..settings(server.port())
+    });
+    let forecast = |history: &History| diagnose(&history.window()).forecast;
+    let forecast = stage.until("refusal", forecast).await;
+    assert!(
+        forecast.summary.contains("grant +scan +pttl"),
+        "{forecast:#?}"
+    );
+}

@@ -94,6 +94,7 @@ pub fn resolve(
         },
         tripwire: true,
         watch: watched(&options.watched.watch)?,
+        sample: options.watched.sample,
         monitor: None,
     };
     let mut notices = Vec::new();

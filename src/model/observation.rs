@@ -9,6 +9,7 @@ use super::clients::Clients;
 use super::denied::Denied;
 use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
+use super::ttl_sample::TtlSample;
 use super::watched::{KeyRead, Watching};
 
 /// When something was observed.
@@ -84,6 +85,13 @@ pub enum Observation {
         /// Those of which there is something to tell.
         read: Vec<KeyRead>,
     },
+    /// Keys were sampled.
+    Sampled {
+        /// When that was done.
+        moment: Moment,
+        /// The sample, or why there is none: inert.
+        sampled: Result<TtlSample, String>,
+    },
     /// Something about the watch on keys itself.
     Watching {
         /// When that was known.
@@ -124,6 +132,7 @@ impl Observation {
             | Self::Tripwire { moment, .. }
             | Self::SlowLog { moment, .. }
             | Self::Keys { moment, .. }
+            | Self::Sampled { moment, .. }
             | Self::Watching { moment, .. }
             | Self::Clients { moment, .. }
             | Self::Denied { moment, .. }

@@ -9,6 +9,7 @@ use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
+use super::ttl_sample::TtlSample;
 use super::watched::{WatchedKeys, Watching};
 use super::window::Window;
 use super::witnesses::Witnesses;
@@ -83,6 +84,7 @@ pub struct History {
     emptied: Option<Moment>,
     tripwire: Option<Result<(), String>>,
     pub(super) watched: WatchedKeys,
+    pub(super) sampled: Option<(Moment, Result<TtlSample, String>)>,
     first_info: Option<Box<str>>,
     last_info: Option<Box<str>>,
     connection: Connection,
@@ -105,6 +107,7 @@ impl History {
             emptied: None,
             tripwire: None,
             watched: WatchedKeys::default(),
+            sampled: None,
             first_info: None,
             last_info: None,
             connection: Connection::default(),
@@ -145,6 +148,7 @@ impl History {
                 self.witnesses.monitored(since, monitored);
             }
             Observation::Keys { moment, read } => self.watched.take(moment, read),
+            Observation::Sampled { moment, sampled } => self.sampled = Some((moment, sampled)),
             Observation::Watching { moment, told } => self.watching(moment, told),
         }
     }

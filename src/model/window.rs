@@ -7,6 +7,7 @@ use super::observation::Moment;
 use super::sample::Sample;
 use super::step::Step;
 use super::timeline::{Entry, Gap, History};
+use super::ttl_sample::TtlSample;
 use super::watched::{Fact, WatchedKey};
 use super::witnesses::Testimony;
 
@@ -114,6 +115,15 @@ impl<'a> Window<'a> {
             .keys
             .iter()
             .filter_map(move |key| Some((key, key.fact_at(end)?)))
+    }
+
+    /// The last sample of keys, or why there is none, and when that was known; `None` where none was
+    /// taken by the end of the window.
+    pub fn sampled(&self) -> Option<(Moment, Result<&'a TtlSample, &'a str>)> {
+        let (moment, sampled) = self.history.sampled.as_ref()?;
+        let is_all = self.len == self.history.entries.len();
+        let is_known = is_all || self.end().is_some_and(|end| moment.elapsed <= end.elapsed);
+        is_known.then(|| (*moment, sampled.as_ref().map_err(String::as_str)))
     }
 
     /// The first sample.

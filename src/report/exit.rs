@@ -93,6 +93,7 @@ mod tests {
             ledger: Ledger::default(),
             incidents: Vec::new(),
             fates: Vec::new(),
+            forecast: None,
             notices: Vec::new(),
         }
     }

@@ -169,6 +169,7 @@ pub(super) fn flush() -> (History, Diagnosis) {
         ledger: ledger(),
         incidents: incidents(),
         fates: Vec::new(),
+        forecast: None,
         notices: vec!["statistics began anew at 13:59:00".into()],
     };
     (history, diagnosis)
@@ -200,6 +201,7 @@ pub(super) fn outage() -> (History, Diagnosis) {
         ledger: Ledger::of(&history.window()),
         incidents: Vec::new(),
         fates: Vec::new(),
+        forecast: None,
         notices: Vec::new(),
     };
     (history, diagnosis)

@@ -15,6 +15,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
     head(report, &mut out);
     incidents(report, &mut out);
     watched(report, &mut out);
+    if let Some(forecast) = report.forecast {
+        line(
+            &mut out,
+            &format!("Forecast: {}.\n", prose(&forecast.summary)),
+        );
+    }
     ledger(report, &mut out);
     verdicts(report, &mut out);
     let notable = |row: &&Row| row.verdict.is_loss() || row.verdict.level == Level::AtRisk;

@@ -37,6 +37,10 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
     head(report, &mut page);
     incidents(report, &mut page);
     watched(report, &mut page);
+    if let Some(forecast) = report.forecast {
+        page.blank();
+        page.wrapped("Forecast  ", &safe(&forecast.summary));
+    }
     verdicts(report, &mut page);
     if let Some(line) = report.ledger.line() {
         page.blank();

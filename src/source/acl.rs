@@ -83,7 +83,9 @@ impl Dialect {
 
     /// What is needed besides to watch these keys: rights, then what may be read.
     pub fn watching(self, watched: &[Watch]) -> String {
-        let rights = commands::ALL.iter().filter(|entry| entry.reads_keys());
+        let rights = commands::ALL
+            .iter()
+            .filter(|entry| entry.arguments.starts_with("<key>"));
         let rights = rights.map(|entry| format!("+{}", entry.name));
         // Before Redis 7 reading alone cannot be allowed; the commands only read all the same.
         let may = match self {

@@ -33,7 +33,7 @@ impl Entry {
 
     /// Whether it reads a key by name: only where the user asks to watch one.
     pub fn reads_keys(&self) -> bool {
-        self.arguments.starts_with("<key>")
+        self.arguments.starts_with("<key>") || self.name == "scan"
     }
 }
 
@@ -108,6 +108,12 @@ pub const ALL: &[Entry] = &[
         name: "memory|usage",
         arguments: "<key> samples 1",
         purpose: "together with pttl; may be refused",
+    },
+    Entry {
+        name: "scan",
+        arguments: "<cursor> count 100",
+        purpose: "only with --sample, at most five times a second: some keys of database 0, which are \
+                  then asked for their pttl; the server reaps expired keys that it comes across",
     },
     Entry {
         name: "slowlog|get",
@@ -247,6 +253,23 @@ pub(super) fn tracking_prefix(prefix: &str) -> Cmd {
     command
 }
 
+/// `SCAN … COUNT 100`.
+pub(super) fn scan(cursor: &[u8]) -> Cmd {
+    let mut command = redis::cmd("SCAN");
+    command.arg(cursor).arg("COUNT").arg(100);
+    command
+}
+
+/// `PTTL` of each key; each may fail alone.
+pub(super) fn ttls(names: &[Vec<u8>]) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for name in names {
+        pipeline.cmd("PTTL").arg(&**name);
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
 /// `PTTL` and `TYPE` of each key, and `MEMORY USAGE … SAMPLES 1` with sizes; each may fail alone.
 /// With `SAMPLES 0` the server would walk through the whole key.
 pub(super) fn look(names: &[&[u8]], sizes: bool) -> Pipeline {
@@ -306,6 +329,7 @@ mod tests {
             tripwire(),
             tracking(),
             tracking_prefix("<prefix>"),
+            scan(b"<cursor>"),
         ];
         let (parts, keys) = (info_parts(), look(&[b"<key>"], true));
         let several = parts.cmd_iter().chain(keys.cmd_iter());

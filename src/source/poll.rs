@@ -187,7 +187,10 @@ impl Poller {
                 }
                 self.link = Some(link);
                 for watch in std::mem::take(&mut self.settings.watch) {
-                    self.watch(watch);
+                    self.watcher().watch(watch);
+                }
+                if let Some(keys) = self.settings.sample.take() {
+                    self.watcher().sample(keys);
                 }
                 if let Some(time) = self.settings.monitor.take() {
                     self.begin_monitor(time);
@@ -290,7 +293,7 @@ impl Poller {
                     let due = self.told(&told, due);
                     return Some((told, due));
                 }
-                watch = watched::wished(&mut self.wishes) => self.watch(watch),
+                watch = watched::wished(&mut self.wishes) => self.watcher().watch(watch),
                 () = ended(self.link.as_ref()) => {
                     if let Some(told) = self.hung_up() {
                         return Some(told);
@@ -300,11 +303,10 @@ impl Poller {
         }
     }
 
-    fn watch(&mut self, watch: Watch) {
+    fn watcher(&mut self) -> &mut Watcher {
         let (settings, clock) = (&self.settings, self.clock);
         let watcher = &mut self.watcher;
-        let watcher = watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock));
-        watcher.watch(watch);
+        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock))
     }
 
     /// Runs `MONITOR`, unless it runs already.

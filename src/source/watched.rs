@@ -22,6 +22,7 @@ mod pace;
 mod prefix;
 mod pushes;
 mod read;
+mod sample;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,7 @@ use crate::config::Settings;
 use crate::model::{Failure, FailureKind, KeyRead, Observation, Watch};
 use keeper::Keeper;
 use pushes::Pushes;
+use sample::Sampler;
 
 /// Keys in one round trip.
 const BATCH: usize = 100;
@@ -64,6 +66,7 @@ pub(super) struct Watcher {
     members: Arc<AtomicU64>,
     keys: Option<AbortOnDropHandle<()>>,
     prefixes: Vec<AbortOnDropHandle<()>>,
+    sampler: Option<AbortOnDropHandle<()>>,
 }
 
 impl Watcher {
@@ -80,7 +83,15 @@ impl Watcher {
             members: Arc::new(AtomicU64::new(MEMBERS)),
             keys: None,
             prefixes: Vec::new(),
+            sampler: None,
         }
+    }
+
+    /// Samples so many keys from now on.
+    pub(super) fn sample(&mut self, keys: u16) {
+        let sampler = Sampler::new(self.settings.clone(), self.clock, keys);
+        let task = tokio::spawn(sampler.run(self.out.clone()));
+        self.sampler = Some(AbortOnDropHandle::new(task));
     }
 
     /// Watches one more; nothing happens to one that is watched or is one too many.

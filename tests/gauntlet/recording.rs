@@ -391,6 +391,7 @@ pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
         | Observation::Tripwire { moment, .. }
         | Observation::SlowLog { moment, .. }
         | Observation::Keys { moment, .. }
+        | Observation::Sampled { moment, .. }
         | Observation::Watching { moment, .. } => {
             let at = Timestamp::from_millisecond(moment.at.as_millisecond());
             *moment = Moment {

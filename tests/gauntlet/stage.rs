@@ -318,6 +318,7 @@ fn settings(port: u16, timeout: Duration) -> Settings {
         timeout,
         assumptions: Assumptions::default(),
         watch: Vec::new(),
+        sample: None,
         tripwire: true,
         monitor: None,
     }

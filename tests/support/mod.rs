@@ -40,6 +40,7 @@ pub fn settings(port: u16) -> Settings {
         assumptions: Assumptions::default(),
         tripwire: true,
         watch: Vec::new(),
+        sample: None,
         monitor: None,
     }
 }

@@ -43,6 +43,11 @@ impl<'a> Views<'a> {
             replica: self
                 .sample
                 .is_some_and(|s| s.replication.role == Role::Replica),
+            forecast: self
+                .diagnosis
+                .forecast
+                .as_ref()
+                .map(|one| one.summary.clone()),
             dbs: self.dbs(),
             selected: self.selected(Panel::Keyspace),
             series: self.series(Sample::keys),
