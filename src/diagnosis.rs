@@ -141,8 +141,14 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let ledger = Ledger::of(window);
     let case = Case::new(*window, &ledger);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
+    let watched = window.has_interval();
     verdicts.sort_by_key(|verdict| {
+        // While watching, what happened before comes after what is at risk now.
+        let past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
+        let rank = if past { Level::AtRisk } else { verdict.level };
         (
+            rank,
+            past,
             verdict.level,
             verdict.scope,
             Reverse(weight(verdict)),

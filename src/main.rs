@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use amr_top::app::{App, Screen, ThemeName};
+use amr_top::app::{App, Privacy, Screen, ThemeName};
 use amr_top::cli::{self, Cli, Command};
 use amr_top::config::{self, ConfigError, Environment, Resolved};
 use amr_top::demo::server::ServerError;
@@ -117,6 +117,8 @@ fn look(options: &cli::Options, notice: Option<String>) -> tui::Options {
 fn export(options: &cli::Options) -> impl Fn(&App) -> tui::ExportJob + use<> {
     let redact = options.redact;
     move |app: &App| {
+        // What is hidden on the screen is not handed out either.
+        let redact = redact || app.screen().privacy == Privacy::Hidden;
         let history = redact.then(|| app.history().without_names());
         let diagnosis = redact.then(|| app.diagnosis().without_names());
         let history = history.as_ref().unwrap_or(app.history());

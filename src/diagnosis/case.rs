@@ -49,10 +49,12 @@ impl<'a> Account<'a> {
             shares: Vec::new(),
             losses: Vec::new(),
         };
+        for at_once in losses.chunk_by(|a, b| a.to == b.to) {
+            let most = account.most.zip(most_at_once(at_once));
+            account.most = most.map(|(sum, most)| sum.saturating_add(most));
+        }
         for loss in &losses {
             account.keys = account.keys.saturating_add(loss.keys);
-            let most = account.most.zip(loss.most);
-            account.most = most.map(|(sum, most)| sum.saturating_add(most));
             if loss.keys > account.biggest.keys {
                 account.biggest = loss;
             }
@@ -83,6 +85,18 @@ impl<'a> Account<'a> {
     pub(super) fn at_least(&self) -> bool {
         self.most != Some(self.keys)
     }
+}
+
+/// An upper bound of what went in one interval. Losses that share a residual may each have taken
+/// all of it, but not all of them at once.
+fn most_at_once(losses: &[&Loss]) -> Option<u64> {
+    let (mut keys, mut most, mut exact) = (0u64, 0u64, true);
+    for loss in losses {
+        keys = keys.saturating_add(loss.keys);
+        most = most.max(loss.most?);
+        exact &= !loss.at_least();
+    }
+    Some(if exact { keys } else { keys.max(most) })
 }
 
 impl<'a> Case<'a> {
@@ -161,6 +175,27 @@ impl<'a> Case<'a> {
     pub(super) fn was_reset(&self) -> bool {
         self.last
             .is_some_and(|sample| effective(sample, "config|resetstat") > 0)
+    }
+
+    /// The first sample, where there is one to compare with.
+    pub(super) fn watched_from(&self) -> Option<&'a Sample> {
+        self.first.filter(|_| self.window.has_interval())
+    }
+
+    /// What is said of removals that are in the ledger and do not count as a loss.
+    pub(super) fn unfelt(&self, cause: Cause) -> String {
+        let keys = self.turnover(cause);
+        let most = self.window.samples().filter_map(Sample::keys).max();
+        match most.filter(|most| *most > 0 && keys > 0) {
+            None => "; the key count did not feel it".into(),
+            Some(most) => {
+                let share = words::percent((keys as f64 / most as f64).min(1.0));
+                format!(
+                    "; at least {} went by it, {share} of all, in small numbers or made good",
+                    words::keys(keys)
+                )
+            }
+        }
     }
 
     /// For "none has run": since when that is known.

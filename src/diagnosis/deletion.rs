@@ -1,6 +1,7 @@
 //! Key deletion: a command removed keys.
 
 use super::case::{Account, Case, amount, effective, with_account};
+use super::first_contact;
 use super::ledger::mechanism_of;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::{Class, Sample};
@@ -178,6 +179,7 @@ fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
     match account.mechanism() {
         Mechanism::ScriptedDelete => format!("a script ran {calls} and took {amount}"),
         Mechanism::TransactionDelete => format!("a transaction ran {calls} and took {amount}"),
+        _ if account.shares.len() > 1 => format!("{calls} took {amount}"),
         Mechanism::EmptiedContainer => {
             format!("{calls} took the last elements of {amount}")
         }
@@ -209,12 +211,8 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         .chain(case.calls_of(Class::Empty))
         .collect();
     if !seen.is_empty() {
-        let took = match case.turnover(Cause::Deletion) {
-            0 => String::new(),
-            keys => format!(", {} at least", words::keys(keys)),
-        };
         let seen = words::list(seen);
-        let summary = format!("{seen} seen{took}; the key count hardly felt it");
+        let summary = format!("{seen} seen{}", case.unfelt(Cause::Deletion));
         return Verdict::new(Cause::Deletion, Level::Clear, summary);
     }
     let totals: Vec<(&str, u64)> = ["del", "unlink", "getdel", "hdel"]
@@ -231,6 +229,14 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
                 case.since_reset()
             ),
         );
+    }
+    let all = totals
+        .iter()
+        .fold(0u64, |sum, (_, calls)| sum.saturating_add(*calls));
+    if !first_contact::is_worth_a_word(last, all) {
+        let seen = words::list(totals);
+        let summary = format!("{seen} {}; calls, not keys", case.totals_since());
+        return Verdict::new(Cause::Deletion, Level::Clear, summary);
     }
     let summary = format!(
         "{} {}; calls, not keys",

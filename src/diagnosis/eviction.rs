@@ -121,7 +121,7 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
         .filter_map(|sample| sample.memory.policy.as_deref())
         .find(|policy| *policy != "noeviction");
     let policy = policy.map_or_else(String::new, |policy| format!(" under {policy}"));
-    let why = why(case, last, account.mechanism());
+    let why = why(case, last, account);
     let summary = format!("{} evicted{policy}{why}; {}", amount(account), state(last));
     let mut verdict = with_account(
         Verdict::new(Cause::Eviction, Level::Confirmed, summary),
@@ -131,7 +131,10 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
     verdict
         .evidence
         .extend(case.counter_evidence(Counter::EvictedKeys, note));
-    memory_evidence(case, last, &mut verdict);
+    let around = |moment| case.window.sample_at(moment);
+    let biggest = account.biggest;
+    let then = around(biggest.to).unwrap_or(last);
+    memory_evidence(case, around(biggest.from), then, &mut verdict);
     if case
         .window
         .total(Counter::TotalEvictionExceededTime)
@@ -147,7 +150,7 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
 }
 
 /// What pushed them out, in words and numbers.
-fn why(case: &Case<'_>, last: &Sample, mechanism: Mechanism) -> String {
+fn why(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> String {
     let grown = |read: fn(&Memory) -> Option<u64>| {
         let bytes = |n: Option<u64>| n.map_or_else(|| "?".into(), words::bytes);
         let most = case.window.samples().filter_map(|s| read(&s.memory)).max();
@@ -155,7 +158,10 @@ fn why(case: &Case<'_>, last: &Sample, mechanism: Mechanism) -> String {
         format!("{} → {}", bytes(first), bytes(most))
     };
     let setting = |wanted: &str| {
+        // What was changed after the last eviction did not cause it.
+        let end = account.last.to;
         let changes = case.window.changes().rev();
+        let changes = changes.filter(move |change| change.moment <= end);
         let mut found = changes.filter_map(|change| match &change.kind {
             ChangeKind::Setting {
                 field,
@@ -166,7 +172,7 @@ fn why(case: &Case<'_>, last: &Sample, mechanism: Mechanism) -> String {
         });
         found.next().unwrap_or_default()
     };
-    match mechanism {
+    match account.mechanism() {
         Mechanism::ClientBuffers => format!(
             "; client buffers took the room ({})",
             grown(|memory| memory.clients_bytes)
@@ -193,9 +199,8 @@ fn why(case: &Case<'_>, last: &Sample, mechanism: Mechanism) -> String {
 type Gauge = fn(&Sample) -> Reading;
 
 /// The memory gauges that decide, before and after; a hidden limit or policy is named as missing.
-fn memory_evidence(case: &Case<'_>, last: &Sample, verdict: &mut Verdict) {
+fn memory_evidence(case: &Case<'_>, before: Option<&Sample>, last: &Sample, verdict: &mut Verdict) {
     let at = Some(last.moment.at);
-    let before = case.first.filter(|_| case.window.has_interval());
     let rows: [(&'static str, Gauge, &str); 7] = [
         (
             "used_memory",
@@ -266,7 +271,7 @@ fn since_start(case: &Case<'_>, last: &Sample, total: u64) -> Verdict {
     verdict
         .evidence
         .push(case.total_evidence("evicted_keys", total, case.since_start()));
-    memory_evidence(case, last, &mut verdict);
+    memory_evidence(case, case.watched_from(), last, &mut verdict);
     verdict
 }
 
@@ -291,7 +296,7 @@ fn headroom(case: &Case<'_>, last: &Sample) -> Verdict {
         _ => (Level::Clear, format!("no key was evicted; {}", state(last))),
     };
     let mut verdict = Verdict::new(Cause::Eviction, level, summary);
-    memory_evidence(case, last, &mut verdict);
+    memory_evidence(case, case.watched_from(), last, &mut verdict);
     if level == Level::Clear {
         verdict.missing.clear();
     }

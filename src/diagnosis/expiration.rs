@@ -1,6 +1,7 @@
 //! Key expiration: TTLs ran out.
 
 use super::case::{Account, Case, amount, with_account};
+use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use crate::model::{Class, Counter, Step};
 
@@ -260,6 +261,12 @@ fn quiet(case: &Case<'_>) -> Verdict {
         case.totals_since(),
         outlook(case)
     );
+    if !case
+        .last
+        .is_some_and(|last| first_contact::is_worth_a_word(last, total))
+    {
+        return Verdict::new(Cause::Expiration, Level::Clear, summary);
+    }
     let mut verdict = Case::since_start_verdict(Cause::Expiration, summary);
     verdict.keys_lost = Some(total);
     verdict

@@ -9,11 +9,15 @@
 //!   and lost again, later.
 //!
 //! Either way the fall must be notable: a twentieth of all keys. Where a command ran out of its
-//! usual pace, it is enough that keys which come and go at random do not make such a fall. What
-//! other causes took meanwhile is added back first.
+//! usual pace, it is enough that the keys which come meanwhile cannot have made such a fall by
+//! chance. What other causes took is added back first.
+//!
+//! What commands do again and again and is made good each time is routine: tags that are
+//! invalidated and refilled, locks, queues. From the third time on it is no loss, unless one takes
+//! more.
 
 use super::cause::Cause;
-use super::ledger::Loss;
+use super::ledger::{Loss, creations};
 use super::mechanism::Mechanism;
 use crate::model::{Role, Sample, Window};
 
@@ -21,13 +25,21 @@ use crate::model::{Role, Sample, Window};
 const FELT_SHARE: f64 = 0.5;
 /// A fall is notable from this share of all keys …
 const NOTABLE_SHARE: f64 = 0.05;
-/// … or, for commands out of their usual pace, from so many standard deviations of a count whose
-/// keys come and go at random, which is less where there are many keys …
-const DEVIATIONS: f64 = 4.0;
 /// … and from so many keys …
 const NOTABLE_KEYS: f64 = 10.0;
 /// … or from this share of all keys, however few there are.
 const HALF: f64 = 0.5;
+/// For commands out of their usual pace: this share of all keys …
+const UNUSUAL_SHARE: f64 = 0.002;
+/// … and so many standard deviations of the keys that came meanwhile …
+const DEVIATIONS: f64 = 4.0;
+/// … or this share of all keys, however few there are.
+const FIFTH: f64 = 0.2;
+/// So often made good is routine: the count came back to this share of what it had been …
+const TIMES: usize = 3;
+const MADE_GOOD: f64 = 0.98;
+/// … and what takes so many times as much as the others is none.
+const LIKE_THE_OTHERS: f64 = 2.0;
 /// One interval that took so many keys, and most of all that expired, is a wave whatever was
 /// written meanwhile.
 const BURST_KEYS: f64 = 100.0;
@@ -55,10 +67,32 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
             .filter(|loss| is_silent(loss.mechanism) && loss.keys as f64 >= NOTABLE_KEYS)
             .collect(),
         Cause::Deletion | Cause::Overwrite => felt(window, losses, cause, &mine),
+        Cause::Relocation => moved(window, mine),
         // A replica tells no total, only falls.
-        Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).runs,
+        Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).losses(),
         _ => mine,
     }
+}
+
+/// What is elsewhere now: of several swaps the last counts, and none where every database holds
+/// again what it held before the first.
+fn moved<'a>(window: &Window<'_>, mut mine: Vec<&'a Loss>) -> Vec<&'a Loss> {
+    let is_swap = |loss: &&Loss| loss.mechanism == Mechanism::Swapdb;
+    let swaps: Vec<&Loss> = mine.iter().copied().filter(|loss| is_swap(&loss)).collect();
+    let [first, .., last] = &*swaps else {
+        return mine;
+    };
+    let before = window.sample_at(first.from);
+    let back = before.zip(window.last_sample()).is_some_and(|(was, is)| {
+        let dbs = was.keyspace.dbs.iter().chain(&is.keyspace.dbs);
+        dbs.map(|db| db.index).all(|db| {
+            let (was, is) = (was.keyspace.keys_of(db), is.keyspace.keys_of(db));
+            was.abs_diff(is) as f64 <= was.max(is) as f64 * NOTABLE_SHARE
+        })
+    });
+    let last = last.to;
+    mine.retain(|loss| !is_swap(&loss) || (!back && loss.to == last));
+    mine
 }
 
 fn is_replica(window: &Window<'_>) -> bool {
@@ -80,14 +114,15 @@ fn is_business(loss: &Loss) -> bool {
     loss.usual && !names_keys
 }
 
-/// From how many keys on a fall is notable.
-fn notable(keys: f64, unusual: bool) -> f64 {
-    let chance = if unusual {
-        DEVIATIONS * keys.sqrt()
+/// From how many keys on a fall is notable. `came` is how many keys were created meanwhile.
+fn notable(keys: f64, unusual: bool, came: f64) -> f64 {
+    let share = keys * NOTABLE_SHARE;
+    if unusual {
+        let chance = f64::max(keys * UNUSUAL_SHARE, came.sqrt() * DEVIATIONS);
+        f64::max(f64::min(share, chance), NOTABLE_KEYS).min(keys * FIFTH)
     } else {
-        f64::INFINITY
-    };
-    f64::max(f64::min(keys * NOTABLE_SHARE, chance), NOTABLE_KEYS).min(keys * HALF)
+        f64::max(share, NOTABLE_KEYS).min(keys * HALF)
+    }
 }
 
 /// Whether most of it was taken by commands out of their usual pace.
@@ -115,12 +150,12 @@ fn felt<'a>(
     let series = Series::of(window, losses, cause);
     let least = f64::max(
         total as f64 * FELT_SHARE,
-        notable(series.peak_keys, is_unusual(mine)),
+        notable(series.peak_keys, is_unusual(mine), series.came),
     );
     let mut felt = if series.fall > 0.0 && series.fall >= least {
         mine.to_vec()
     } else {
-        series.runs
+        series.losses()
     };
     if felt.iter().all(|loss| is_business(loss)) {
         felt.clear();
@@ -145,7 +180,7 @@ fn burst<'a>(window: &Window<'_>, mine: &[&'a Loss]) -> Vec<&'a Loss> {
         .map(|at_once| keys(&at_once))
         .fold(0u64, u64::saturating_add);
     let peak = window.samples().filter_map(Sample::keys).max();
-    let least = notable(peak.unwrap_or(0) as f64, false).max(BURST_KEYS);
+    let least = notable(peak.unwrap_or(0) as f64, false, 0.0).max(BURST_KEYS);
     let took = keys(&biggest);
     if took as f64 >= least && took >= total / 2 {
         biggest.to_vec()
@@ -163,11 +198,24 @@ struct Series<'a> {
     peak_keys: f64,
     /// The largest fall from any point to a later one.
     fall: f64,
-    /// The fall of the run that goes on, and the losses in it.
-    run_fall: f64,
-    run: Vec<&'a Loss>,
-    /// Losses of the runs that were felt.
-    runs: Vec<&'a Loss>,
+    /// Keys that were created at most.
+    came: f64,
+    /// The run that goes on.
+    run: Run<'a>,
+    /// The runs that were felt.
+    runs: Vec<Run<'a>>,
+}
+
+/// Intervals in a row in which the count fell.
+#[derive(Default)]
+struct Run<'a> {
+    /// The count before it.
+    from: f64,
+    fall: f64,
+    came: f64,
+    losses: Vec<&'a Loss>,
+    /// The count came back.
+    made_good: bool,
 }
 
 impl<'a> Series<'a> {
@@ -184,35 +232,67 @@ impl<'a> Series<'a> {
                 }
             }
             if let (Some(before), Some(after)) = (step.keys_before, step.keys_after) {
-                series.step(before as f64, after as f64, here);
+                // Where any number may have come, as many as there are is the best guess.
+                let came = creations(step).unwrap_or(before);
+                series.step((before as f64, after as f64), came as f64, here);
             }
         }
-        series.close_run();
+        series.close_run(f64::NEG_INFINITY);
         series
     }
 
-    fn step(&mut self, before: f64, after: f64, losses: Vec<&'a Loss>) {
+    fn step(&mut self, (before, after): (f64, f64), came: f64, losses: Vec<&'a Loss>) {
         let start = *self.level.get_or_insert(before);
         let now = after + self.added_back;
         self.peak_keys = self.peak_keys.max(before).max(after);
         self.peak = self.peak.max(start).max(now);
         self.fall = self.fall.max(self.peak - now);
+        self.came += came;
+        for run in self.runs.iter_mut().rev().take_while(|run| !run.made_good) {
+            run.made_good = now >= run.from * MADE_GOOD;
+        }
         if now < start {
-            self.run_fall += start - now;
-            self.run.extend(losses);
+            if self.run.losses.is_empty() && self.run.fall <= 0.0 {
+                self.run.from = start;
+            }
+            self.run.fall += start - now;
+            self.run.came += came;
+            self.run.losses.extend(losses);
         } else {
-            self.close_run();
+            self.close_run(now);
         }
         self.level = Some(now);
     }
 
-    fn close_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        let fall = std::mem::take(&mut self.run_fall);
-        let taken: f64 = run.iter().map(|loss| loss.keys as f64).sum();
-        let least = notable(self.peak_keys, is_unusual(&run));
-        if fall > 0.0 && fall >= taken * FELT_SHARE && fall >= least {
-            self.runs.extend(run);
+    fn close_run(&mut self, now: f64) {
+        let mut run = std::mem::take(&mut self.run);
+        let taken: f64 = run.losses.iter().map(|loss| loss.keys as f64).sum();
+        let least = notable(self.peak_keys, is_unusual(&run.losses), run.came);
+        if run.fall > 0.0 && run.fall >= taken * FELT_SHARE && run.fall >= least {
+            run.made_good = now >= run.from * MADE_GOOD;
+            self.runs.push(run);
         }
+    }
+
+    /// The losses of the runs that were felt, without those that are routine.
+    fn losses(self) -> Vec<&'a Loss> {
+        let mut falls: Vec<f64> = self.runs.iter().map(|run| run.fall).collect();
+        falls.sort_by(f64::total_cmp);
+        let usual = falls.get(falls.len() / 2).copied().unwrap_or(0.0);
+        let by_command = self.runs.iter().flat_map(|run| &run.losses);
+        let by_command = by_command
+            .map(|loss| loss.cause())
+            .all(|cause| matches!(cause, Cause::Deletion | Cause::Overwrite));
+        let times = self.runs.iter().filter(|run| run.made_good).count();
+        let is_routine = by_command && times >= TIMES;
+        let mut losses = Vec::new();
+        for (place, run) in self.runs.iter().enumerate() {
+            let goes_on = place + 1 == self.runs.len();
+            let like = run.fall <= usual * LIKE_THE_OTHERS;
+            if !(is_routine && like && (run.made_good || goes_on)) {
+                losses.extend(&run.losses);
+            }
+        }
+        losses
     }
 }

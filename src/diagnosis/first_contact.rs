@@ -39,6 +39,15 @@ pub(super) fn rank(verdict: &Verdict) -> u64 {
 const MISSES_SHARE: f64 = 0.5;
 const MISSES: u64 = 100;
 
+/// From how many keys, or calls, since the start on a total is worth a suspicion.
+const WORTH: u64 = 10;
+const WORTH_SHARE: u64 = 500;
+
+/// Whether a total since the start can be what somebody misses, beside the keys that are there.
+pub(super) fn is_worth_a_word(last: &Sample, total: u64) -> bool {
+    total >= WORTH.max(last.keys().unwrap_or(0) / WORTH_SHARE)
+}
+
 /// The process is young and had a life before: it read keys from disk, or clients ask for keys that
 /// it does not have. What it did not read is gone. A server that is simply new is no suspect.
 pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
@@ -51,7 +60,13 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     });
     let disk = &last.persistence;
     // An append-only file brings back all but the last second.
+    // DEBUG RELOAD and a full synchronisation set the same fields.
+    let loaded_since = last.replication.replid2.is_some()
+        || ["debug", "replicaof", "slaveof"]
+            .iter()
+            .any(|name| effective(last, name) > 0);
     if watched
+        || loaded_since
         || disk.aof == Some(true)
         || last.product().is_enterprise()
         || last.replication.role != Role::Primary
@@ -122,7 +137,7 @@ fn what_was_read(last: &Sample) -> (Mechanism, String) {
     match disk.loaded_keys {
         Some(0) => (
             Mechanism::RestartEmpty,
-            format!("and read no key from disk{expired}: what it held before is gone"),
+            format!("and read no key from disk{expired}: if it held keys before, they are gone"),
         ),
         Some(n) => (
             Mechanism::RestartStaleRdb,

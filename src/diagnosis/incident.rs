@@ -9,6 +9,7 @@ use super::rejected_writes;
 use super::replication;
 use super::verdict::Suspect;
 use super::witness;
+use crate::format;
 use crate::model::{Entry, Moment};
 
 /// Consecutive losses.
@@ -75,9 +76,11 @@ struct Event {
     at_least: bool,
 }
 
-/// An incident is over after so many polls …
+/// An incident goes on until so many polls have shown no loss.
+const OVER_POLLS: usize = 2;
+/// A loss after so many polls …
 const QUIET_POLLS: usize = 5;
-/// … and so much time without a loss.
+/// … and so much time without one is another incident.
 const QUIET: Duration = Duration::from_secs(5);
 
 /// The incidents of a window, oldest first.
@@ -97,14 +100,14 @@ pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
             _ => incidents.push(Incident::new(event)),
         }
     }
-    let end = case.window.end();
     for incident in &mut incidents {
         incident.settle();
         let (from, to) = (incident.from.at, incident.to.at);
         if let Some(cause) = incident.main().map(|share| share.cause) {
             incident.suspects = witness::suspects(case, cause, Some(from), Some(to));
         }
-        let over = end.is_some_and(|end| is_quiet(incident.to, end));
+        let since = polls.partition_point(|poll| *poll <= incident.to);
+        let over = polls.len().saturating_sub(since) >= OVER_POLLS;
         incident.state = if over { State::Over } else { State::GoingOn };
     }
     // What was followed by another incident is over.
@@ -197,8 +200,86 @@ impl Incident {
         }
     }
 
+    /// The shares in whole percent that add up to 100: what rounding leaves over goes to those that
+    /// lost most by it.
+    fn percents(&self) -> Vec<u64> {
+        let exact: Vec<f64> = self
+            .shares
+            .iter()
+            .map(|share| share.share * 100.0)
+            .collect();
+        let mut whole: Vec<u64> = exact.iter().map(|p| format::whole(p.floor())).collect();
+        let sum: u64 = whole.iter().sum();
+        let mut places: Vec<usize> = (0..exact.len()).collect();
+        places.sort_by(|a, b| exact[*b].fract().total_cmp(&exact[*a].fract()));
+        let missing = usize::try_from(100u64.saturating_sub(sum)).unwrap_or(0);
+        for place in places.into_iter().take(missing) {
+            whole[place] += 1;
+        }
+        whole
+    }
+
+    /// `UNLINK 67 %, TTLs ran out 33 %`; without numbers where there is one mechanism or no key went.
+    /// Nothing is rounded to all or nothing.
+    pub fn how(&self) -> String {
+        let one = self.shares.len() == 1 || self.keys == 0;
+        let parts = self.shares.iter().zip(self.percents());
+        let parts = parts.map(|(share, percent)| {
+            let words = share.mechanism.words();
+            match percent {
+                _ if one || share.keys == 0 => words.to_owned(),
+                0 => format!("{words} < 1 %"),
+                100 => format!("{words} > 99 %"),
+                percent => format!("{words} {percent} %"),
+            }
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// The largest share.
     pub fn main(&self) -> Option<&Share> {
         self.shares.first()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn incident(keys: &[u64]) -> Incident {
+        let moment = Moment {
+            elapsed: Duration::ZERO,
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let ways = [Mechanism::Unlink, Mechanism::TtlRanOut, Mechanism::Rename];
+        let events = keys.iter().zip(ways).map(|(keys, mechanism)| Event {
+            from: moment,
+            to: moment,
+            mechanism,
+            keys: *keys,
+            at_least: false,
+        });
+        let mut events = events;
+        let mut incident = Incident::new(events.next().expect("one at least"));
+        for event in events {
+            incident.add(event);
+        }
+        incident.settle();
+        incident
+    }
+
+    #[rstest]
+    #[case(&[600], "UNLINK")]
+    #[case(&[0], "UNLINK")]
+    #[case(&[490, 110], "UNLINK 82 %, TTLs ran out 18 %")]
+    #[case(&[1, 1, 1], "UNLINK 34 %, TTLs ran out 33 %, RENAME onto a key 33 %")]
+    #[case(&[1_000_000, 1], "UNLINK > 99 %, TTLs ran out < 1 %")]
+    fn shares_add_up(#[case] keys: &[u64], #[case] said: &str) {
+        assert_eq!(incident(keys).how(), said);
     }
 }

@@ -27,6 +27,7 @@ use super::cause::Cause;
 use super::mechanism::Mechanism;
 use crate::model::{Counter, Delta, Moment, Role, Sample, Window};
 use booking::Bookkeeper;
+pub(super) use expiry::creations;
 pub(super) use interval::is_failover;
 pub(super) use suspects::mechanism_of;
 
@@ -262,6 +263,14 @@ impl Ledger {
 
     fn part_mut(&mut self, way: Way) -> &mut Part {
         &mut self.parts[way as usize]
+    }
+
+    /// Moves a loss from one way to another.
+    fn rebook(&mut self, from: Way, to: Way, loss: &Loss) {
+        let part = self.part_mut(from);
+        part.keys = part.keys.saturating_sub(loss.keys);
+        part.most = part.most.zip(loss.most).map(|(a, b)| a.saturating_sub(b));
+        self.part_mut(to).add(loss.keys, loss.most);
     }
 
     /// Losses of one cause.

@@ -76,7 +76,11 @@ fn judge(case: &Case<'_>) -> Verdict {
     let summary = if calls.is_empty() {
         "no RENAME, RESTORE, COPY or *STORE while watching".into()
     } else {
-        format!("{} seen; the key count hardly felt it", words::list(calls))
+        format!(
+            "{} seen{}",
+            words::list(calls),
+            case.unfelt(Cause::Overwrite)
+        )
     };
     Verdict::new(Cause::Overwrite, Level::Clear, summary)
 }

@@ -238,7 +238,9 @@ impl History {
             (step, found)
         });
         if let Some(Entry::Gap(gap)) = self.entries.back() {
-            let after_s = moment.since(gap.from).as_secs();
+            // The last answer is the last sign of life.
+            let since = self.last_sample().map_or(gap.from, |last| last.moment);
+            let after_s = moment.since(since).as_secs();
             self.note(Change {
                 moment,
                 kind: ChangeKind::Reconnected { after_s },

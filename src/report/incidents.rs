@@ -18,6 +18,8 @@ pub(super) struct Episode<'a> {
     at_least: bool,
     causes: Vec<Portion>,
     suspects: &'a [Suspect],
+    #[serde(skip)]
+    how: String,
 }
 
 /// What one mechanism took of it; `share` to three digits.
@@ -41,6 +43,7 @@ impl<'a> Episode<'a> {
             at_least: incident.at_least,
             causes: incident.shares.iter().map(Portion::new).collect(),
             suspects: &incident.suspects,
+            how: incident.how(),
         }
     }
 
@@ -64,31 +67,14 @@ impl<'a> Episode<'a> {
         }
     }
 
-    /// `UNLINK 67 %, TTLs ran out 33 %`; one that took all or nothing needs no number.
-    pub(super) fn how(&self) -> String {
-        let one = self.causes.len() == 1;
-        let portions = self.causes.iter().map(|portion| {
-            let words = portion.mechanism.words();
-            if one || portion.keys_lost == 0 {
-                return words.to_owned();
-            }
-            format!("{words} {}", percent(portion.share))
-        });
-        portions.collect::<Vec<_>>().join(", ")
+    /// `UNLINK 67 %, TTLs ran out 33 %`.
+    pub(super) fn how(&self) -> &str {
+        &self.how
     }
 
     /// Who may have done it.
     pub(super) fn suspects(&self) -> &'a [Suspect] {
         self.suspects
-    }
-}
-
-/// `67 %`, `< 1 %`, `> 99 %`; nothing is rounded to all or nothing.
-fn percent(share: f64) -> String {
-    match (share * 100.0).round() {
-        percent if percent < 1.0 && share > 0.0 => "< 1 %".into(),
-        percent if percent > 99.0 && share < 1.0 => "> 99 %".into(),
-        percent => format!("{percent:.0} %"),
     }
 }
 
@@ -102,22 +88,5 @@ impl Portion {
             at_least: share.at_least,
             share: (share.share * 1_000.0).round() / 1_000.0,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case(0.0, "0 %")]
-    #[case(0.001, "< 1 %")]
-    #[case(0.667, "67 %")]
-    #[case(0.999, "> 99 %")]
-    #[case(1.0, "100 %")]
-    fn shares_are_whole(#[case] share: f64, #[case] said: &str) {
-        assert_eq!(percent(share), said);
     }
 }

@@ -106,7 +106,7 @@ impl Eviction<'_> {
     fn over(&self) -> Field {
         let ms = |ms: u64| format::duration(std::time::Duration::from_millis(ms));
         match (self.limit, self.over_now_ms, self.over_ms) {
-            (_, Some(now), _) if now > 0 => {
+            (limit, Some(now), _) if now > 0 && limit != Limit::Unlimited => {
                 Field::new("over limit", format!("now, for {}", ms(now))).role(Role::Trouble)
             }
             (_, _, Some(0)) => Field::new("over limit", "never"),

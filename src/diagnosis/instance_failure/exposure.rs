@@ -4,10 +4,20 @@ use crate::diagnosis::case::Case;
 use crate::diagnosis::{Cause, Level, Mechanism, Reading, Verdict, words};
 use crate::model::{Continuity, Sample, Step};
 
+/// A start that long ago is worth a word, seconds.
+const YOUNG_S: u64 = 3_600;
+
 /// The verdict of a quiet window.
 pub(super) fn exposure(case: &Case<'_>, last: &Sample) -> Verdict {
     let (level, at_stake) = at_stake(last);
     let up = match last.server.uptime_s {
+        Some(s)
+            if s < YOUNG_S
+                && last.persistence.loaded_keys == Some(0)
+                && last.persistence.aof != Some(true) =>
+        {
+            format!("up {}, started without data; ", words::duration(s))
+        }
         Some(s) => format!("up {}; ", words::duration(s)),
         None => String::new(),
     };

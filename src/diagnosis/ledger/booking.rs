@@ -1,13 +1,16 @@
 //! One interval after the other is booked: counted removals first, then flushes, then what is
 //! left of the fall.
 
+use std::time::Duration;
+
+use crate::diagnosis::cause::Cause;
 use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{Moment, Product, Sample, Step, Window};
 
 use super::expiry::Expiry;
 use super::interval::{Counts, Interval, more};
 use super::pressure::Pressure;
-use super::suspects::{Pace, Wrap};
+use super::suspects::Pace;
 use super::{Ledger, Loss, Way};
 
 /// Books a window, reading by reading.
@@ -22,7 +25,12 @@ pub(super) struct Bookkeeper {
     pressure: Pressure,
     /// A primary was made a replica and its first synchronisation has not come yet.
     demoted: bool,
+    /// The last reading that showed half of all keys gone, and how many there had been.
+    collapsed: Option<(Moment, u64)>,
 }
+
+/// So long may it take to free the memory of a flush.
+const FREEING: Duration = Duration::from_secs(30);
 
 impl Bookkeeper {
     pub(super) fn new(window: &Window<'_>) -> Self {
@@ -45,6 +53,7 @@ impl Bookkeeper {
             expiry: Expiry::default(),
             pressure: Pressure::default(),
             demoted: false,
+            collapsed: None,
         }
     }
 
@@ -65,10 +74,40 @@ impl Bookkeeper {
             self.demoted = step.fall() == 0;
         }
         if let (Some(was), Some(is)) = (self.base, step.keys_after) {
+            self.counted_late(&interval, after.moment);
             self.book(&interval, was, is, after);
+            let residual = was / 2;
+            if is <= residual && interval.process.is_none() && !interval.replica {
+                self.collapsed = Some((after.moment, was));
+            }
         }
         self.base = step.keys_after.or(self.base);
         self.ledger.keys_after = self.base;
+    }
+
+    /// A flush that is counted only when its memory has been freed: the keys went a reading or
+    /// more before, beside no command or beside some that had nothing to do with it.
+    fn counted_late(&mut self, interval: &Interval, now: Moment) {
+        let Some((at, was)) = self.collapsed.filter(|_| interval.flush.calls > 0) else {
+            return;
+        };
+        self.collapsed = None;
+        let Some(mechanism) = interval.flushed_by(self.product, &self.pace) else {
+            return;
+        };
+        if now.since(at) > FREEING {
+            return;
+        }
+        for place in 0..self.ledger.losses.len() {
+            let loss = self.ledger.losses[place];
+            let guessed = matches!(loss.cause(), Cause::Unexplained | Cause::Deletion);
+            if loss.to == at && guessed && loss.keys > was / 2 {
+                self.ledger.losses[place].mechanism = mechanism;
+                self.ledger.losses[place].usual = false;
+                self.ledger
+                    .rebook(Way::of(loss.mechanism), Way::of(mechanism), &loss);
+            }
+        }
     }
 
     /// Servers count client buffers ten times a second, so the reading that shows evictions may not
@@ -123,8 +162,10 @@ impl Bookkeeper {
         }
         let removed = page.removed;
         let created = is.saturating_add(removed).saturating_sub(was);
+        let arrived = interval.swaps > 0 || interval.moves > 0;
+        let most = interval.creations.0.filter(|_| !arrived);
         let part = self.ledger.part_mut(Way::Created);
-        part.add(created, interval.creations.0.map(|most| most.max(created)));
+        part.add(created, most.map(|most| most.max(created)));
     }
 }
 
@@ -177,49 +218,55 @@ impl Page<'_> {
     /// removed otherwise, and what was written since. FLUSHDB does not say which database: one
     /// that collapsed is taken to be it, otherwise only what fell and is not accounted for. Behind
     /// a proxy a FLUSHALL may reach some of the shards only, so there the fall counts.
+    ///
+    /// Redis 8 counts a FLUSHALL when its memory is freed, and the server's push may come a reading
+    /// earlier: what it emptied went by a flush, whichever it was.
     fn flush(&mut self, interval: &Interval, was: u64, product: Product, pace: &Pace) {
-        let flush = &interval.flush;
-        if flush.calls == 0 {
+        let Some(mechanism) = interval.flushed_by(product, pace) else {
             return;
-        }
-        let mechanism = match pace.wrap(&interval.calls, interval.seconds) {
-            Wrap::Script => Mechanism::ScriptedFlush,
-            Wrap::Transaction => Mechanism::TransactionFlush,
-            Wrap::Nothing if flush.all => Mechanism::Flushall,
-            Wrap::Nothing if flush.db => Mechanism::Flushdb,
-            Wrap::Nothing => Mechanism::SlotFlush,
         };
         let fell = interval.falls().fold(0u64, u64::saturating_add);
-        let least = if product.is_enterprise() {
+        let gone = if product.is_enterprise() {
             fell.saturating_sub(self.removed)
-        } else if flush.all {
+        } else if interval.swaps > 0 {
+            // Which database was emptied cannot be told from one that was swapped.
+            self.left
+        } else if interval.flush.all {
             was.saturating_sub(self.removed)
         } else {
             let (emptied, others) = interval.emptied();
             match emptied {
+                0 if interval.flush.calls == 0 => return,
                 0 => fell.saturating_sub(self.removed),
                 // What expired or was evicted fell in the other databases first.
                 keys => keys.saturating_sub(self.removed.saturating_sub(others)),
             }
         };
-        let most = interval
-            .creations
-            .0
-            .map(|created| least.saturating_add(created));
+        // Commands out of their usual pace took some of it before the flush did.
+        let before = pace
+            .out_of_pace(&interval.calls, interval.seconds)
+            .min(gone);
+        let least = gone - before;
+        let created = interval.creations.0;
+        let most = created.map(|created| gone.saturating_add(created));
         // Freed in the background, keys are counted one by one (Redis 7.4+, Valkey 8+).
         let freed = Some(interval.lazyfreed).filter(|freed| {
             *freed >= least && *freed > 0 && most.is_none_or(|most| *freed <= most)
         });
-        match freed {
-            Some(freed) => self.lose(mechanism, freed, Some(freed)),
-            None => self.lose(mechanism, least, most),
-        }
-        self.left = self.left.saturating_sub(least);
+        let (keys, most) = match freed {
+            Some(freed) => (freed, Some(freed)),
+            None => (least, most),
+        };
+        self.lose(mechanism, keys, most);
+        let others = gone.saturating_sub(keys);
+        self.left = self.left.saturating_sub(gone).max(others.min(self.left));
     }
 
     /// Keys that changed their database are in the total still.
     fn relocate(&mut self, interval: &Interval) {
-        if interval.swaps > 0 {
+        if interval.swaps > 0 && interval.flush.calls > 0 {
+            // A database that was swapped and emptied is refreshed, not moved.
+        } else if interval.swaps > 0 {
             let moved = interval.db_falls.min(interval.db_rises);
             self.lose(Mechanism::Swapdb, moved, None);
         } else if interval.moves > 0 {
@@ -270,9 +317,12 @@ impl Page<'_> {
         }
         let left = self.left;
         let division = pace.give_away(left, &interval.calls, interval.seconds);
+        let alone = division.taken.len() == 1;
         for taken in division.taken {
             let keys = taken.keys;
-            let bound = self.slack.map(|slack| keys.saturating_add(slack));
+            // Of a residual that several shared, each may have taken all.
+            let own = if alone { keys } else { left };
+            let bound = self.slack.map(|slack| own.saturating_add(slack));
             let calls = interval.calls.most(taken.mechanism);
             let most = bound.into_iter().chain(calls).min();
             let most = most.map(|most| most.max(keys));

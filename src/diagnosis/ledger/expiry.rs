@@ -77,7 +77,8 @@ impl Expiry {
     }
 }
 
-fn creations(step: &Step) -> Option<u64> {
+/// How many keys a step can have created; `None` for any number.
+pub(in crate::diagnosis) fn creations(step: &Step) -> Option<u64> {
     let mut creations = Creations::default();
     step.commands
         .iter()

@@ -4,9 +4,11 @@
 //! interval.
 
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Class, CommandDelta, Continuity, Counter, Creates, Moment, Role, Sample, Step};
+use crate::model::{
+    Class, CommandDelta, Continuity, Counter, Creates, Moment, Product, Role, Sample, Step,
+};
 
-use super::suspects::Calls;
+use super::suspects::{Calls, Pace, Wrap};
 
 /// What happened between two readings.
 #[derive(Default)]
@@ -35,6 +37,8 @@ pub(super) struct Interval {
     pub(super) resync: Option<Mechanism>,
     /// The server pushed that a database was emptied.
     pub(super) pushed: bool,
+    /// No key was left at its end.
+    is_empty: bool,
     pub(super) replica: bool,
 }
 
@@ -115,6 +119,7 @@ impl Interval {
         }
         self.counts = self.counts.max(Counts::of(step.continuity));
         self.pushed |= step.emptied.is_some();
+        self.is_empty = step.keys_after == Some(0);
         more(
             &mut self.lazyfreed,
             step.counter(Counter::LazyfreedObjects).at_least(),
@@ -166,6 +171,27 @@ impl Interval {
         }
     }
 
+    /// How databases were emptied: by commands that were counted, or by the server's word alone.
+    pub(super) fn flushed_by(&self, product: Product, pace: &Pace) -> Option<Mechanism> {
+        let told = self.pushed
+            && !self.replica
+            && self.process.is_none()
+            && !self.calls.ran(Mechanism::DebugReload);
+        if self.flush.calls == 0 && !told {
+            return None;
+        }
+        Some(match pace.wrap(&self.calls, self.seconds) {
+            _ if self.flush.calls == 0 && product.is_enterprise() => Mechanism::ControlPlaneFlush,
+            Wrap::Script => Mechanism::ScriptedFlush,
+            Wrap::Transaction => Mechanism::TransactionFlush,
+            Wrap::Nothing if self.flush.all => Mechanism::Flushall,
+            Wrap::Nothing if self.flush.db => Mechanism::Flushdb,
+            Wrap::Nothing if self.flush.calls > 0 => Mechanism::SlotFlush,
+            Wrap::Nothing if self.is_empty => Mechanism::Flushall,
+            Wrap::Nothing => Mechanism::Flushdb,
+        })
+    }
+
     /// By how much every database fell that did.
     pub(super) fn falls(&self) -> impl Iterator<Item = u64> {
         self.dbs_fell.iter().map(|(was, is)| was - is)
@@ -180,7 +206,7 @@ impl Interval {
             let left = |(was, is): &(u64, u64)| *is as f64 / (*was).max(1) as f64;
             left(a).total_cmp(&left(b)).then(b.0.cmp(&a.0))
         });
-        let flushes = usize::try_from(self.flush.calls).unwrap_or(usize::MAX);
+        let flushes = usize::try_from(self.flush.calls.max(1)).unwrap_or(usize::MAX);
         let collapsed = |(was, is): &&(u64, u64)| is.saturating_mul(2) <= *was;
         let emptied = fell.iter().take(flushes).take_while(collapsed);
         let (count, keys) = emptied.fold((0, 0u64), |(count, keys), (was, _)| {

@@ -70,6 +70,12 @@ impl Calls {
         self.0[..=HASH_FIELDS].iter().any(|calls| *calls > 0)
     }
 
+    /// Whether a suspect ran.
+    pub(super) fn ran(&self, mechanism: Mechanism) -> bool {
+        let row = SUSPECTS.iter().position(|(known, _)| *known == mechanism);
+        row.is_some_and(|row| self.0[row] > 0)
+    }
+
     /// Calls that may have removed a key each.
     pub(super) fn removers(&self) -> u64 {
         self.0[..=HASH_FIELDS]
@@ -233,6 +239,23 @@ impl Pace {
     /// Whether scripts or transactions ran out of their usual pace.
     pub(super) fn wrap(&self, calls: &Calls, seconds: f64) -> Wrap {
         Wrap::of(&self.excess(calls, seconds))
+    }
+
+    /// Calls that name keys to delete, beyond their usual pace.
+    pub(super) fn out_of_pace(&self, calls: &Calls, seconds: f64) -> u64 {
+        let excess = self.excess(calls, seconds);
+        let deletes = |m: Mechanism| {
+            matches!(
+                m,
+                Mechanism::Del
+                    | Mechanism::Unlink
+                    | Mechanism::Getdel
+                    | Mechanism::ConditionalDelete
+            )
+        };
+        let rows = SUSPECTS.iter().zip(excess);
+        rows.filter(|((mechanism, _), _)| deletes(*mechanism))
+            .fold(0, |sum, (_, calls)| sum.saturating_add(calls))
     }
 
     /// Whether commands that remove keys ran out of their usual pace.

@@ -232,16 +232,21 @@ impl<'a> Deed<'a> {
     }
 }
 
-/// Redis logs a command inside a script without a client, beside the script: that is the one.
+/// A command inside a script is logged before the script: by Redis without a client, by Valkey
+/// with the script's own. The script is the one to name.
 pub(super) fn without_inner(found: Vec<Deed<'_>>) -> Vec<Deed<'_>> {
-    let scripts: Vec<Timestamp> = found
+    let scripts: Vec<(Option<&str>, Timestamp, u64)> = found
         .iter()
         .filter(|outer| outer.address.is_some() && outer.is_script() && !outer.is_guess())
-        .map(|outer| outer.latest)
+        .map(|outer| (outer.address, outer.latest, outer.order))
         .collect();
     let is_inner = |inner: &Deed<'_>| {
-        let beside = |at: &Timestamp| at.duration_since(inner.latest).abs() <= SLACK;
-        inner.address.is_none() && scripts.iter().any(beside)
+        scripts.iter().any(|(address, at, order)| {
+            let is_before = inner.address == *address && inner.order < *order;
+            let is_beside = at.duration_since(inner.latest).abs() <= SLACK;
+            let is_logged = inner.entry.is_some() && !inner.is_script();
+            is_beside && (inner.address.is_none() || (is_logged && is_before))
+        })
     };
     let found = found.into_iter();
     found.filter(|deed| !is_inner(deed)).collect()

@@ -130,6 +130,26 @@ fn a_script_stands_for_what_it_ran() {
     assert_eq!(suspect.certainty, Certainty::Likely);
 }
 
+/// Valkey logs what a script ran with the script's client.
+#[test]
+fn a_script_stands_for_what_it_ran_on_valkey() {
+    let script = "EVAL redis.call('flushall') 0";
+    let diagnosis = flushed(vec![
+        entry(2, 11, script, "10.0.0.7:1"),
+        entry(1, 11, "FLUSHALL", "10.0.0.7:1"),
+    ]);
+    let [suspect] = suspects_of(&diagnosis, Cause::Flush) else {
+        panic!("{diagnosis:#?}");
+    };
+    assert_eq!(suspect.command, script);
+    // What another client ran is its own.
+    let diagnosis = flushed(vec![
+        entry(2, 11, script, "10.0.0.7:1"),
+        entry(1, 11, "FLUSHALL", "10.0.0.8:1"),
+    ]);
+    assert_eq!(suspects_of(&diagnosis, Cause::Flush).len(), 2);
+}
+
 #[test]
 fn deletes_of_many_keys_are_suspect_and_others_are_not() {
     let many = format!("DEL {}", ["k"; 20].join(" "));

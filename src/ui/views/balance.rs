@@ -2,7 +2,7 @@
 
 use super::Views;
 use crate::app::Panel;
-use crate::diagnosis::{Certainty, Incident, Level, Part, Share, State, Suspect, Way};
+use crate::diagnosis::{Certainty, Incident, Level, Part, State, Suspect, Way};
 use crate::format;
 use crate::ui::incidents::{IncidentRow, Incidents};
 use crate::ui::ledger::{Balance, Count, LedgerPanel, WayRow};
@@ -97,7 +97,7 @@ impl<'a> Views<'a> {
                 (keys, true) => format!("≥ {}", format::keys(keys)),
                 (keys, false) => format!("−{}", format::keys(keys)),
             },
-            causes: causes(&incident.shares),
+            causes: incident.how(),
             suspects: incident
                 .suspects
                 .iter()
@@ -133,22 +133,4 @@ impl<'a> Views<'a> {
         };
         hidden.sentence()
     }
-}
-
-/// `UNLINK 67 %, TTLs ran out 33 %`; without shares where there is one mechanism, or no key went.
-fn causes(shares: &[Share]) -> String {
-    let whole = shares.len() < 2 || shares.iter().all(|share| share.keys == 0);
-    let words: Vec<String> = shares
-        .iter()
-        .map(|share| {
-            let words = share.mechanism.words();
-            let percent = format::whole(share.share * 100.0);
-            match percent {
-                _ if whole => words.to_owned(),
-                0 => format!("{words} <1 %"),
-                percent => format!("{words} {percent} %"),
-            }
-        })
-        .collect();
-    words.join(", ")
 }
