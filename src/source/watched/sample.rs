@@ -233,10 +233,13 @@ mod tests {
         let first = sampler.round(&mut connection).await.expect("a sample");
         assert_eq!((first.keys, first.checked), (40, 0));
         let mut delete = redis::cmd("DEL");
-        delete
-            .arg(&[0, 1, 2, 35])
-            .exec(&mut redis)
-            .expect("deleted");
+        delete.arg(&[1, 2, 35]);
+        delete.exec(&mut redis).expect("they are deleted");
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(0);
+        while exists.query::<bool>(&mut redis).expect("an answer") {
+            assert!(clock.elapsed() < Duration::from_secs(15), "it stays");
+        }
         let next = sampler.round(&mut connection).await.expect("a sample");
         assert_eq!((next.keys, next.checked, next.early), (36, 40, 3));
         assert_eq!(next.deadlines.len(), 27);
