@@ -835,3 +835,134 @@ fn a_loss_before_the_kept_history_does_not_come_back() {
         Some(Scope::SinceStart)
     );
 }
+
+/// Redis 8 counts a FLUSHALL when its memory is freed, a poll after the keys went; meanwhile
+/// deletes of missing keys go on.
+#[test]
+fn a_flush_that_is_counted_late_is_a_flush() {
+    let mut facts = Facts::default();
+    facts.keys(300_000);
+    facts.ran("del", 1_000_000);
+    let busy = |f: &mut Facts| f.ran("del", 10);
+    let story = Story::with(facts).repeat(3, |_, f| busy(f)).then(|f| {
+        busy(f);
+        f.keys(0);
+    });
+    let story = story.then(busy).then(|f| {
+        busy(f);
+        f.ran("flushall", 1);
+    });
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Flush, Level::Confirmed, Some(300_000));
+    assert_eq!(diagnosis.ledger.keys(Way::Flushed), 300_000);
+    assert_eq!(diagnosis.ledger.keys(Way::Deleted), 0);
+}
+
+#[test]
+fn deletes_beside_a_flush_are_not_the_flushs() {
+    let story = Story::with_keys(12_000).repeat(3, |_, _| {}).then(|f| {
+        f.ran("del", 3_000);
+        f.ran("flushdb", 1);
+        f.keys(0);
+    });
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Flush, Level::Confirmed, Some(9_000));
+    let deleted = diagnosis.of(Cause::Deletion).expect("a verdict");
+    assert!(deleted.is_loss_in_window(), "{deleted:#?}");
+    assert_eq!(deleted.keys_lost, Some(3_000));
+}
+
+#[test]
+fn a_database_that_is_swapped_in_and_whose_old_self_is_flushed_is_a_flush_alone() {
+    let mut facts = Facts::default();
+    facts.dbs.insert(0, (1_700, 0));
+    facts.dbs.insert(3, (1_800, 0));
+    let story = Story::with(facts).then(|_| {}).then(|f| {
+        f.ran("swapdb", 1);
+        f.ran("flushdb", 1);
+        f.dbs.insert(0, (1_800, 0));
+        f.dbs.remove(&3);
+    });
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Flush, Level::Confirmed, Some(1_700));
+    assert_eq!(diagnosis.ledger.keys(Way::Moved), 0);
+}
+
+#[test]
+fn two_swaps_bring_everything_back() {
+    let swap = |db: u32| {
+        move |f: &mut Facts| {
+            f.ran("swapdb", 1);
+            f.dbs.clear();
+            f.dbs.insert(db, (3_000, 0));
+        }
+    };
+    let once = Story::with_keys(3_000).then(swap(1));
+    assert_top(
+        &once.diagnosis(),
+        Cause::Relocation,
+        Level::Confirmed,
+        Some(3_000),
+    );
+    let diagnosis = once.then(|_| {}).then(swap(0)).diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+}
+
+#[test]
+fn what_is_deleted_and_made_good_again_and_again_is_routine() {
+    let tags = |story: Story, keys: u64| {
+        story
+            .then(|f| {
+                f.ran("del", 1);
+                f.keys(1_000 - keys);
+            })
+            .then(|f| {
+                f.ran("set", keys);
+                f.keys(1_000);
+            })
+    };
+    let mut story = Story::with_keys(1_000);
+    for _ in 0..5 {
+        story = tags(story, 60);
+    }
+    assert_nothing_lost(&story.diagnosis());
+    let diagnosis = tags(story, 400).diagnosis();
+    assert_top(&diagnosis, Cause::Deletion, Level::Confirmed, Some(400));
+}
+
+#[rstest]
+#[case::of_a_tiny_database(5, 2)]
+#[case::of_a_large_idle_one(200_000, 1_500)]
+fn deletes_out_of_pace_are_told_where_nothing_else_moves(#[case] keys: u64, #[case] gone: u64) {
+    let story = Story::with_keys(keys).repeat(3, |_, _| {}).then(|f| {
+        f.ran("eval", 1);
+        f.ran("del", gone);
+        f.keys(keys - gone);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::Deletion,
+        Level::Confirmed,
+        Some(gone),
+    );
+}
+
+#[test]
+fn a_limit_that_was_taken_away_again_did_not_evict() {
+    let limit = |f: &mut Facts, bytes: &str| {
+        f.memory.insert("maxmemory", bytes.into());
+        f.memory.insert("maxmemory_policy", "allkeys-lru".into());
+    };
+    let story = Story::with_keys(5_000)
+        .then(|f| limit(f, "0"))
+        .then(|f| {
+            limit(f, "900000");
+            f.add("evicted_keys", 3_000);
+            f.keys(2_000);
+        })
+        .then(|f| limit(f, "0"));
+    let diagnosis = story.diagnosis();
+    assert_top(&diagnosis, Cause::Eviction, Level::Confirmed, Some(3_000));
+    let summary = &diagnosis.verdicts[0].summary;
+    assert!(summary.contains("0 (no limit) → 879 KB"), "{summary}");
+}

@@ -133,7 +133,17 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
         .extend(case.counter_evidence(Counter::EvictedKeys, note));
     let around = |moment| case.window.sample_at(moment);
     let biggest = account.biggest;
-    let then = around(biggest.to).unwrap_or(last);
+    let then = if matches!(
+        account.mechanism(),
+        Mechanism::ClientBuffers | Mechanism::ReplicaBuffers
+    ) {
+        // Buffers are counted a moment later than what they pushed out.
+        let largest = |sample: &&Sample| sample.memory.buffers_bytes();
+        case.window.samples().max_by_key(largest)
+    } else {
+        around(biggest.to)
+    };
+    let then = then.unwrap_or(last);
     memory_evidence(case, around(biggest.from), then, &mut verdict);
     if case
         .window

@@ -69,7 +69,7 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
         Cause::Deletion | Cause::Overwrite => felt(window, losses, cause, &mine),
         Cause::Relocation => moved(window, mine),
         // A replica tells no total, only falls.
-        Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).losses(),
+        Cause::Unexplained if is_replica(window) => Series::of(window, losses, cause).losses().0,
         _ => mine,
     }
 }
@@ -77,8 +77,8 @@ pub(super) fn counted<'a>(window: &Window<'_>, losses: &'a [Loss], cause: Cause)
 /// What is elsewhere now: of several swaps the last counts, and none where every database holds
 /// again what it held before the first.
 fn moved<'a>(window: &Window<'_>, mut mine: Vec<&'a Loss>) -> Vec<&'a Loss> {
-    let is_swap = |loss: &&Loss| loss.mechanism == Mechanism::Swapdb;
-    let swaps: Vec<&Loss> = mine.iter().copied().filter(|loss| is_swap(&loss)).collect();
+    let is_swap = |loss: &Loss| loss.mechanism == Mechanism::Swapdb;
+    let swaps: Vec<&Loss> = mine.iter().copied().filter(|loss| is_swap(loss)).collect();
     let [first, .., last] = &*swaps else {
         return mine;
     };
@@ -91,7 +91,7 @@ fn moved<'a>(window: &Window<'_>, mut mine: Vec<&'a Loss>) -> Vec<&'a Loss> {
         })
     });
     let last = last.to;
-    mine.retain(|loss| !is_swap(&loss) || (!back && loss.to == last));
+    mine.retain(|loss| !is_swap(loss) || (!back && loss.to == last));
     mine
 }
 
@@ -152,11 +152,16 @@ fn felt<'a>(
         total as f64 * FELT_SHARE,
         notable(series.peak_keys, is_unusual(mine), series.came),
     );
-    let mut felt = if series.fall > 0.0 && series.fall >= least {
-        mine.to_vec()
-    } else {
-        series.losses()
-    };
+    let whole = series.fall > 0.0 && series.fall >= least;
+    let (mut felt, routine) = series.losses();
+    if whole {
+        let is_routine = |loss: &&&Loss| routine.iter().any(|known| known.to == loss.to);
+        felt = mine
+            .iter()
+            .filter(|loss| !is_routine(loss))
+            .copied()
+            .collect();
+    }
     if felt.iter().all(|loss| is_business(loss)) {
         felt.clear();
     }
@@ -274,8 +279,8 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// The losses of the runs that were felt, without those that are routine.
-    fn losses(self) -> Vec<&'a Loss> {
+    /// The losses of the runs that were felt, and those of them that are routine apart.
+    fn losses(self) -> (Vec<&'a Loss>, Vec<&'a Loss>) {
         let mut falls: Vec<f64> = self.runs.iter().map(|run| run.fall).collect();
         falls.sort_by(f64::total_cmp);
         let usual = falls.get(falls.len() / 2).copied().unwrap_or(0.0);
@@ -285,14 +290,16 @@ impl<'a> Series<'a> {
             .all(|cause| matches!(cause, Cause::Deletion | Cause::Overwrite));
         let times = self.runs.iter().filter(|run| run.made_good).count();
         let is_routine = by_command && times >= TIMES;
-        let mut losses = Vec::new();
+        let (mut losses, mut routine) = (Vec::new(), Vec::new());
         for (place, run) in self.runs.iter().enumerate() {
             let goes_on = place + 1 == self.runs.len();
             let like = run.fall <= usual * LIKE_THE_OTHERS;
-            if !(is_routine && like && (run.made_good || goes_on)) {
+            if is_routine && like && (run.made_good || goes_on) {
+                routine.extend(&run.losses);
+            } else {
                 losses.extend(&run.losses);
             }
         }
-        losses
+        (losses, routine)
     }
 }

@@ -45,7 +45,8 @@ const WORTH_SHARE: u64 = 500;
 
 /// Whether a total since the start can be what somebody misses, beside the keys that are there.
 pub(super) fn is_worth_a_word(last: &Sample, total: u64) -> bool {
-    total >= WORTH.max(last.keys().unwrap_or(0) / WORTH_SHARE)
+    let keys = last.keys().unwrap_or(0);
+    total >= WORTH.max(keys / WORTH_SHARE).min(keys.max(1))
 }
 
 /// The process is young and had a life before: it read keys from disk, or clients ask for keys that
@@ -60,13 +61,8 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     });
     let disk = &last.persistence;
     // An append-only file brings back all but the last second.
-    // DEBUG RELOAD and a full synchronisation set the same fields.
-    let loaded_since = last.replication.replid2.is_some()
-        || ["debug", "replicaof", "slaveof"]
-            .iter()
-            .any(|name| effective(last, name) > 0);
     if watched
-        || loaded_since
+        || loaded_since(last)
         || disk.aof == Some(true)
         || last.product().is_enterprise()
         || last.replication.role != Role::Primary
@@ -117,6 +113,15 @@ pub(super) fn recent_start(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
         }
     }
     Some(verdict)
+}
+
+/// Whether DEBUG RELOAD or a full synchronisation, which set the same fields as a load at the start,
+/// may have run since.
+fn loaded_since(last: &Sample) -> bool {
+    last.replication.replid2.is_some()
+        || ["debug", "replicaof", "slaveof"]
+            .iter()
+            .any(|name| effective(last, name) > 0)
 }
 
 /// The share of reads since the start that found nothing, where it tells that keys are missed.

@@ -222,7 +222,7 @@ impl Incident {
     /// `UNLINK 67 %, TTLs ran out 33 %`; without numbers where there is one mechanism or no key went.
     /// Nothing is rounded to all or nothing.
     pub fn how(&self) -> String {
-        let one = self.shares.len() == 1 || self.keys == 0;
+        let one = self.shares.iter().filter(|share| share.keys > 0).count() < 2;
         let parts = self.shares.iter().zip(self.percents());
         let parts = parts.map(|(share, percent)| {
             let words = share.mechanism.words();

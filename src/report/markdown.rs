@@ -78,7 +78,7 @@ fn incidents(report: &Report<'_>, out: &mut String) {
                 &incident.time(),
                 &incident.state(),
                 &incident.keys(),
-                &incident.how(),
+                incident.how(),
                 &suspects(incident.suspects()),
             ],
         );

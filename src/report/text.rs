@@ -85,7 +85,7 @@ fn incidents(report: &Report<'_>, page: &mut Page) {
     }
     for incident in &report.incidents[hidden..] {
         let (time, state, how) = (incident.time(), incident.state(), incident.how());
-        let cells = [&*time, &state, &incident.keys(), &how];
+        let cells = [&*time, &state, &incident.keys(), how];
         let said: Vec<&str> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
         page.wrapped("Incident  ", &said.join("  "));
         for suspect in incident.suspects() {

@@ -76,8 +76,8 @@ impl Bookkeeper {
         if let (Some(was), Some(is)) = (self.base, step.keys_after) {
             self.counted_late(&interval, after.moment);
             self.book(&interval, was, is, after);
-            let residual = was / 2;
-            if is <= residual && interval.process.is_none() && !interval.replica {
+            let fell = was > 0 && is <= was / 2;
+            if fell && interval.process.is_none() && !interval.replica {
                 self.collapsed = Some((after.moment, was));
             }
         }
@@ -98,15 +98,23 @@ impl Bookkeeper {
         if now.since(at) > FREEING {
             return;
         }
-        for place in 0..self.ledger.losses.len() {
-            let loss = self.ledger.losses[place];
-            let guessed = matches!(loss.cause(), Cause::Unexplained | Cause::Deletion);
-            if loss.to == at && guessed && loss.keys > was / 2 {
-                self.ledger.losses[place].mechanism = mechanism;
-                self.ledger.losses[place].usual = false;
-                self.ledger
-                    .rebook(Way::of(loss.mechanism), Way::of(mechanism), &loss);
-            }
+        let guessed = |loss: &Loss| {
+            let by_command = matches!(loss.cause(), Cause::Unexplained | Cause::Deletion);
+            by_command && loss.to == at
+        };
+        let losses = &mut self.ledger.losses;
+        let taken = losses.iter().filter(|loss| guessed(loss)).map(|l| l.keys);
+        if taken.fold(0u64, u64::saturating_add) <= was / 2 {
+            return;
+        }
+        let mut rebooked = Vec::new();
+        for loss in losses.iter_mut().filter(|loss| guessed(loss)) {
+            rebooked.push(*loss);
+            (loss.mechanism, loss.usual) = (mechanism, false);
+        }
+        for loss in rebooked {
+            let (from, to) = (Way::of(loss.mechanism), Way::of(mechanism));
+            self.ledger.rebook(from, to, &loss);
         }
     }
 
@@ -226,27 +234,33 @@ impl Page<'_> {
             return;
         };
         let fell = interval.falls().fold(0u64, u64::saturating_add);
-        let gone = if product.is_enterprise() {
-            fell.saturating_sub(self.removed)
+        // What is gone from the databases that were emptied, their part of the fall, and by how
+        // much the others fell.
+        let (gone, part, others) = if product.is_enterprise() {
+            let gone = fell.saturating_sub(self.removed);
+            (gone, gone, 0)
         } else if interval.swaps > 0 {
             // Which database was emptied cannot be told from one that was swapped.
-            self.left
+            (self.left, self.left, 0)
         } else if interval.flush.all {
-            was.saturating_sub(self.removed)
+            (was.saturating_sub(self.removed), self.left, 0)
         } else {
-            let (emptied, others) = interval.emptied();
-            match emptied {
-                0 if interval.flush.calls == 0 => return,
-                0 => fell.saturating_sub(self.removed),
+            let emptied = interval.emptied();
+            if emptied.keys == 0 && interval.flush.calls == 0 {
+                return;
+            } else if emptied.keys == 0 {
+                let gone = fell.saturating_sub(self.removed);
+                (gone, gone, 0)
+            } else {
                 // What expired or was evicted fell in the other databases first.
-                keys => keys.saturating_sub(self.removed.saturating_sub(others)),
+                let counted = self.removed.saturating_sub(emptied.others);
+                let gone = emptied.keys.saturating_sub(counted);
+                (gone, emptied.fell, emptied.others)
             }
         };
         // Commands out of their usual pace took some of it before the flush did.
-        let before = pace
-            .out_of_pace(&interval.calls, interval.seconds)
-            .min(gone);
-        let least = gone - before;
+        let deletes = pace.out_of_pace(&interval.calls, interval.seconds);
+        let least = gone - deletes.saturating_sub(others).min(gone);
         let created = interval.creations.0;
         let most = created.map(|created| gone.saturating_add(created));
         // Freed in the background, keys are counted one by one (Redis 7.4+, Valkey 8+).
@@ -258,8 +272,8 @@ impl Page<'_> {
             None => (least, most),
         };
         self.lose(mechanism, keys, most);
-        let others = gone.saturating_sub(keys);
-        self.left = self.left.saturating_sub(gone).max(others.min(self.left));
+        let before = gone.saturating_sub(keys);
+        self.left = self.left.saturating_sub(part).saturating_add(before);
     }
 
     /// Keys that changed their database are in the total still.

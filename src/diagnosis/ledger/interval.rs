@@ -92,6 +92,16 @@ pub(super) struct Flush {
     pub(super) db: bool,
 }
 
+/// Databases that were flushed.
+pub(super) struct Emptied {
+    /// Keys in them before.
+    pub(super) keys: u64,
+    /// By how much they fell.
+    pub(super) fell: u64,
+    /// By how much the other databases fell that did.
+    pub(super) others: u64,
+}
+
 /// A new process.
 pub(super) struct Process {
     pub(super) mechanism: Mechanism,
@@ -197,9 +207,9 @@ impl Interval {
         self.dbs_fell.iter().map(|(was, is)| was - is)
     }
 
-    /// Keys of the databases that the flushes of one database each emptied: those that collapsed
-    /// most, one a flush; and by how much the others fell.
-    pub(super) fn emptied(&self) -> (u64, u64) {
+    /// The databases that the flushes of one database each emptied: those that collapsed most, one
+    /// a flush.
+    pub(super) fn emptied(&self) -> Emptied {
         let mut fell: Vec<(u64, u64)> = self.dbs_fell.clone();
         // By the share that is left, the largest database first among equals.
         fell.sort_by(|a, b| {
@@ -208,12 +218,16 @@ impl Interval {
         });
         let flushes = usize::try_from(self.flush.calls.max(1)).unwrap_or(usize::MAX);
         let collapsed = |(was, is): &&(u64, u64)| is.saturating_mul(2) <= *was;
-        let emptied = fell.iter().take(flushes).take_while(collapsed);
-        let (count, keys) = emptied.fold((0, 0u64), |(count, keys), (was, _)| {
-            (count + 1, keys.saturating_add(*was))
-        });
-        let others = fell[count..].iter().map(|(was, is)| was - is);
-        (keys, others.fold(0, u64::saturating_add))
+        let count = fell.iter().take(flushes).take_while(collapsed).count();
+        let (emptied, others) = fell.split_at(count);
+        let sum = |rows: &[(u64, u64)], keys: fn(&(u64, u64)) -> u64| {
+            rows.iter().map(keys).fold(0, u64::saturating_add)
+        };
+        Emptied {
+            keys: sum(emptied, |(was, _)| *was),
+            fell: sum(emptied, |(was, is)| was - is),
+            others: sum(others, |(was, is)| was - is),
+        }
     }
 
     fn process_changed(&mut self, before: &Sample, step: &Step, after: &Sample) {
