@@ -16,8 +16,8 @@ use amr_top::demo::server::Server;
 const WATCHED: usize = 1_000;
 /// Keys that are written: one in twenty is watched.
 const KEYS: usize = 20 * WATCHED;
-const ROUNDS: usize = 7;
-const ROUND: Duration = Duration::from_millis(1_500);
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(1);
 /// Commands a second that the writers aim at; 0 for as many as they can.
 const PACES: [u64; 2] = [20_000, 0];
 

@@ -722,8 +722,8 @@ fn check_tells_the_fate() {
 #[rstest]
 #[case(&["--watch", "*"], "every key")]
 #[case(&["--watch", "a*b"], "at the end")]
-#[case(&["check", "--once", "--watch", "k"], "needs time")]
-#[case(&["snapshot", "-o", "-", "--watch", "k"], "needs time")]
+#[case(&["check", "--once", "--watch", "k"], "need time")]
+#[case(&["snapshot", "-o", "-", "--watch", "k"], "need time")]
 fn what_cannot_be_watched_is_a_usage_error(#[case] args: &[&str], #[case] says: &str) {
     let program = assert_cmd::cargo::cargo_bin("amr-top");
     let done = std::process::Command::new(program)
