@@ -77,6 +77,8 @@ impl Eye {
             connect_timeout: Duration::from_secs(2),
             timeout: Duration::from_secs(5),
             assumptions: Assumptions::default(),
+            watch: Vec::new(),
+            sample: None,
             tripwire: true,
             monitor: None,
         };

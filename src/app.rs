@@ -5,18 +5,21 @@
 
 mod action;
 mod monitor;
+mod panel;
 mod screen;
 mod travel;
+mod watched;
 
 use std::time::Duration;
 
 pub use action::{Action, Effect};
-pub use screen::{Mode, Panel, Privacy, Screen, Sort, Span, ThemeName, View};
+pub use panel::Panel;
+pub use screen::{Mode, Privacy, Screen, Sort, Span, ThemeName, View};
 
 use crate::diagnosis::{Cause, Diagnosis, Incident, diagnose};
 use crate::model::{
     ChangeKind, CommandStat, Connection, History, INTERVAL_RANGE, Moment, Observation, Sample,
-    Window,
+    Watch, Window,
 };
 
 /// Which moment is shown.
@@ -53,6 +56,8 @@ pub struct App {
     interval: Duration,
     now: Moment,
     notice: Option<Notice>,
+    /// What is watched by name.
+    wanted: Vec<Watch>,
     /// When the user asked for `MONITOR` and was told what it costs.
     warned: Option<Duration>,
 }
@@ -69,6 +74,7 @@ impl App {
             interval,
             now,
             notice: None,
+            wanted: Vec::new(),
             warned: None,
         }
     }
@@ -128,6 +134,7 @@ impl App {
             Action::Top => self.select(0),
             Action::Bottom => self.select(usize::MAX),
             Action::Open => self.open(),
+            Action::Accept if self.screen.mode == Mode::Naming => return self.name(),
             other => self.screen.act(other),
         }
         None
@@ -155,6 +162,7 @@ impl App {
     /// incident.
     fn diagnose(&mut self) {
         self.diagnosis = diagnose(&self.window());
+        self.screen.watches = !self.wanted.is_empty() || !self.diagnosis.fates.is_empty();
         if let Some(cause) = self.screen.chosen
             && let Some(row) = self
                 .diagnosis
@@ -212,6 +220,7 @@ impl App {
                 .map_or(0, |sample| sample.replication.replicas.len()),
             Panel::Changes => self.window().changes().count(),
             Panel::Incidents => self.diagnosis.incidents.len(),
+            Panel::Watched => self.diagnosis.fates.len(),
             Panel::Ledger | Panel::Eviction | Panel::Persistence => 0,
         }
     }

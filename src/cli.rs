@@ -206,6 +206,10 @@ pub struct Options {
     /// What the server hides.
     #[command(flatten)]
     pub known: Known,
+
+    /// What is looked at by name.
+    #[command(flatten)]
+    pub watched: WatchedKeys,
 }
 
 impl Options {
@@ -283,6 +287,19 @@ pub struct Known {
         value_parser = PossibleValuesParser::new(POLICIES)
     )]
     pub eviction_policy: Option<String>,
+}
+
+/// What is looked at by name.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Watched keys (dashboard and check --for)")]
+pub struct WatchedKeys {
+    /// Key whose fate is told at once, or a narrow prefix: 'session:*'; may be given again
+    #[arg(id = "watched", long = "watch", global = true, value_name = "KEY")]
+    pub watch: Vec<String>,
+
+    /// Sample so many keys every minute (1 to 1000): how soon they expire. SCAN reaps expired keys
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub sample: Option<u16>,
 }
 
 fn format_parser() -> impl clap::builder::TypedValueParser<Value = Format> {

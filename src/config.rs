@@ -9,9 +9,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use resolve::{Environment, Resolved, resolve};
+pub use resolve::{Environment, Resolved, resolve, watched};
 
-use crate::model::{Assumptions, NodeId};
+use crate::model::{Assumptions, NodeId, Watch};
 
 /// Where to connect and how.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub struct Settings {
     pub assumptions: Assumptions,
     /// Whether to keep a second connection on which the server tells at once of a flush.
     pub tripwire: bool,
+    /// Keys and prefixes to watch by name.
+    pub watch: Vec<Watch>,
+    /// Keys to sample every minute; `None` for none.
+    pub sample: Option<u16>,
     /// How long to run `MONITOR` after the first answer; `None` not to, which is what is right
     /// unless the user asks for it.
     pub monitor: Option<Duration>,
@@ -130,6 +134,19 @@ pub enum ConfigError {
         /// The longest time.
         most: &'static str,
     },
+    /// A key that cannot be watched.
+    #[error("'--watch {given}': {why}")]
+    Watch {
+        /// What was typed.
+        given: String,
+        /// Why not, and what to write instead.
+        why: String,
+    },
+    /// Watching takes time.
+    #[error(
+        "--watch and --sample need time to watch; use them with the dashboard or with check --for"
+    )]
+    WatchAtOnce,
     /// A user without a password.
     #[error(
         "user '{0}' is given without a password; use --password-file, --ask-pass or \

@@ -3,6 +3,7 @@
 //! ```text
 //!  Window ─► ledger ─► felt: which losses count ─► one rule a cause ─► Verdict ┐
 //!                                     └──────────► incident ─► Incident        ├─► Diagnosis
+//!         a watched key that went ─► fate ─► Fate
 //!            what one reading tells of the past ─► first_contact ─► Verdict    ┘
 //! ```
 //!
@@ -19,9 +20,11 @@ mod cause;
 mod deletion;
 mod eviction;
 mod expiration;
+mod fate;
 mod felt;
 mod first_contact;
 mod flush;
+mod forecast;
 mod incident;
 mod instance_failure;
 mod ledger;
@@ -40,6 +43,8 @@ use std::cmp::Reverse;
 
 use case::Case;
 pub use cause::Cause;
+pub use fate::{Ending, Fate};
+pub use forecast::Forecast;
 pub use incident::{Incident, Share, State};
 pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
@@ -58,6 +63,10 @@ pub struct Diagnosis {
     pub ledger: Ledger,
     /// Losses that belong together, oldest first.
     pub incidents: Vec<Incident>,
+    /// What became of each watched key, those that went first.
+    pub fates: Vec<Fate>,
+    /// What a sample of keys foretells; `None` where none was asked for.
+    pub forecast: Option<Forecast>,
     /// What happened besides, one line each: denied attempts, resets, gaps, missing sections.
     pub notices: Vec<String>,
 }
@@ -152,11 +161,15 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
     let incidents = incident::of(&case);
+    let fates = fate::of(&case);
+    let forecast = forecast::of(&case);
     Diagnosis {
         verdicts,
         top_cause,
         ledger,
         incidents,
+        fates,
+        forecast,
         notices,
     }
 }

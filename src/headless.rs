@@ -113,6 +113,9 @@ impl Nothing<'_> {
 
 /// `amr-top check`.
 pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
+    if check.once || !check.info.is_empty() {
+        needs_time(options)?;
+    }
     let seen = if check.info.is_empty() {
         let until = if check.once {
             Until::Answered
@@ -134,8 +137,19 @@ pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
     })
 }
 
+/// One look is over before a key could change.
+fn needs_time(options: &Options) -> Result<(), ConfigError> {
+    let crate::cli::WatchedKeys { watch, sample } = &options.watched;
+    if watch.is_empty() && sample.is_none() {
+        Ok(())
+    } else {
+        Err(ConfigError::WatchAtOnce)
+    }
+}
+
 /// `amr-top snapshot`.
 pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, HeadlessError> {
+    needs_time(options)?;
     let format = format_of(snapshot)?;
     let seen = look(snapshot.target.as_deref(), options, Until::Answered, None)?;
     let (diagnosis, history) = judged(&seen, options);

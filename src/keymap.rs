@@ -16,6 +16,7 @@ enum Place {
     Zoom,
     Card,
     Typing,
+    Naming,
     Help,
 }
 
@@ -68,6 +69,7 @@ struct Row {
 fn place(mode: Mode, view: View) -> Place {
     match (mode, view) {
         (Mode::Typing, _) => Place::Typing,
+        (Mode::Naming, _) => Place::Naming,
         (Mode::Help, _) => Place::Help,
         (Mode::Browse, View::Overview) => Place::Overview,
         (Mode::Browse, View::Zoom) => Place::Zoom,
@@ -141,11 +143,11 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::table::{DO, FILTERING, HELPING, LOOK, MOVE, TIME};
+    use super::table::{DO, FILTERING, HELPING, LOOK, MOVE, NAMING, TIME};
     use super::*;
     use crate::diagnosis::Cause;
 
-    const MODES: [Mode; 3] = [Mode::Browse, Mode::Typing, Mode::Help];
+    const MODES: [Mode; 4] = [Mode::Browse, Mode::Typing, Mode::Naming, Mode::Help];
     const VIEWS: [View; 3] = [View::Overview, View::Zoom, View::Card(Cause::Flush)];
 
     fn contexts() -> impl Iterator<Item = (Mode, View, Panel)> {
@@ -182,7 +184,8 @@ mod tests {
                 Action::Open => Some(Action::Zoom),
                 Action::Zoom => Some(Action::Back),
                 Action::Back => Some(Action::Filter),
-                Action::Filter => Some(Action::Erase),
+                Action::Filter => Some(Action::Watch),
+                Action::Watch => Some(Action::Erase),
                 Action::Type(_) | Action::Erase => Some(Action::Accept),
                 Action::Accept => Some(Action::Sort),
                 Action::Sort => Some(Action::Pause),
@@ -333,7 +336,7 @@ mod tests {
     #[test]
     fn the_readme_table_names_every_group_once() {
         let table = markdown();
-        for group in [MOVE, LOOK, TIME, DO, FILTERING, HELPING] {
+        for group in [MOVE, LOOK, TIME, DO, FILTERING, NAMING, HELPING] {
             assert_eq!(table.matches(&format!("| {group} |")).count(), 1, "{group}");
         }
         assert!(table.contains("| `[` `]` | one poll back, forward |"));

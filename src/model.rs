@@ -10,6 +10,7 @@
 //! | [`Step`] | what changed between two samples that follow each other |
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
+//! | [`KeyRead`] | what a key is that somebody wants to know about by name |
 //! | [`Clients`] | who is connected and may have done it |
 //! | [`Monitored`] | what a short `MONITOR` showed |
 //! | [`Denied`] | who tried and was refused |
@@ -32,7 +33,10 @@ mod slowlog;
 mod step;
 mod text;
 mod timeline;
+mod ttl_sample;
 mod unread;
+mod watch;
+mod watched;
 mod window;
 mod witnesses;
 
@@ -53,6 +57,9 @@ pub use slowlog::{SLOW_LOG, SlowEntry};
 pub use step::{CommandDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History};
+pub use ttl_sample::{MOST_SAMPLED, TtlSample};
 pub use unread::Unread;
+pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};
+pub use watched::{Asked, Fact, KeyRead, KeyState, Seen, WatchedKey, Watching, shown_name};
 pub use window::Window;
 pub use witnesses::Testimony;

@@ -12,6 +12,7 @@ mod ledger;
 mod markdown;
 mod panels;
 mod text;
+mod watched;
 mod words;
 
 use jiff::{Timestamp, Unit};
@@ -23,7 +24,8 @@ pub use text::Style;
 
 use self::incidents::Episode;
 use self::ledger::Balance;
-use crate::diagnosis::{Cause, Diagnosis, Level, Scope, Verdict};
+use self::watched::Key;
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Scope, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -70,6 +72,12 @@ pub struct Report<'a> {
     top_cause: Option<Cause>,
     verdicts: Vec<Row>,
     incidents: Vec<Episode<'a>>,
+    /// Left out where no key is watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    watched: Vec<Key<'a>>,
+    /// Left out where no keys are sampled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'a Forecast>,
     ledger: Balance<'a>,
     changes: Vec<Happened>,
     notices: Vec<String>,
@@ -142,6 +150,8 @@ impl<'a> Report<'a> {
             top_cause: diagnosis.top_cause,
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
+            watched: watched_keys(window, diagnosis),
+            forecast: diagnosis.forecast.as_ref(),
             ledger: Balance(&diagnosis.ledger),
             changes: window
                 .changes()
@@ -293,6 +303,12 @@ impl Row {
             verdict,
         }
     }
+}
+
+fn watched_keys<'a>(window: &Window<'_>, diagnosis: &'a Diagnosis) -> Vec<Key<'a>> {
+    let end = window.end().map(|moment| moment.elapsed);
+    let fates = diagnosis.fates.iter();
+    fates.map(|fate| Key::new(fate, end)).collect()
 }
 
 fn to_millisecond(at: Timestamp) -> Timestamp {

@@ -20,6 +20,8 @@
 //! | `connection` | one conversation: `AUTH`, questions, answers, its end |
 //! | `ask` | how to get a full `INFO` out of this server in one round trip |
 //! | `tripwire` | a second connection that hears at once when a database is emptied |
+//! | `watched` | more connections on which it tells at once that a watched key was changed |
+//! | `slowlog` | the slow log, asked for once: who ran what before we came |
 //! | `alarm` | whether an answer is worth asking the witnesses |
 //! | `witness` | when they are asked, and what that may cost |
 //! | `questions` | what they are asked: slow log, client list, denied attempts |
@@ -55,9 +57,10 @@ mod slowlog;
 mod tap;
 pub mod tls;
 mod tripwire;
+mod watched;
 mod witness;
 
-pub use poll::poll;
+pub use poll::{poll, poll_asked};
 
 /// The program's clock. Copies tell the same time.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 pub use dashboard::{Options, dashboard, replay};
 
 use crate::app::{App, Effect};
-use crate::model::{Moment, Observation};
+use crate::model::{Moment, Observation, Watch};
 use crate::{keymap, ui};
 
 /// Ages and countdowns move this often.
@@ -47,6 +47,10 @@ pub trait Outside {
     fn now(&self) -> Moment;
     /// Polls at this interval from now on, or says why not.
     fn set_interval(&self, interval: Duration) -> Result<(), String>;
+    /// Watches a key besides, or says why not.
+    fn watch(&self, _: Watch) -> Result<(), String> {
+        Err("this is a recording: no key can be asked for".to_owned())
+    }
     /// Runs `MONITOR` for some seconds, or says why not.
     fn monitor(&self) -> Result<(), String> {
         Err("there is no server to run MONITOR on".to_owned())
@@ -229,6 +233,11 @@ impl<'a, O: Outside> Session<'a, O> {
             Some(Effect::Monitor) => {
                 let begun = self.outside.monitor();
                 self.complain(begun);
+            }
+            Some(Effect::Watch(watch)) => {
+                if let Err(why) = self.outside.watch(watch) {
+                    self.app.say(why, true);
+                }
             }
             Some(Effect::Export) => self.export(),
         }

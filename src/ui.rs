@@ -11,6 +11,8 @@
 //! ╭ 3 Incidents ────────────────────────────────────────╮│                                  │
 //! │ state, from–to, keys, causes by share, suspects     ││ keys now                         │
 //! ╰─────────────────────────────────────────────────────╯╰──────────────────────────────────╯
+//! ╭ 0 Watched keys ── only where some are watched ───────────────────────────────────────────╮
+//! ╰─────────────────────────────────────────────────────────────────────────────────────────╯
 //! ╭ 4 Keyspace / TTL ──────────────────────────╮╭ 5 Eviction vs maxmemory ──────────────────╮
 //! ╰────────────────────────────────────────────╯╰───────────────────────────────────────────╯
 //! ╭ 6 Commandstats ────────────────────────────╮╭ 7 Replication ────────────────────────────╮
@@ -52,6 +54,7 @@ mod table;
 mod text;
 pub mod theme;
 mod views;
+mod watched;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -164,6 +167,7 @@ fn stack(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     let shown = views.detail();
     Tabs {
         shown,
+        watched: views.has(Panel::Watched),
         theme: views.theme,
     }
     .render(top(rest, 1), buf);
@@ -184,5 +188,6 @@ fn panel(views: &Views<'_>, panel: Panel, area: Rect, buf: &mut Buffer) {
         Panel::Replication => views.replication().render(area, buf),
         Panel::Persistence => views.persistence().render(area, buf),
         Panel::Changes => views.changes().render(area, buf),
+        Panel::Watched => views.watched().render(area, buf),
     }
 }

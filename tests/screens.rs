@@ -422,3 +422,95 @@ fn a_failure_says_what_to_try() {
     let narrow = text(&screen(&stage::lost(), 80, 24)).replace('\n', "");
     assert!(narrow.contains("is the port right?"), "{narrow}");
 }
+
+/// A string that is there, and a list that was deleted when the flush ran.
+fn watched() -> App {
+    use amr_top::model::{Asked, KeyRead, KeyState, Observation, Seen, Watch};
+    let mut app = stage::flushed();
+    let end = app
+        .window()
+        .end()
+        .expect("something was observed")
+        .elapsed
+        .as_secs_f64();
+    let state = |kind: &str, ttl_s: u64| KeyState::Present {
+        kind: kind.into(),
+        ttl: Some(std::time::Duration::from_secs(ttl_s)),
+        size_bytes: Some(88),
+    };
+    let read = |id, name: &str, state, before, asked| KeyRead {
+        id,
+        name: name.into(),
+        is_member: false,
+        state,
+        before,
+        asked,
+        pushed: (asked == Asked::Pushed).then(|| stage::moment(end)),
+    };
+    let before = Seen {
+        moment: stage::moment(end - 60.0),
+        state: state("list", 3_472),
+    };
+    app.watch(vec![
+        Watch::Key("session:42".into()),
+        Watch::Key("session:43".into()),
+    ]);
+    app.observe(Observation::Keys {
+        moment: stage::moment(end),
+        read: vec![
+            read(0, "session:43", state("string", 900), None, Asked::First),
+            read(
+                1,
+                "session:42",
+                KeyState::Absent,
+                Some(before),
+                Asked::Pushed,
+            ),
+        ],
+    });
+    app
+}
+
+#[test]
+fn watched_keys_have_a_panel_of_their_own() {
+    let mut app = watched();
+    shot("watched", &app, (120, 60));
+    app.act(Action::Focus(Panel::Watched));
+    shot("watched", &app, (80, 24));
+    let seen = text(&screen(&app, 120, 60));
+    assert!(
+        seen.contains("session:42") && seen.contains("to go"),
+        "{seen}"
+    );
+    app.screen_mut().privacy = Privacy::Hidden;
+    let hidden = text(&screen(&app, 120, 60));
+    assert!(!hidden.contains("session:4"), "{hidden}");
+}
+
+#[test]
+fn a_key_to_watch_is_named_on_a_line() {
+    let mut app = stage::calm();
+    app.act(Action::Watch);
+    "session:*x".chars().for_each(|c| {
+        app.act(Action::Type(c));
+    });
+    shot("naming", &app, (80, 24));
+    // What cannot be watched says why, and the line stays.
+    assert_eq!(app.act(Action::Accept), None);
+    let seen = text(&screen(&app, 80, 24));
+    assert!(
+        seen.contains("only stands at the end") && seen.contains("session:*x"),
+        "{seen}"
+    );
+    app.act(Action::Erase);
+    let watch = amr_top::model::Watch::Prefix("session:".into());
+    assert_eq!(
+        app.act(Action::Accept),
+        Some(amr_top::app::Effect::Watch(watch))
+    );
+    // Where nothing is watched, the panel goes with the line.
+    let mut app = stage::calm();
+    app.act(Action::Watch);
+    app.act(Action::Back);
+    assert!(!text(&screen(&app, 80, 24)).contains("Watched"));
+}

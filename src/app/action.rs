@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::screen::Panel;
+use super::panel::Panel;
+use crate::model::Watch;
 
 /// A request of the user; keys are mapped to these in [`crate::keymap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +43,13 @@ pub enum Action {
     Back,
     /// Type a filter.
     Filter,
-    /// A character typed into the filter.
+    /// Name a key to watch.
+    Watch,
+    /// A character typed into the filter or the name.
     Type(char),
-    /// Take back the last character of the filter.
+    /// Take back the last character.
     Erase,
-    /// Keep the filter and stop typing.
+    /// Keep what was typed and stop typing.
     Accept,
     /// Sort the command table by the next column.
     Sort,
@@ -81,7 +84,7 @@ pub enum Action {
 }
 
 /// What the event loop has to do in the outside world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Leave the program.
     Quit,
@@ -91,4 +94,6 @@ pub enum Effect {
     Monitor,
     /// Poll at this interval from now on.
     SetInterval(Duration),
+    /// Watch this besides.
+    Watch(Watch),
 }

@@ -5,81 +5,8 @@ use std::time::Duration;
 use tui_input::{Input, InputRequest};
 
 use super::action::Action;
+use super::panel::Panel;
 use crate::diagnosis::Cause;
-
-/// The panels, in the order of their keys.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Panel {
-    /// Verdicts.
-    #[default]
-    Causes,
-    /// Where the keys went.
-    Ledger,
-    /// Losses that belong together.
-    Incidents,
-    /// Databases, TTLs.
-    Keyspace,
-    /// Memory against the limit.
-    Eviction,
-    /// Commands that remove keys.
-    Commands,
-    /// Replicas, link, offsets.
-    Replication,
-    /// Restart, RDB, AOF.
-    Persistence,
-    /// Timeline.
-    Changes,
-}
-
-impl Panel {
-    /// All panels, in the order of their keys `1` to `9`.
-    pub const ALL: [Self; 9] = [
-        Self::Causes,
-        Self::Ledger,
-        Self::Incidents,
-        Self::Keyspace,
-        Self::Eviction,
-        Self::Commands,
-        Self::Replication,
-        Self::Persistence,
-        Self::Changes,
-    ];
-
-    /// The places on the overview: rows of panels from top to bottom. The ledger is as high as
-    /// causes and incidents together.
-    pub const GRID: [[Self; 2]; 5] = [
-        [Self::Causes, Self::Ledger],
-        [Self::Incidents, Self::Ledger],
-        [Self::Keyspace, Self::Eviction],
-        [Self::Commands, Self::Replication],
-        [Self::Persistence, Self::Changes],
-    ];
-
-    /// The heading.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Causes => "Causes",
-            Self::Ledger => "Where did the keys go",
-            Self::Incidents => "Incidents",
-            Self::Keyspace => "Keyspace / TTL",
-            Self::Eviction => "Eviction vs maxmemory",
-            Self::Commands => "Commandstats",
-            Self::Replication => "Replication",
-            Self::Persistence => "Persistence and instance",
-            Self::Changes => "Changes",
-        }
-    }
-
-    fn place(self) -> (usize, usize) {
-        for (row, panels) in Self::GRID.iter().enumerate() {
-            if let Some(column) = panels.iter().position(|panel| *panel == self) {
-                return (row, column);
-            }
-        }
-        (0, 0)
-    }
-}
 
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,6 +28,8 @@ pub enum Mode {
     Browse,
     /// The filter line.
     Typing,
+    /// The line on which a key to watch is named.
+    Naming,
     /// The list of keys is shown over everything.
     Help,
 }
@@ -192,6 +121,10 @@ pub struct Screen {
     pub mode: Mode,
     /// Filter of the command table.
     pub filter: Input,
+    /// Key or prefix that is being named.
+    pub naming: Input,
+    /// Whether something is watched by name.
+    pub watches: bool,
     /// Order of the command table.
     pub sort: Sort,
     /// Graph span.
@@ -248,11 +181,16 @@ impl Screen {
                 self.focus_on(Panel::Commands);
                 self.mode = Mode::Typing;
             }
+            Action::Watch => {
+                self.focus_on(Panel::Watched);
+                self.naming.reset();
+                self.mode = Mode::Naming;
+            }
             Action::Type(c) => {
-                self.filter.handle(InputRequest::InsertChar(c));
+                self.line().handle(InputRequest::InsertChar(c));
             }
             Action::Erase => {
-                self.filter.handle(InputRequest::DeletePrevChar);
+                self.line().handle(InputRequest::DeletePrevChar);
             }
             Action::Accept => self.mode = Mode::Browse,
             Action::Sort => self.sort = next(self.sort, &SORTS),
@@ -276,6 +214,19 @@ impl Screen {
         }
     }
 
+    /// What is typed into.
+    fn line(&mut self) -> &mut Input {
+        match self.mode {
+            Mode::Naming => &mut self.naming,
+            _ => &mut self.filter,
+        }
+    }
+
+    /// Whether a panel has a place on the screen.
+    pub fn has(&self, panel: Panel) -> bool {
+        panel != Panel::Watched || self.watches || self.focus == panel
+    }
+
     fn focus_on(&mut self, panel: Panel) {
         self.detail = Some(self.detail());
         self.focus = panel;
@@ -285,7 +236,13 @@ impl Screen {
     }
 
     fn focus_by(&mut self, by: usize) {
-        self.focus_on(Panel::ALL[(self.focus as usize + by) % Panel::ALL.len()]);
+        let mut to = self.focus as usize;
+        loop {
+            to = (to + by) % Panel::ALL.len();
+            if self.has(Panel::ALL[to]) {
+                return self.focus_on(Panel::ALL[to]);
+            }
+        }
     }
 
     fn focus_horizontally(&mut self, right: bool) {
@@ -304,7 +261,7 @@ impl Screen {
         let (row, column) = self.focus.place();
         let focus = self.focus;
         let (above, under) = Panel::GRID.split_at(row);
-        let other = |row: &&[Panel; 2]| row[column] != focus;
+        let other = |row: &&[Panel; 2]| row[column] != focus && self.has(row[column]);
         let to = if down {
             under.iter().find(other)
         } else {
@@ -322,6 +279,16 @@ impl Screen {
                 self.scroll = 0;
             }
             _ => self.toggle_zoom(),
+        }
+    }
+
+    /// Where nothing is watched, the panel goes with the line.
+    pub(super) fn stop_naming(&mut self) {
+        self.mode = Mode::Browse;
+        self.naming.reset();
+        if !self.watches {
+            self.focus_on(Panel::Causes);
+            self.detail = None;
         }
     }
 
@@ -343,6 +310,7 @@ impl Screen {
                 self.mode = Mode::Browse;
                 self.filter.reset();
             }
+            Mode::Naming => self.stop_naming(),
             Mode::Browse if self.view == View::Overview => self.filter.reset(),
             Mode::Browse => self.view = View::Overview,
         }

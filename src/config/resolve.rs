@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::target::Target;
 use super::{Auth, ConfigError, Endpoint, Settings, Tls};
 use crate::cli::{Login, Options, TlsOptions, show_duration};
-use crate::model::{Assumptions, INTERVAL_RANGE};
+use crate::model::{Assumptions, INTERVAL_RANGE, Watch, inert};
 
 /// Where to connect when nobody says.
 const DEFAULT_TARGET: &str = "127.0.0.1";
@@ -93,6 +93,8 @@ pub fn resolve(
             host,
         },
         tripwire: true,
+        watch: watched(&options.watched.watch)?,
+        sample: options.watched.sample,
         monitor: None,
     };
     let mut notices = Vec::new();
@@ -104,6 +106,25 @@ pub fn resolve(
         );
     }
     Ok(Resolved { settings, notices })
+}
+
+/// Keys and prefixes, each once.
+pub fn watched(given: &[String]) -> Result<Vec<Watch>, ConfigError> {
+    let mut wanted = Vec::new();
+    for text in given {
+        let refused = |why: String| ConfigError::Watch {
+            given: inert(text, 64),
+            why,
+        };
+        let watch = Watch::parse(text).map_err(|why| refused(why.to_owned()))?;
+        if let Some(why) = watch.refusal(&wanted) {
+            return Err(refused(why));
+        }
+        if !wanted.contains(&watch) {
+            wanted.push(watch);
+        }
+    }
+    Ok(wanted)
 }
 
 fn wait(option: &'static str, given: Duration) -> Result<Duration, ConfigError> {

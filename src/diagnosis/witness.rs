@@ -44,6 +44,24 @@ pub(super) fn suspects(
     name_them(case, &found, watched.is_some())
 }
 
+/// Those who were seen to run one of these commands on a key, within a time of our clock.
+pub(super) fn of_key(case: &Case<'_>, key: &str, verbs: &[String], span: Span) -> Vec<Suspect> {
+    let ahead = deed::ahead(case);
+    let mut found: Vec<Deed<'_>> = deed::all(case)
+        .into_iter()
+        .filter(|deed| deed.is_within(span) && deed.is_on(key, verbs))
+        .collect();
+    found.sort_by(Deed::newest_first);
+    let clients: BTreeSet<_> = found.iter().map(|deed| (deed.address, deed.name)).collect();
+    let certainty = if clients.len() == 1 {
+        Certainty::Likely
+    } else {
+        Certainty::Possible
+    };
+    let found = found.iter().take(MOST);
+    found.map(|deed| deed.suspect(ahead, certainty)).collect()
+}
+
 /// Names the suspects of a loss, and dates a flush that nobody watched.
 pub(super) fn name(case: &Case<'_>, verdict: &mut Verdict) {
     let of = verdict.cause;
@@ -229,6 +247,9 @@ impl Diagnosis {
                     command.truncate(command.find(' ').unwrap_or(command.len()));
                 }
             }
+        }
+        for fate in &mut diagnosis.fates {
+            *fate = fate.without_names();
         }
         let denied = diagnosis.notices.iter_mut();
         denied

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 
 use super::{HeadlessError, Until, look, print_page, tell_nothing};
 use crate::cli::{Acl, Options};
+use crate::config;
+use crate::model::Watch;
 use crate::report::Exit;
 use crate::source::acl::Dialect;
 
 /// Prints the smallest access rule for a server, and what each right is for.
 pub fn acl(acl: &Acl, options: &Options) -> Result<Exit, HeadlessError> {
+    let watched = config::watched(&options.watched.watch)?;
     if let Some(kind) = &acl.kind {
         let dialect = Dialect::ALL.into_iter().find(|known| known.id() == kind);
         // The command line lets no other word through.
-        return print_page(page(dialect.unwrap_or(Dialect::Redis7), "").as_bytes());
+        return print_page(page(dialect.unwrap_or(Dialect::Redis7), "", &watched).as_bytes());
     }
     let seen = look(acl.target.as_deref(), options, Until::Answered, None)?;
     let Some(sample) = seen.history.last_sample() else {
@@ -42,16 +45,23 @@ pub fn acl(acl: &Acl, options: &Options) -> Result<Exit, HeadlessError> {
                 .as_bytes(),
             )
         }
-        Some(dialect) => print_page(page(dialect, &format!(" for {product} {version}")).as_bytes()),
+        Some(dialect) => {
+            print_page(page(dialect, &format!(" for {product} {version}"), &watched).as_bytes())
+        }
     }
 }
 
-fn page(dialect: Dialect, server: &str) -> String {
-    let mut page = format!("{}\n\n", dialect.rule("amrtop"));
+fn page(dialect: Dialect, server: &str, watched: &[Watch]) -> String {
+    let mut page = dialect.rule("amrtop");
+    if !watched.is_empty() {
+        let _ = write!(page, " {}", dialect.watching(watched));
+    }
+    page.push_str("\n\n");
     let _ = writeln!(
         page,
         "The smallest rule{server}; put a password in the place of PASSWORD. It allows no key to \
-         be read or written.\n"
+         be {}written.\n",
+        if watched.is_empty() { "read or " } else { "" }
     );
     let rights = dialect.rights();
     let widest = rights.iter().map(|(rule, _)| rule.len()).max().unwrap_or(0);
@@ -61,7 +71,9 @@ fn page(dialect: Dialect, server: &str) -> String {
     let _ = writeln!(
         page,
         "\nOnly +info is needed; without another right, what it is for is not known, and said so. \
-         MONITOR, which is only\never sent on demand, needs +monitor."
+         MONITOR, which is only\never sent on demand, needs +monitor. Watched keys need {}, and \
+         each key; add --watch KEY here.",
+        dialect.watching(&[])
     );
     page
 }

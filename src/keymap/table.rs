@@ -4,9 +4,9 @@ use crossterm::event::KeyCode;
 
 use super::{Hint, Key, On, Place, Row};
 use crate::app::{Action, Panel};
-use Place::{Card, Overview, Typing, Zoom};
+use Place::{Card, Naming, Overview, Typing, Zoom};
 
-const EVERYWHERE: &[Place] = &[Overview, Zoom, Card, Typing, Place::Help];
+const EVERYWHERE: &[Place] = &[Overview, Zoom, Card, Typing, Naming, Place::Help];
 const BROWSING: &[Place] = &[Overview, Zoom, Card];
 const PANELS: &[Place] = &[Overview, Zoom];
 const LISTS: &[Place] = &[Overview, Zoom, Card, Place::Help];
@@ -20,6 +20,7 @@ pub(super) const LOOK: &str = "Look";
 pub(super) const TIME: &str = "Time";
 pub(super) const DO: &str = "Do";
 pub(super) const FILTERING: &str = "While a filter is typed";
+pub(super) const NAMING: &str = "While a key to watch is named";
 pub(super) const HELPING: &str = "While the keys are shown";
 
 /// Every key, in the order of the help.
@@ -55,6 +56,15 @@ pub(super) static ROWS: &[Row] = &[
             (key('8'), Action::Focus(Panel::Persistence)),
             (key('9'), Action::Focus(Panel::Changes)),
         ],
+    },
+    Row {
+        group: MOVE,
+        keys: "0",
+        words: "watched keys",
+        hint: None,
+        places: BROWSING,
+        on: On::Any,
+        bound: &[(key('0'), Action::Focus(Panel::Watched))],
     },
     Row {
         group: MOVE,
@@ -284,6 +294,15 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         group: DO,
+        keys: "w",
+        words: "watch a key by name, or a narrow prefix with * at its end",
+        hint: Some(Hint(75, "w", "watch a key")),
+        places: BROWSING,
+        on: On::Any,
+        bound: &[(key('w'), Action::Watch)],
+    },
+    Row {
+        group: DO,
         keys: "M",
         words: "every command for 3 s (MONITOR): slows the server down, so it is asked for twice",
         hint: None,
@@ -337,11 +356,29 @@ pub(super) static ROWS: &[Row] = &[
         bound: &[(Key::Plain(KeyCode::Esc), Action::Back)],
     },
     Row {
+        group: NAMING,
+        keys: "Enter",
+        words: "watch it",
+        hint: Some(Hint(0, "Enter", "watch it")),
+        places: &[Naming],
+        on: On::Any,
+        bound: &[(Key::Plain(KeyCode::Enter), Action::Accept)],
+    },
+    Row {
+        group: NAMING,
+        keys: "Esc",
+        words: "forget it",
+        hint: Some(Hint(1, "Esc", "forget it")),
+        places: &[Naming],
+        on: On::Any,
+        bound: &[(Key::Plain(KeyCode::Esc), Action::Back)],
+    },
+    Row {
         group: "",
         keys: "Backspace Ctrl-H",
         words: "take back the last character",
         hint: None,
-        places: &[Typing],
+        places: &[Typing, Naming],
         on: On::Any,
         bound: &[
             (Key::Plain(KeyCode::Backspace), Action::Erase),
@@ -365,7 +402,7 @@ pub(super) static ROWS: &[Row] = &[
         keys: "any character",
         words: "is typed",
         hint: Some(Hint(2, "Ctrl-C", "quit")),
-        places: &[Typing],
+        places: &[Typing, Naming],
         on: On::Any,
         bound: &[(Key::Text, Action::Type('\0'))],
     },

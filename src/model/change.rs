@@ -10,6 +10,7 @@ use super::node::Role;
 use super::observation::{FailureKind, Moment};
 use super::sample::{Limit, Sample};
 use super::step::Step;
+use super::watched::Watching;
 
 /// Something discrete that happened between two polls.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +65,8 @@ pub enum ChangeKind {
     Emptied,
     /// The server does not push that, and why.
     NoTripwire(String),
+    /// What the watch on keys says of itself.
+    Watching(Watching),
     /// A flushing command was refused or failed.
     FlushDenied {
         /// The command, upper case.
@@ -172,6 +175,7 @@ impl ChangeKind {
             Self::NoTripwire(why) => {
                 format!("flushes are seen at the next poll, not at once: {why}")
             }
+            Self::Watching(told) => told.sentence(),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
             plain => plain.plain().to_owned(),
@@ -203,6 +207,7 @@ impl ChangeKind {
             self,
             Self::Attached
                 | Self::NoTripwire(_)
+                | Self::Watching(_)
                 | Self::LoadingEnded { .. }
                 | Self::ReplicasJoined(_)
                 | Self::LinkUp

@@ -9,6 +9,8 @@ use super::clients::Clients;
 use super::denied::Denied;
 use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
+use super::ttl_sample::TtlSample;
+use super::watched::{KeyRead, Watching};
 
 /// When something was observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +78,27 @@ pub enum Observation {
         /// The entries that were not told before, the newest first, or why there are none: inert.
         log: Result<Vec<SlowEntry>, String>,
     },
+    /// Watched keys were read.
+    Keys {
+        /// When the whole reply had arrived.
+        moment: Moment,
+        /// Those of which there is something to tell.
+        read: Vec<KeyRead>,
+    },
+    /// Keys were sampled.
+    Sampled {
+        /// When that was done.
+        moment: Moment,
+        /// The sample, or why there is none: inert.
+        sampled: Result<TtlSample, String>,
+    },
+    /// Something about the watch on keys itself.
+    Watching {
+        /// When that was known.
+        moment: Moment,
+        /// What.
+        told: Watching,
+    },
     /// The server was asked who is connected.
     Clients {
         /// When the reply had arrived.
@@ -108,6 +131,9 @@ impl Observation {
             | Self::Emptied { moment }
             | Self::Tripwire { moment, .. }
             | Self::SlowLog { moment, .. }
+            | Self::Keys { moment, .. }
+            | Self::Sampled { moment, .. }
+            | Self::Watching { moment, .. }
             | Self::Clients { moment, .. }
             | Self::Denied { moment, .. }
             | Self::Monitored { moment, .. } => *moment,

@@ -9,6 +9,8 @@ use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
+use super::ttl_sample::TtlSample;
+use super::watched::{WatchedKeys, Watching};
 use super::window::Window;
 use super::witnesses::Witnesses;
 use crate::info::Info;
@@ -81,6 +83,8 @@ pub struct History {
     /// A push that a database was emptied, since the last answer.
     emptied: Option<Moment>,
     tripwire: Option<Result<(), String>>,
+    pub(super) watched: WatchedKeys,
+    pub(super) sampled: Option<(Moment, Result<TtlSample, String>)>,
     first_info: Option<Box<str>>,
     last_info: Option<Box<str>>,
     connection: Connection,
@@ -102,6 +106,8 @@ impl History {
             witnesses: Witnesses::default(),
             emptied: None,
             tripwire: None,
+            watched: WatchedKeys::default(),
+            sampled: None,
             first_info: None,
             last_info: None,
             connection: Connection::default(),
@@ -141,6 +147,21 @@ impl History {
                 let since = self.known_since(moment);
                 self.witnesses.monitored(since, monitored);
             }
+            Observation::Keys { moment, read } => self.watched.take(moment, read),
+            Observation::Sampled { moment, sampled } => self.sampled = Some((moment, sampled)),
+            Observation::Watching { moment, told } => self.watching(moment, told),
+        }
+    }
+
+    /// What the watch on keys says of itself, where that is news.
+    fn watching(&mut self, moment: Moment, told: Watching) {
+        let moment = self.after_the_last(moment);
+        let told = ChangeKind::Watching(told);
+        let mut said = self.changes.iter().rev();
+        let last = said.find(|change| matches!(change.kind, ChangeKind::Watching(_)));
+        let is_known = last.is_some_and(|change| change.kind == told);
+        if !is_known && told != ChangeKind::Watching(Watching::Stands(Ok(()))) {
+            self.note(Change { moment, kind: told });
         }
     }
 
@@ -154,6 +175,11 @@ impl History {
     pub fn without_names(&self) -> Self {
         let mut history = self.clone();
         history.witnesses.leave_out_names();
+        for change in &mut history.changes {
+            if let ChangeKind::Watching(told) = &mut change.kind {
+                told.leave_out_names();
+            }
+        }
         history
     }
 

@@ -7,6 +7,8 @@ use super::observation::Moment;
 use super::sample::Sample;
 use super::step::Step;
 use super::timeline::{Entry, Gap, History};
+use super::ttl_sample::TtlSample;
+use super::watched::{Fact, WatchedKey};
 use super::witnesses::Testimony;
 
 /// The part of a history from its beginning to some entry: what is diagnosed and drawn.
@@ -101,6 +103,27 @@ impl<'a> Window<'a> {
     pub fn witnesses(&self) -> Testimony<'a> {
         let end = self.end().map(|end| end.elapsed);
         Testimony::new(&self.history.witnesses, end)
+    }
+
+    /// Watched keys and what is known of each as of the end of the window; where that is the newest
+    /// entry, also what came after it.
+    pub fn watched(&self) -> impl Iterator<Item = (&'a WatchedKey, &'a Fact)> + use<'a> {
+        let is_all = self.len == self.history.entries.len();
+        let end = self.end().filter(|_| !is_all).map(|end| end.elapsed);
+        self.history
+            .watched
+            .keys
+            .iter()
+            .filter_map(move |key| Some((key, key.fact_at(end)?)))
+    }
+
+    /// The last sample of keys, or why there is none, and when that was known; `None` where none was
+    /// taken by the end of the window.
+    pub fn sampled(&self) -> Option<(Moment, Result<&'a TtlSample, &'a str>)> {
+        let (moment, sampled) = self.history.sampled.as_ref()?;
+        let is_all = self.len == self.history.entries.len();
+        let is_known = is_all || self.end().is_some_and(|end| moment.elapsed <= end.elapsed);
+        is_known.then(|| (*moment, sampled.as_ref().map_err(String::as_str)))
     }
 
     /// The first sample.

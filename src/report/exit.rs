@@ -92,6 +92,8 @@ mod tests {
             top_cause: None,
             ledger: Ledger::default(),
             incidents: Vec::new(),
+            fates: Vec::new(),
+            forecast: None,
             notices: Vec::new(),
         }
     }

@@ -168,6 +168,8 @@ pub(super) fn flush() -> (History, Diagnosis) {
         top_cause: Some(Cause::Flush),
         ledger: ledger(),
         incidents: incidents(),
+        fates: Vec::new(),
+        forecast: None,
         notices: vec!["statistics began anew at 13:59:00".into()],
     };
     (history, diagnosis)
@@ -198,6 +200,8 @@ pub(super) fn outage() -> (History, Diagnosis) {
         top_cause: Some(Cause::InstanceFailure),
         ledger: Ledger::of(&history.window()),
         incidents: Vec::new(),
+        fates: Vec::new(),
+        forecast: None,
         notices: Vec::new(),
     };
     (history, diagnosis)

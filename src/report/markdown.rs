@@ -14,6 +14,13 @@ pub(super) fn render(report: &Report<'_>) -> String {
     );
     head(report, &mut out);
     incidents(report, &mut out);
+    watched(report, &mut out);
+    if let Some(forecast) = report.forecast {
+        line(
+            &mut out,
+            &format!("Forecast: {}.\n", prose(&forecast.summary)),
+        );
+    }
     ledger(report, &mut out);
     verdicts(report, &mut out);
     let notable = |row: &&Row| row.verdict.is_loss() || row.verdict.level == Level::AtRisk;
@@ -75,6 +82,26 @@ fn incidents(report: &Report<'_>, out: &mut String) {
                 &suspects(incident.suspects()),
             ],
         );
+    }
+    out.push('\n');
+}
+
+fn watched(report: &Report<'_>, out: &mut String) {
+    if report.watched.is_empty() {
+        return;
+    }
+    line(
+        out,
+        "## Watched keys\n\n| Key | Fate | What happened |\n|---|---|---|",
+    );
+    for key in &report.watched {
+        let fate = key.fate();
+        let fate = if key.is_news() {
+            format!("**{fate}**")
+        } else {
+            fate
+        };
+        row(out, &[&code(key.name()), &fate, &prose(key.summary())]);
     }
     out.push('\n');
 }

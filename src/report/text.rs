@@ -36,6 +36,11 @@ pub(super) fn render(report: &Report<'_>, style: Style) -> String {
     };
     head(report, &mut page);
     incidents(report, &mut page);
+    watched(report, &mut page);
+    if let Some(forecast) = report.forecast {
+        page.blank();
+        page.wrapped("Forecast  ", &safe(&forecast.summary));
+    }
     verdicts(report, &mut page);
     if let Some(line) = report.ledger.line() {
         page.blank();
@@ -87,6 +92,30 @@ fn incidents(report: &Report<'_>, page: &mut Page) {
             let first = format!("          {}  ", certainty(suspect));
             page.wrapped(&first, &safe(&suspect.sentence()));
         }
+    }
+}
+
+/// Watched keys that are shown at most; those that went come first.
+const MOST_KEYS: usize = 40;
+
+/// One line a watched key.
+fn watched(report: &Report<'_>, page: &mut Page) {
+    if report.watched.is_empty() {
+        return;
+    }
+    page.blank();
+    let fates = report.watched.iter().map(|key| key.fate().width());
+    let width = fates.max().unwrap_or(0);
+    for key in report.watched.iter().take(MOST_KEYS) {
+        let fate = format!("Watched   {:<width$}  ", key.fate());
+        page.wrapped(
+            &fate,
+            &format!("'{}' {}", safe(key.name()), safe(key.summary())),
+        );
+    }
+    let hidden = report.watched.len().saturating_sub(MOST_KEYS);
+    if hidden > 0 {
+        page.wrapped("", &format!("{hidden} more watched keys are left out"));
     }
 }
 

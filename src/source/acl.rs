@@ -4,7 +4,7 @@
 //! and `HELLO` need none on any server.
 
 use super::commands::{self, Entry};
-use crate::model::{Product, Sample};
+use crate::model::{Product, Sample, Watch, inert};
 
 /// A kind of server, by what its access rules know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,24 @@ impl Dialect {
         rights
     }
 
+    /// What is needed besides to watch these keys: rights, then what may be read.
+    pub fn watching(self, watched: &[Watch]) -> String {
+        let rights = commands::ALL
+            .iter()
+            .filter(|entry| entry.arguments.starts_with("<key>"));
+        let rights = rights.map(|entry| format!("+{}", entry.name));
+        // Before Redis 7 reading alone cannot be allowed; the commands only read all the same.
+        let may = match self {
+            Self::Redis60 | Self::Redis62 => "~",
+            _ => "%R~",
+        };
+        let keys = watched.iter().map(|watch| match watch {
+            Watch::Key(name) => format!("{may}{}", literal(name)),
+            Watch::Prefix(prefix) => format!("{may}{}*", literal(prefix)),
+        });
+        rights.chain(keys).collect::<Vec<_>>().join(" ")
+    }
+
     /// The rule to paste, with a placeholder for the password.
     pub fn rule(self, user: &str) -> String {
         let channels = match self {
@@ -94,6 +112,18 @@ impl Dialect {
             rights.join(" ")
         )
     }
+}
+
+/// A name as a pattern that matches nothing else.
+fn literal(name: &str) -> String {
+    let mut pattern = String::with_capacity(name.len());
+    for c in name.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    inert(&pattern, 255)
 }
 
 #[cfg(test)]
@@ -123,6 +153,23 @@ mod tests {
         };
         let sample = Sample::new(moment, Duration::ZERO, &info, &Assumptions::default());
         assert_eq!(Dialect::of(&sample), dialect);
+    }
+
+    #[test]
+    fn watching_needs_reading_and_names_only_these_keys() {
+        let watched = [
+            Watch::Key("a*b".to_owned()),
+            Watch::Prefix("cart:".to_owned()),
+        ];
+        assert_eq!(
+            Dialect::Redis7.watching(&watched),
+            r"+pttl +type +memory|usage %R~a\*b %R~cart:*"
+        );
+        assert!(
+            Dialect::Redis62
+                .watching(&watched)
+                .ends_with(r" ~a\*b ~cart:*")
+        );
     }
 
     #[test]

@@ -28,7 +28,12 @@ impl Entry {
 
     /// Whether it is only sent when the user asks for it.
     pub fn is_on_demand(&self) -> bool {
-        self.name == "monitor"
+        self.name == "monitor" || self.reads_keys()
+    }
+
+    /// Whether it reads a key by name: only where the user asks to watch one.
+    pub fn reads_keys(&self) -> bool {
+        self.arguments.starts_with("<key>") || self.name == "scan"
     }
 }
 
@@ -75,6 +80,40 @@ pub const ALL: &[Entry] = &[
         arguments: "on optin",
         purpose: "once per tripwire: without a key to track, the server pushes emptied databases \
                   and nothing else; may be refused",
+    },
+    Entry {
+        name: "client|tracking",
+        arguments: "on",
+        purpose: "once per connection that watches keys by name, only with --watch or the key 'w': \
+                  the server pushes the names of keys that were read and are changed",
+    },
+    Entry {
+        name: "client|tracking",
+        arguments: "on bcast prefix <prefix>",
+        purpose: "once per watched prefix, on a connection of its own: the server pushes the names \
+                  of all keys under it that are changed; more than 1,000 a second switch it off",
+    },
+    Entry {
+        name: "pttl",
+        arguments: "<key>",
+        purpose: "reads a watched key: at first, after each push, and in turn (at most 100 keys a \
+                  second); touches neither LRU nor LFU",
+    },
+    Entry {
+        name: "type",
+        arguments: "<key>",
+        purpose: "together with pttl",
+    },
+    Entry {
+        name: "memory|usage",
+        arguments: "<key> samples 1",
+        purpose: "together with pttl; may be refused",
+    },
+    Entry {
+        name: "scan",
+        arguments: "<cursor> count 100",
+        purpose: "only with --sample, at most five times a second: some keys of database 0, which are \
+                  then asked for their pttl; the server reaps expired keys that it comes across",
     },
     Entry {
         name: "slowlog|get",
@@ -200,6 +239,53 @@ pub(super) fn tripwire() -> Cmd {
     command
 }
 
+/// `CLIENT TRACKING ON`: keys that are read on the connection are tracked.
+pub(super) fn tracking() -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg("TRACKING").arg("ON");
+    command
+}
+
+/// `CLIENT TRACKING ON BCAST PREFIX …`: all keys under a prefix are tracked, read or not.
+pub(super) fn tracking_prefix(prefix: &str) -> Cmd {
+    let mut command = tracking();
+    command.arg("BCAST").arg("PREFIX").arg(prefix);
+    command
+}
+
+/// `SCAN … COUNT 100`.
+pub(super) fn scan(cursor: &[u8]) -> Cmd {
+    let mut command = redis::cmd("SCAN");
+    command.arg(cursor).arg("COUNT").arg(100);
+    command
+}
+
+/// `PTTL` of each key; each may fail alone.
+pub(super) fn ttls(names: &[Vec<u8>]) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for name in names {
+        pipeline.cmd("PTTL").arg(&**name);
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
+/// `PTTL` and `TYPE` of each key, and `MEMORY USAGE … SAMPLES 1` with sizes; each may fail alone.
+/// With `SAMPLES 0` the server would walk through the whole key.
+pub(super) fn look(names: &[&[u8]], sizes: bool) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for name in names {
+        pipeline.cmd("PTTL").arg(*name);
+        pipeline.cmd("TYPE").arg(*name);
+        if sizes {
+            let usage = pipeline.cmd("MEMORY").arg("USAGE").arg(*name);
+            usage.arg("SAMPLES").arg(1);
+        }
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,9 +327,13 @@ mod tests {
             denied(),
             monitor(),
             tripwire(),
+            tracking(),
+            tracking_prefix("<prefix>"),
+            scan(b"<cursor>"),
         ];
-        let parts = info_parts();
-        for command in single.iter().chain(parts.cmd_iter()) {
+        let (parts, keys) = (info_parts(), look(&[b"<key>"], true));
+        let several = parts.cmd_iter().chain(keys.cmd_iter());
+        for command in single.iter().chain(several) {
             let line: Vec<String> = command
                 .args_iter()
                 .map(|arg| match arg {

@@ -26,10 +26,11 @@ use super::connection::{Connection, Trouble, scene};
 use super::monitor;
 use super::schedule::{BackOff, Grid};
 use super::tripwire::{self, Tripwire};
+use super::watched::{self, Watcher};
 use super::witness::Witnesses;
 use super::{Clock, Control, failure, seal};
 use crate::config::{MONITOR_TIME, Settings};
-use crate::model::{Failure, FailureKind, Observation};
+use crate::model::{Failure, FailureKind, Observation, Watch};
 
 /// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
 /// word; a fresh connection tells a dead flow from a hanging server.
@@ -49,6 +50,19 @@ pub async fn poll(
     out: mpsc::Sender<Observation>,
     stop: CancellationToken,
 ) {
+    let (_, nobody) = mpsc::channel(1);
+    poll_asked(settings, clock, control, nobody, out, stop).await;
+}
+
+/// The same, and watches besides the keys of `settings` those that are asked for while it runs.
+pub async fn poll_asked(
+    settings: Settings,
+    clock: Clock,
+    control: watch::Receiver<Control>,
+    wishes: mpsc::Receiver<Watch>,
+    out: mpsc::Sender<Observation>,
+    stop: CancellationToken,
+) {
     let unheard = out.clone();
     let Control { interval, monitors } = *control.borrow();
     let poller = Poller {
@@ -60,6 +74,8 @@ pub async fn poll(
         out,
         link: None,
         tripwire: None,
+        wishes: Some(wishes),
+        watcher: None,
         monitor: None,
         monitors,
         polled: Duration::ZERO,
@@ -84,6 +100,10 @@ struct Poller {
     witnesses: Witnesses,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
+    /// Keys that are asked for while it runs; `None` when nobody can ask any more.
+    wishes: Option<mpsc::Receiver<Watch>>,
+    /// Watches keys, after the first answer and where somebody wants that.
+    watcher: Option<Watcher>,
     /// Runs when the user asks for it.
     monitor: Option<monitor::Running>,
     /// How often that was.
@@ -166,6 +186,12 @@ impl Poller {
                     self.tripwire = Some(Tripwire::set_up(self.settings.clone(), self.clock));
                 }
                 self.link = Some(link);
+                for watch in std::mem::take(&mut self.settings.watch) {
+                    self.watcher().watch(watch);
+                }
+                if let Some(keys) = self.settings.sample.take() {
+                    self.watcher().sample(keys);
+                }
                 if let Some(time) = self.settings.monitor.take() {
                     self.begin_monitor(time);
                 }
@@ -263,6 +289,11 @@ impl Poller {
                     let due = self.told(&told, due);
                     return Some((told, due));
                 }
+                told = watched::told(&mut self.watcher) => {
+                    let due = self.told(&told, due);
+                    return Some((told, due));
+                }
+                watch = watched::wished(&mut self.wishes) => self.watcher().watch(watch),
                 () = ended(self.link.as_ref()) => {
                     if let Some(told) = self.hung_up() {
                         return Some(told);
@@ -270,6 +301,12 @@ impl Poller {
                 }
             }
         }
+    }
+
+    fn watcher(&mut self) -> &mut Watcher {
+        let (settings, clock) = (&self.settings, self.clock);
+        let watcher = &mut self.watcher;
+        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock))
     }
 
     /// Runs `MONITOR`, unless it runs already.
@@ -280,24 +317,25 @@ impl Poller {
         }
     }
 
-    /// What the tripwire tells, and when the next poll is due by it.
+    /// What is pushed, and when the next poll is due by it.
     fn told(&mut self, told: &Observation, due: Due) -> Due {
-        match told {
-            Observation::Emptied { moment } => {
-                if let Some(link) = &self.link {
-                    self.witnesses.emptied(&link.connection);
-                }
-                let soon = tripwire::poll_after(*moment, self.polled);
-                match due {
-                    Due::At(at) if at < soon => due,
-                    _ => Due::At(soon),
-                }
-            }
+        let soon = match told {
+            Observation::Emptied { moment } => Some(tripwire::poll_after(*moment, self.polled)),
             Observation::Tripwire { stands: Err(_), .. } => {
                 self.tripwire = None;
-                due
+                None
             }
-            _ => due,
+            _ => watched::poll_after(told, self.polled),
+        };
+        let Some(soon) = soon else {
+            return due;
+        };
+        if let Some(link) = &self.link {
+            self.witnesses.ask_now(&link.connection);
+        }
+        match due {
+            Due::At(at) if at < soon => due,
+            _ => Due::At(soon),
         }
     }
 

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use redis::{PushInfo, PushKind, Value};
+use redis::{Cmd, PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -79,7 +79,7 @@ async fn stand(settings: Settings, clock: Clock, out: mpsc::Sender<Observation>)
 }
 
 /// Whether asking again would bring the same answer.
-fn is_refusal(kind: FailureKind) -> bool {
+pub(super) fn is_refusal(kind: FailureKind) -> bool {
     !kind.is_outage() && kind != FailureKind::TooManyClients
 }
 
@@ -102,24 +102,7 @@ async fn trip(
     let mut connection = timeout(patience, opening)
         .await
         .map_err(|_| silent("no answer to HELLO"))??;
-    match connection.ask(&commands::tripwire()).await {
-        Ok(Value::Okay) => {}
-        Ok(_) => return Err(refused("an odd reply to CLIENT TRACKING")),
-        Err(Trouble::Timeout) => return Err(silent("no answer to CLIENT TRACKING")),
-        Err(Trouble::Rubbish(words)) => return Err(refused(&words)),
-        Err(Trouble::Error(error)) if error.is_io_error() => return Err(silent("hung up")),
-        Err(Trouble::Error(error)) => {
-            let (code, said) = (error.code(), error.detail());
-            let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
-            let grant = if code == "NOPERM" {
-                let user = settings.auth.user.as_deref().unwrap_or("default");
-                format!("; grant it: ACL SETUSER {user} +client|tracking")
-            } else {
-                String::new()
-            };
-            return Err(refused(&format!("{code} {said}{grant}")));
-        }
-    }
+    switch_on(&mut connection, &commands::tripwire(), settings).await?;
     let stands = Observation::Tripwire {
         moment: clock.now(),
         stands: Ok(()),
@@ -133,6 +116,32 @@ async fn trip(
     Ok(())
 }
 
+/// Switches client-side caching on by `command`.
+pub(super) async fn switch_on(
+    connection: &mut Connection,
+    command: &Cmd,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    match connection.ask(command).await {
+        Ok(Value::Okay) => Ok(()),
+        Ok(_) => Err(refused("an odd reply to CLIENT TRACKING")),
+        Err(Trouble::Timeout) => Err(silent("no answer to CLIENT TRACKING")),
+        Err(Trouble::Rubbish(words)) => Err(refused(&words)),
+        Err(Trouble::Error(error)) if error.is_io_error() => Err(silent("hung up")),
+        Err(Trouble::Error(error)) => {
+            let (code, said) = (error.code(), error.detail());
+            let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
+            let grant = if code == "NOPERM" {
+                let user = settings.auth.user.as_deref().unwrap_or("default");
+                format!("; grant it: ACL SETUSER {user} +client|tracking")
+            } else {
+                String::new()
+            };
+            Err(refused(&format!("{code} {said}{grant}")))
+        }
+    }
+}
+
 fn refused(words: &str) -> Failure {
     Failure {
         kind: FailureKind::Server,
@@ -140,7 +149,7 @@ fn refused(words: &str) -> Failure {
     }
 }
 
-fn silent(words: &str) -> Failure {
+pub(super) fn silent(words: &str) -> Failure {
     Failure {
         kind: FailureKind::Hanging,
         detail: words.to_owned(),

@@ -160,8 +160,9 @@ impl Witnesses {
         is_new
     }
 
-    /// A database was emptied: asks while the last command of whoever did it can still be seen.
-    pub(super) fn emptied(&mut self, connection: &Connection) {
+    /// A database was emptied or a watched key went: asks while the last command of whoever did it
+    /// can still be seen.
+    pub(super) fn ask_now(&mut self, connection: &Connection) {
         self.wanted.round = true;
         self.ask(connection);
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{End, ExportJob, Inputs, Outside, run, terminal};
 use crate::app::{App, Screen};
 use crate::config::Settings;
-use crate::model::{Assumptions, History, Moment, NodeId, Observation};
+use crate::model::{Assumptions, History, MOST_WATCHED, Moment, NodeId, Observation, Watch};
 use crate::source::{self, Clock, Control};
 
 /// How much is remembered.
@@ -58,11 +58,21 @@ pub async fn dashboard(
     });
     let (out, observations) = mpsc::channel(QUEUE);
     let stop = CancellationToken::new();
-    let mut poller = tokio::spawn(source::poll(settings, clock, controlled, out, stop.clone()));
+    app.watch(settings.watch.clone());
+    let (wishes, asked) = mpsc::channel(MOST_WATCHED);
+    let mut poller = tokio::spawn(source::poll_asked(
+        settings,
+        clock,
+        controlled,
+        asked,
+        out,
+        stop.clone(),
+    ));
 
     let live = Live {
         clock,
         control,
+        wishes,
         export,
         panic: TestPanic::from_environment(),
     };
@@ -155,6 +165,7 @@ async fn play(observations: Vec<Observation>, start: Instant, out: mpsc::Sender<
 struct Live<E> {
     clock: Clock,
     control: watch::Sender<Control>,
+    wishes: mpsc::Sender<Watch>,
     export: E,
     panic: Option<TestPanic>,
 }
@@ -181,6 +192,12 @@ impl<E: Fn(&App) -> ExportJob> Outside for Live<E> {
 
     fn monitor(&self) -> Result<(), String> {
         self.wish(|control| control.monitors += 1)
+    }
+
+    fn watch(&self, watch: Watch) -> Result<(), String> {
+        self.wishes
+            .try_send(watch)
+            .map_err(|_| "the poller takes no more names".to_owned())
     }
 
     fn export(&self, app: &App) -> ExportJob {
@@ -277,6 +294,7 @@ mod tests {
         let live = Live {
             clock: Clock::start(),
             control,
+            wishes: mpsc::channel(1).0,
             export: nothing,
             panic: None,
         };

@@ -208,7 +208,7 @@ async fn nothing_is_drawn_when_nothing_changed() {
     let world = World::new();
     play(&world, |script| async {
         world.drawn(1).await;
-        script.keys("wWQ").await;
+        script.keys("vWQ").await;
         let mut release = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
         release.kind = KeyEventKind::Release;
         script.event(Event::Key(release)).await;

@@ -41,6 +41,8 @@ impl Widget for &Footer {
 pub(crate) struct Tabs {
     /// The one that is shown.
     pub shown: Panel,
+    /// Whether keys are watched: the panel is there.
+    pub watched: bool,
     /// Colours.
     pub theme: Theme,
 }
@@ -58,6 +60,7 @@ impl Tabs {
             Panel::Replication => ("Replication", "Replicas"),
             Panel::Persistence => ("Persistence", "Disk"),
             Panel::Changes => ("Changes", "Changes"),
+            Panel::Watched => ("Watched", "Watched"),
         };
         [long, short, if panel == self.shown { short } else { "" }]
     }
@@ -65,7 +68,8 @@ impl Tabs {
     fn spans(self, form: usize) -> Vec<Span<'static>> {
         let blanks = if form == 0 { "  " } else { " " };
         let mut spans = Vec::new();
-        for panel in Panel::ALL.into_iter().skip(1) {
+        let panels = Panel::ALL.into_iter().skip(1);
+        for panel in panels.filter(|panel| self.watched || *panel != Panel::Watched) {
             let word = self.words(panel)[form];
             let (key, text) = if panel == self.shown {
                 (Role::Accent, Role::Accent)
@@ -73,7 +77,7 @@ impl Tabs {
                 (Role::Dim, Role::Label)
             };
             let lead = if spans.is_empty() { " " } else { blanks };
-            spans.push(span(self.theme, key, format!("{lead}{}", panel as u8 + 1)));
+            spans.push(span(self.theme, key, format!("{lead}{}", panel.key())));
             if !word.is_empty() {
                 spans.push(span(self.theme, text, format!(" {word}")));
             }

@@ -33,7 +33,16 @@ pub(crate) fn render(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     panel(views, Panel::Incidents, below(left, band.causes), buf);
 
     let mut rest = below(area, band.rows);
-    let pairs = &Panel::GRID[2..];
+    if views.has(Panel::Watched) {
+        let rows = watched_rows(views.watched().full_height(rest.width), rest.height);
+        if rows == 1 {
+            views.closed(Panel::Watched).draw_closed(top(rest, 1), buf);
+        } else {
+            panel(views, Panel::Watched, top(rest, rows), buf);
+        }
+        rest = below(rest, rows);
+    }
+    let pairs = &Panel::GRID[3..];
     let focused = pairs.iter().position(|pair| pair.contains(&views.focus()));
     for (pair, rows) in pairs.iter().zip(heights(rest.height, focused)) {
         let (left, right) = split(top(rest, rows), rest.width / 2);
@@ -45,6 +54,15 @@ pub(crate) fn render(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
                 panel(views, *shown, place, buf);
             }
         }
+    }
+}
+
+/// Rows for watched keys: what they need, as long as half of the room is left; their heading alone
+/// where that is too little.
+fn watched_rows(wanted: u16, room: u16) -> u16 {
+    match wanted.min(room / 2) {
+        0..4 => 1,
+        rows => rows,
     }
 }
 

@@ -9,7 +9,7 @@ use super::fields::{Field, Fields};
 use super::frame::Frame;
 use super::graph::{Graph, Series};
 use super::table::{Cell, Column, Table};
-use super::text::{below, paint, span, top};
+use super::text::{below, paint, span, top, wrap};
 use super::theme::{Role, Theme};
 use crate::format;
 
@@ -49,6 +49,8 @@ pub(crate) struct Keyspace<'a> {
     pub loading: bool,
     /// A replica does not count expirations of its own.
     pub replica: bool,
+    /// What a sample of keys foretells, where one was taken.
+    pub forecast: Option<String>,
     /// Databases.
     pub dbs: Vec<DbRow>,
     /// Selected row.
@@ -151,7 +153,13 @@ impl Widget for &Keyspace<'_> {
         };
         let taken = fields.height(inner.width);
         fields.render(top(inner, taken), buf);
-        let rest = below(inner, taken);
+        let mut rest = below(inner, taken);
+        if let Some(forecast) = &self.forecast {
+            for line in wrap(forecast, usize::from(rest.width)) {
+                paint(buf, rest, &Line::from(span(self.theme, Role::Text, line)));
+                rest = below(rest, 1);
+            }
+        }
         let rows = self.rows();
         let table = Table {
             columns: &COLUMNS,

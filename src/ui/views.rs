@@ -4,6 +4,7 @@
 mod balance;
 mod panels;
 mod verdicts;
+pub(crate) mod watched;
 
 use std::time::Duration;
 
@@ -55,6 +56,11 @@ impl<'a> Views<'a> {
         }
     }
 
+    /// Whether a panel has a place on the screen.
+    pub(crate) fn has(&self, panel: Panel) -> bool {
+        self.app.screen().has(panel)
+    }
+
     /// The panel that shares the screen with the causes when there is room for one.
     pub(crate) fn detail(&self) -> Panel {
         self.app.screen().detail()
@@ -76,7 +82,7 @@ impl<'a> Views<'a> {
 
     fn frame(&self, panel: Panel, remark: &'a str) -> Frame<'a> {
         Frame {
-            key: Some(char::from(b'1' + panel as u8)),
+            key: Some(panel.key()),
             title: panel.title(),
             remark,
             focused: self.app.screen().focus == panel,

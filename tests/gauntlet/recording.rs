@@ -389,7 +389,10 @@ pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
         | Observation::Failed { moment, .. }
         | Observation::Emptied { moment }
         | Observation::Tripwire { moment, .. }
-        | Observation::SlowLog { moment, .. } => {
+        | Observation::SlowLog { moment, .. }
+        | Observation::Keys { moment, .. }
+        | Observation::Sampled { moment, .. }
+        | Observation::Watching { moment, .. } => {
             let at = Timestamp::from_millisecond(moment.at.as_millisecond());
             *moment = Moment {
                 elapsed: ms(moment.elapsed),

@@ -317,6 +317,8 @@ fn settings(port: u16, timeout: Duration) -> Settings {
         connect_timeout: Duration::from_secs(2),
         timeout,
         assumptions: Assumptions::default(),
+        watch: Vec::new(),
+        sample: None,
         tripwire: true,
         monitor: None,
     }

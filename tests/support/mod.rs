@@ -39,6 +39,8 @@ pub fn settings(port: u16) -> Settings {
         timeout: Duration::from_secs(5),
         assumptions: Assumptions::default(),
         tripwire: true,
+        watch: Vec::new(),
+        sample: None,
         monitor: None,
     }
 }

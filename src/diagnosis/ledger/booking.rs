@@ -77,7 +77,7 @@ impl Bookkeeper {
             self.counted_late(&interval, after.moment);
             self.book(&interval, was, is, after);
             let fell = was > 0 && is <= was / 2;
-            if fell && interval.process.is_none() && !interval.replica {
+            if fell && interval.process.is_none() {
                 self.collapsed = Some((after.moment, was));
             }
         }

@@ -150,6 +150,11 @@ impl<'a> Deed<'a> {
         self.latest.duration_since(from) >= -SLACK && self.earliest.duration_since(to) <= SLACK
     }
 
+    /// Whether it is one of these commands and names a key.
+    pub(super) fn is_on(&self, key: &str, verbs: &[String]) -> bool {
+        verbs.contains(&self.verb) && self.command.split(' ').skip(1).any(|word| word == key)
+    }
+
     pub(super) fn newest_first(&self, other: &Self) -> Ordering {
         let key = |deed: &Self| (deed.latest, deed.order);
         key(other).cmp(&key(self))

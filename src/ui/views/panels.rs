@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Views;
 use crate::app::{Mode, Panel};
 use crate::format;
-use crate::model::{Counter, ReplicaLine, Role, Sample};
+use crate::model::{ChangeKind, Counter, ReplicaLine, Role, Sample, Watching};
 use crate::ui::changes::{ChangeRow, Changes};
 use crate::ui::commands::{CommandRow, Commands, sort_word};
 use crate::ui::eviction::Eviction;
@@ -43,6 +43,11 @@ impl<'a> Views<'a> {
             replica: self
                 .sample
                 .is_some_and(|s| s.replication.role == Role::Replica),
+            forecast: self
+                .diagnosis
+                .forecast
+                .as_ref()
+                .map(|one| one.summary.clone()),
             dbs: self.dbs(),
             selected: self.selected(Panel::Keyspace),
             series: self.series(Sample::keys),
@@ -154,7 +159,7 @@ impl<'a> Views<'a> {
     }
 
     /// Time from a moment to the one that is shown.
-    fn ago(&self, moment: crate::model::Moment) -> Duration {
+    pub(super) fn ago(&self, moment: crate::model::Moment) -> Duration {
         self.shown().elapsed.saturating_sub(moment.elapsed)
     }
 
@@ -295,13 +300,22 @@ impl<'a> Views<'a> {
         }
     }
 
+    fn change_text(&self, kind: &ChangeKind) -> String {
+        match kind {
+            ChangeKind::Watching(Watching::PrefixOff { why, .. }) if self.veil.is_drawn() => {
+                format!("a prefix is not watched any more: {}", self.veil.text(why))
+            }
+            kind => self.veil.text(&kind.sentence()),
+        }
+    }
+
     /// Panel 9.
     pub(crate) fn changes(&self) -> Changes<'a> {
         let now = self.shown();
         let rows = self.window.changes().rev().map(|change| ChangeRow {
             time: format::clock_near(change.at(), now.at),
             age: self.ago(change.moment),
-            text: self.veil.text(&change.kind.sentence()),
+            text: self.change_text(&change.kind),
             trouble: change.kind.is_trouble(),
         });
         Changes {

@@ -22,6 +22,8 @@ const LRU: [&str; 2] = ["--maxmemory-policy", "allkeys-lru"];
 
 /// Sets the limit to what is used and some room.
 pub(super) fn limit(redis: &mut redis::Connection, room: u64) {
+    // A busy machine must not make the server give up evicting and refuse the write.
+    run(redis, "CONFIG SET maxmemory-eviction-tenacity 100");
     let limit = info(redis, "used_memory") + room;
     run(redis, &format!("CONFIG SET maxmemory {limit}"));
 }
