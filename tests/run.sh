@@ -68,8 +68,9 @@ install_valkey() {
     have valkey-server
 }
 
+# Reads to the end: with pipefail, a listing that is cut off counts as a failure.
 has_candidate() {
-    apt-cache policy "$1" | grep -q '^  Candidate: [^(]'
+    apt-cache policy "$1" | grep '^  Candidate: [^(]' >/dev/null
 }
 
 # Debian 12 has Valkey in its backports only. They are added under the key that the machine's own
