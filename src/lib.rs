@@ -1,12 +1,15 @@
 //! `amr-top` answers one question: **where did our keys go?**
 //!
-//! It watches a Redis, Valkey or Azure Managed Redis server through `INFO` (and asks the slow log
-//! once) and says what was lost, when, why, and what to do next, with the readings that prove it. It implements Microsoft's
+//! It watches a Redis, Valkey or Azure Managed Redis server through `INFO`, a push when a database is
+//! emptied, and the server's own witnesses, and says what was lost, when, why, who may have done it
+//! and what to do next, with the readings that prove it. It implements Microsoft's
 //! guide [Troubleshoot data loss in Azure Managed Redis][guide] as a live instrument.
 //!
 //! # The way of the data
 //!
 //! ```text
+//!  redis ── pushes: emptied databases, watched keys ──► source::{tripwire, watched} ─┐
+//!  redis ── SLOWLOG, CLIENT LIST, ACL LOG, when something moved ──► source::witness ─┤
 //!  redis ── INFO ──► source::poll ──► [bounded channel] ──► tui::run ◄── keys, 1 Hz tick, signals
 //!                                                             │
 //!                              App::observe(Observation)   App::act(Action)        pure, no clock
