@@ -10,7 +10,8 @@
 //! ```text
 //!  redis ── pushes: emptied databases, watched keys ──► source::{tripwire, watched} ─┐
 //!  redis ── SLOWLOG, CLIENT LIST, ACL LOG, when something moved ──► source::witness ─┤
-//!  redis ── INFO ──► source::poll ──► [bounded channel] ──► tui::run ◄── keys, 1 Hz tick, signals
+//!  redis ── INFO ──► source::poll ◄──────────────────────────────────────────────────┘
+//!                        └──► [bounded channel] ──► tui::run ◄── keys, 1 Hz tick, signals
 //!                                                             │
 //!                              App::observe(Observation)   App::act(Action)        pure, no clock
 //!                                                             ▼
