@@ -15,6 +15,7 @@
 //! *Every claim carries evidence. A field that is not exposed gives [`Level::Unknown`] with its
 //! name in [`Verdict::missing`], never a zero.*
 
+mod account;
 mod case;
 mod cause;
 mod deletion;

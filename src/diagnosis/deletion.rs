@@ -1,6 +1,7 @@
 //! Key deletion: a command removed keys.
 
-use super::case::{Account, Case, amount, effective, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::{Case, effective};
 use super::first_contact;
 use super::ledger::mechanism_of;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};

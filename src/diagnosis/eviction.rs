@@ -1,6 +1,7 @@
 //! Key eviction: memory ran out and the policy removed keys.
 
-use super::case::{Account, Case, amount, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::Case;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use crate::model::{ChangeKind, Counter, Limit, Memory, Sample};
 

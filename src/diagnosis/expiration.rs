@@ -1,6 +1,7 @@
 //! Key expiration: TTLs ran out.
 
-use super::case::{Account, Case, amount, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::Case;
 use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use crate::model::{Class, Counter, Step};

@@ -4,7 +4,8 @@ mod exposure;
 
 use jiff::Timestamp;
 
-use super::case::{Account, Case, amount, short, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::{Case, short};
 use super::first_contact;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use exposure::exposure;

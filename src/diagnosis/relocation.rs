@@ -1,6 +1,7 @@
 //! Keys moved: they exist, in another database or on another node.
 
-use super::case::{Account, Case, amount, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::Case;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::Class;
 

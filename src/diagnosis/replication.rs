@@ -2,7 +2,8 @@
 
 mod present;
 
-use super::case::{Account, Case, amount, short, with_account};
+use super::account::{Account, amount, with_account};
+use super::case::{Case, short};
 use super::ledger::is_failover;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use present::state_now;

@@ -1,6 +1,7 @@
 //! Unexplained: keys vanished and nothing that the server counts accounts for them.
 
-use super::case::{Case, amount, with_account};
+use super::account::{amount, with_account};
+use super::case::Case;
 use super::first_contact;
 use super::{Cause, Level, Mechanism, Rule, Special, Verdict};
 use crate::model::Class;
