@@ -769,7 +769,9 @@ async fn a_sample_foretells_expirations_and_says_what_it_cost() {
     let (scans, reads) = (calls(&mut redis, "scan"), calls(&mut redis, "pttl"));
     assert_eq!(reads, 300);
     assert!((3..=6).contains(&scans), "{scans}");
-    assert_eq!(forecast.calls as u64, 2 * scans);
+    // One round trip a SCAN, and one for the TTLs of the keys that it brought, where it brought any.
+    let told = forecast.calls as u64;
+    assert!((scans + 1..=2 * scans).contains(&told), "{told} of {scans}");
 }
 
 #[tokio::test]
