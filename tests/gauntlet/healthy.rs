@@ -150,7 +150,7 @@ fn replica_attaches(stage: &mut Stage) {
     let (server, mut redis) = stage.scene(&args, |redis| fill(redis, "k", 3_000, ""));
     let port = server.port().to_string();
     let replica = stage.server(&["--replicaof", "127.0.0.1", &port]);
-    caught_up(&mut redis, &replica);
+    caught_up(stage, &mut redis, &replica);
     calm(stage);
 }
 

@@ -117,6 +117,6 @@ fn behind_a_link(stage: &mut Stage) -> (Rc<Server>, Rc<Server>, Proxy) {
     let link = stage.proxy(&primary, Duration::ZERO);
     let port = link.port().to_string();
     let replica = stage.server(&["--replicaof", "127.0.0.1", &port]);
-    super::caught_up(&mut redis, &replica);
+    super::caught_up(stage, &mut redis, &replica);
     (primary, replica, link)
 }
