@@ -83,10 +83,7 @@ impl Eye {
             monitor: None,
         };
         let clock = Clock::start();
-        let (control, changes) = watch::channel(Control {
-            interval: NEVER,
-            monitors: 0,
-        });
+        let (control, changes) = watch::channel(Control::every(NEVER));
         let (out, heard) = mpsc::channel(64);
         let stop = CancellationToken::new();
         let history = History::new(settings.node(), Assumptions::default(), NEVER);

@@ -4,7 +4,10 @@
 //! the end of the [`Window`], the window is diagnosed, the diagnosis is drawn.
 
 mod action;
+mod commands;
+mod judge;
 mod monitor;
+mod nodes;
 mod panel;
 mod screen;
 mod travel;
@@ -16,11 +19,13 @@ pub use action::{Action, Effect};
 pub use panel::Panel;
 pub use screen::{Mode, Privacy, Screen, Sort, Span, ThemeName, View};
 
-use crate::diagnosis::{Cause, Diagnosis, Incident, diagnose};
+use crate::diagnosis::{Cause, Diagnosis, Incident};
 use crate::model::{
-    ChangeKind, CommandStat, Connection, History, INTERVAL_RANGE, Moment, Observation, Sample,
+    ChangeKind, Connection, Deployment, History, INTERVAL_RANGE, Moment, NodeId, Sample, Told,
     Watch, Window,
 };
+use judge::Judge;
+pub use nodes::NodeSort;
 
 /// Which moment is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,8 +54,10 @@ const NOTICE_STAYS: Duration = Duration::from_secs(12);
 /// The dashboard.
 #[derive(Clone, Debug)]
 pub struct App {
-    history: History,
-    diagnosis: Diagnosis,
+    deployment: Deployment,
+    judge: Judge,
+    /// The node that the user has narrowed everything to.
+    narrow: Option<NodeId>,
     cursor: Cursor,
     screen: Screen,
     interval: Duration,
@@ -63,12 +70,13 @@ pub struct App {
 }
 
 impl App {
-    /// A dashboard over an empty history.
-    pub fn new(history: History, interval: Duration, now: Moment) -> Self {
-        let diagnosis = diagnose(&history.window());
+    /// A dashboard over a deployment of which nothing was heard yet.
+    pub fn new(deployment: Deployment, interval: Duration, now: Moment) -> Self {
+        let judge = Judge::new(&deployment);
         Self {
-            history,
-            diagnosis,
+            deployment,
+            judge,
+            narrow: None,
             cursor: Cursor::Live,
             screen: Screen::default(),
             interval,
@@ -79,21 +87,20 @@ impl App {
         }
     }
 
-    /// Takes an observation in. What is shown moves only while the cursor is live.
-    pub fn observe(&mut self, observation: Observation) {
-        self.take_in(observation);
-        if self.cursor == Cursor::Live {
-            self.diagnose();
-        }
+    /// Takes in what was said. What is shown moves only while the cursor is live.
+    pub fn observe(&mut self, told: Told) {
+        self.observe_all([told]);
     }
 
-    /// Takes several observations in and diagnoses once.
-    pub fn observe_all(&mut self, observations: impl IntoIterator<Item = Observation>) {
-        for observation in observations {
-            self.take_in(observation);
-        }
+    /// Takes in several things that were said and diagnoses once.
+    pub fn observe_all(&mut self, told: impl IntoIterator<Item = Told>) {
+        let concerned: Vec<usize> = told
+            .into_iter()
+            .filter_map(|told| self.take_in(told))
+            .collect();
         if self.cursor == Cursor::Live {
-            self.diagnose();
+            self.judge.again(&self.deployment, &concerned);
+            self.settle_selection();
         }
     }
 
@@ -135,6 +142,7 @@ impl App {
             Action::Bottom => self.select(usize::MAX),
             Action::Open => self.open(),
             Action::Accept if self.screen.mode == Mode::Naming => return self.name(),
+            Action::Back if self.screen.is_at_rest() && self.widen() => {}
             other => self.screen.act(other),
         }
         None
@@ -158,33 +166,40 @@ impl App {
         Effect::SetInterval(self.interval)
     }
 
-    /// Judges what is shown anew. Rows change places; the selection stays on its cause and its
-    /// incident.
+    /// Judges what is shown anew.
     fn diagnose(&mut self) {
-        self.diagnosis = diagnose(&self.window());
-        self.screen.watches = !self.wanted.is_empty() || !self.diagnosis.fates.is_empty();
+        let end = self.end();
+        self.judge.at(&self.deployment, end);
+        self.settle_selection();
+    }
+
+    /// Rows change places; the selection stays on its cause and its incident.
+    fn settle_selection(&mut self) {
+        let diagnosis = self.judge.of(self.narrowed());
+        self.screen.watches = !self.wanted.is_empty() || !diagnosis.fates.is_empty();
+        self.screen.several = self.deployment.is_several();
         if let Some(cause) = self.screen.chosen
-            && let Some(row) = self
-                .diagnosis
-                .verdicts
-                .iter()
-                .position(|v| v.cause == cause)
+            && let Some(row) = diagnosis.verdicts.iter().position(|v| v.cause == cause)
         {
             self.screen.set_row_of(Panel::Causes, row);
         }
-        let incidents = &self.diagnosis.incidents;
         let chosen = self.screen.chosen_incident.and_then(|from| {
-            let mut rows = incidents.iter().rev();
+            let mut rows = diagnosis.incidents.iter().rev();
             rows.position(|incident| incident.from.elapsed == from)
         });
         if let Some(row) = chosen {
             self.screen.set_row_of(Panel::Incidents, row);
         }
+        self.settle_node();
     }
 
     fn open(&mut self) {
-        if self.screen.focus == Panel::Incidents && !matches!(self.screen.view, View::Card(_)) {
-            return self.open_incident();
+        if !matches!(self.screen.view, View::Card(_)) {
+            match self.screen.focus {
+                Panel::Incidents => return self.open_incident(),
+                Panel::Nodes => return self.open_node(),
+                _ => {}
+            }
         }
         let cause = self.selected_cause();
         self.screen.open(cause);
@@ -195,8 +210,8 @@ impl App {
         let row = self
             .screen
             .row(Panel::Causes)
-            .min(self.diagnosis.verdicts.len().saturating_sub(1));
-        self.diagnosis
+            .min(self.diagnosis().verdicts.len().saturating_sub(1));
+        self.diagnosis()
             .verdicts
             .get(row)
             .map(|verdict| verdict.cause)
@@ -204,23 +219,24 @@ impl App {
 
     /// The incident that the selection in the incidents panel stands on; rows are newest first.
     pub fn selected_incident(&self) -> Option<&Incident> {
-        let last = self.diagnosis.incidents.len().checked_sub(1)?;
+        let last = self.diagnosis().incidents.len().checked_sub(1)?;
         let row = self.screen.row(Panel::Incidents).min(last);
-        self.diagnosis.incidents.get(last - row)
+        self.diagnosis().incidents.get(last - row)
     }
 
     /// Rows that can be selected in a panel.
     pub fn rows(&self, panel: Panel) -> usize {
         match panel {
-            Panel::Causes => self.diagnosis.verdicts.len(),
+            Panel::Causes => self.diagnosis().verdicts.len(),
             Panel::Keyspace => self.sample().map_or(0, |sample| sample.keyspace.dbs.len()),
             Panel::Commands => self.command_rows().len(),
             Panel::Replication => self
                 .sample()
                 .map_or(0, |sample| sample.replication.replicas.len()),
-            Panel::Changes => self.window().changes().count(),
-            Panel::Incidents => self.diagnosis.incidents.len(),
-            Panel::Watched => self.diagnosis.fates.len(),
+            Panel::Changes => self.changes().len(),
+            Panel::Nodes => self.node_rows().len(),
+            Panel::Incidents => self.diagnosis().incidents.len(),
+            Panel::Watched => self.diagnosis().fates.len(),
             Panel::Ledger | Panel::Eviction | Panel::Persistence => 0,
         }
     }
@@ -243,6 +259,9 @@ impl App {
         if focus == Panel::Causes {
             self.screen.chosen = self.selected_cause();
         }
+        if focus == Panel::Nodes {
+            self.choose_node();
+        }
         if focus == Panel::Incidents {
             self.screen.chosen_incident = self.selected_incident().map(|i| i.from.elapsed);
         }
@@ -263,59 +282,22 @@ impl App {
         }
     }
 
-    /// The window that is shown: from the beginning to the cursor.
-    pub fn window(&self) -> Window<'_> {
-        self.window_of(&self.history)
+    /// The end of what is shown, on the monotonic scale; `None` while the cursor is live.
+    pub fn end(&self) -> Option<Duration> {
+        match self.cursor {
+            Cursor::Live => None,
+            Cursor::At(elapsed) => Some(elapsed),
+        }
     }
 
-    /// The same of another history with the same entries.
-    pub fn window_of<'h>(&self, history: &'h History) -> Window<'h> {
-        history.window_to(self.position())
+    /// The window of the node that is shown: from the beginning to the cursor.
+    pub fn window(&self) -> Window<'_> {
+        self.history().window_until(self.end())
     }
 
     /// The sample that is shown; during a gap, the last one before it.
     pub fn sample(&self) -> Option<&Sample> {
         self.window().last_sample()
-    }
-
-    /// The commands to list: the catalogue's that have a line, or with a filter any that match it;
-    /// sorted as chosen.
-    pub fn command_rows(&self) -> Vec<&CommandStat> {
-        let Some(commands) = self.sample().and_then(|sample| sample.commands.as_ref()) else {
-            return Vec::new();
-        };
-        let filter = self.screen.filter.value().trim().to_ascii_lowercase();
-        let mut rows: Vec<&CommandStat> = commands
-            .iter()
-            .filter(|stat| {
-                if filter.is_empty() {
-                    stat.class.is_some()
-                } else {
-                    stat.name.contains(&filter)
-                }
-            })
-            .collect();
-        self.sort_commands(&mut rows);
-        rows
-    }
-
-    fn sort_commands(&self, rows: &mut [&CommandStat]) {
-        let step = self.window().last_step();
-        let moved = |stat: &CommandStat| step.map_or(0, |step| step.effective(&stat.name));
-        match self.screen.sort {
-            // Classes are ordered by how much one call can destroy.
-            Sort::Danger => rows.sort_by_key(|stat| {
-                (
-                    stat.calls == 0,
-                    stat.class.map_or(u8::MAX, |class| class as u8),
-                    u64::MAX - stat.calls,
-                )
-            }),
-            Sort::Calls => rows.sort_by_key(|stat| u64::MAX - stat.calls),
-            Sort::Rate => rows.sort_by_key(|stat| (u64::MAX - moved(stat), u64::MAX - stat.calls)),
-            Sort::Refused => rows.sort_by_key(|stat| u64::MAX - (stat.rejected + stat.failed)),
-            Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
-        }
     }
 
     /// When a command was last seen to run, while watching.
@@ -336,13 +318,18 @@ impl App {
     }
 
     /// Everything that was observed.
-    pub fn history(&self) -> &History {
-        &self.history
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
-    /// The diagnosis of what is shown.
+    /// Everything that was observed of the node that is shown.
+    pub fn history(&self) -> &History {
+        self.deployment.members()[self.shown()].history()
+    }
+
+    /// The diagnosis of what is shown: of the whole, or of the node that it is narrowed to.
     pub fn diagnosis(&self) -> &Diagnosis {
-        &self.diagnosis
+        self.judge.of(self.narrowed())
     }
 
     /// What the user is looking at.
@@ -357,7 +344,7 @@ impl App {
 
     /// The state of the connection, live even when the screen is paused.
     pub fn connection(&self) -> &Connection {
-        self.history.connection()
+        self.history().connection()
     }
 
     /// Which moment is shown.

@@ -35,15 +35,23 @@ const ONLY_ARGUMENTS: &str = "{about}\n\n{usage-heading} {usage}\n\n{positionals
 
 /// Tells why keys vanished from Redis: Azure Managed Redis, Redis, Valkey. Read-only.
 #[derive(Debug, Parser)]
-#[command(name = "amr-top", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(
+    name = "amr-top",
+    version,
+    about,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    subcommand_precedence_over_arg = true
+)]
 pub struct Cli {
     /// What to do; without one, the dashboard opens.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Server: HOST, HOST:PORT, redis://, rediss:// or redis+unix:// URL [default: 127.0.0.1:6379]
+    /// Server: HOST, HOST:PORT, redis://, rediss:// or redis+unix:// URL; others that belong to it
+    /// are found from it [default: 127.0.0.1:6379]
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
-    pub target: Option<String>,
+    pub targets: Vec<String>,
 
     /// Options that every command shares.
     #[command(flatten)]
@@ -76,9 +84,9 @@ pub enum Command {
 /// `amr-top check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Server to diagnose [default: 127.0.0.1:6379]
-    #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
-    pub target: Option<String>,
+    /// Server to diagnose, with those that belong to it [default: 127.0.0.1:6379]
+    #[arg(id = "target", value_name = "TARGET", value_hint = ValueHint::Hostname)]
+    pub targets: Vec<String>,
 
     /// How long to watch, from the first reply
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = duration)]
@@ -126,9 +134,9 @@ fn monitor_time(text: &str) -> Result<Duration, String> {
 /// `amr-top snapshot`.
 #[derive(Debug, Args)]
 pub struct Snapshot {
-    /// Server to look at [default: 127.0.0.1:6379]
+    /// Server to look at, with those that belong to it [default: 127.0.0.1:6379]
     #[arg(value_name = "TARGET", value_hint = ValueHint::Hostname)]
-    pub target: Option<String>,
+    pub targets: Vec<String>,
 
     /// File to write, never overwritten; .json, .md or .txt decides the form; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -195,6 +203,10 @@ pub struct Options {
     #[arg(long, global = true)]
     pub redact: bool,
 
+    /// Which servers belong to it.
+    #[command(flatten)]
+    pub nodes: Nodes,
+
     /// Who we say we are.
     #[command(flatten)]
     pub login: Login,
@@ -217,12 +229,27 @@ impl Options {
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         Self {
+            nodes: Nodes::default(),
             login: Login::default(),
             tls: TlsOptions::default(),
             known: Known::default(),
             ..self.clone()
         }
     }
+}
+
+/// Which servers belong to it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Replicas, clusters")]
+pub struct Nodes {
+    /// Look at the named servers alone, not at their replicas, primaries and cluster nodes
+    #[arg(long, global = true)]
+    pub no_discover: bool,
+
+    /// Where a node is reached that announces an address which cannot be, as in
+    /// 10.0.0.3:6379=localhost:7003 or 10.0.0.3=gateway; may be given again
+    #[arg(long, global = true, value_name = "ANNOUNCED=REACHABLE")]
+    pub node_map: Vec<String>,
 }
 
 /// Who we say we are.
@@ -320,23 +347,25 @@ impl Cli {
         let Some(command) = &mut self.command else {
             return Ok(());
         };
-        let Some(first) = self.target.take() else {
+        let before = std::mem::take(&mut self.targets);
+        if before.is_empty() {
             return Ok(());
-        };
-        let place = match command {
-            Command::Check(check) if check.info.is_empty() => &mut check.target,
-            Command::Snapshot(snapshot) => &mut snapshot.target,
-            _ => return Err(one_target("this command takes no TARGET")),
-        };
-        if place.is_some() {
-            return Err(one_target("two TARGETs are given; amr-top looks at one"));
         }
-        *place = Some(first);
+        let place = match command {
+            Command::Check(check) if check.info.is_empty() => &mut check.targets,
+            Command::Snapshot(snapshot) => &mut snapshot.targets,
+            _ => return Err(misplaced("this command takes no TARGET before it")),
+        };
+        if !place.is_empty() {
+            let message = "TARGETs are given before and after the command; put them on one side";
+            return Err(misplaced(message));
+        }
+        *place = before;
         Ok(())
     }
 }
 
-fn one_target(message: &str) -> clap::Error {
+fn misplaced(message: &str) -> clap::Error {
     Cli::command().error(ErrorKind::ArgumentConflict, message)
 }
 
@@ -378,7 +407,7 @@ mod tests {
     fn the_dashboard_takes_a_target(#[case] line: &str, #[case] target: Option<&str>) {
         let cli = read(line).expect("parses");
         assert!(cli.command.is_none());
-        assert_eq!(cli.target.as_deref(), target);
+        assert_eq!(cli.targets.first().map(String::as_str), target);
     }
 
     #[rstest]
@@ -392,7 +421,7 @@ mod tests {
         let Some(Command::Check(check)) = cli.command else {
             panic!("not a check")
         };
-        assert_eq!(check.target.as_deref(), Some("h"));
+        assert_eq!(check.targets, ["h"]);
         let expected = if line.contains("-i") { 2 } else { 1 };
         assert_eq!(cli.options.interval, Duration::from_secs(expected));
     }
@@ -400,7 +429,6 @@ mod tests {
     #[rstest]
     #[case("amr-top a check b")]
     #[case("amr-top a demo")]
-    #[case("amr-top a b")]
     #[case("amr-top check --once --for 3s")]
     #[case("amr-top check --info f h")]
     #[case("amr-top h check --info f")]

@@ -1,5 +1,6 @@
 //! What the command line, the environment and files mean together: plain settings, checked.
 
+mod node_map;
 mod resolve;
 mod target;
 
@@ -9,9 +10,32 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use node_map::NodeMap;
 pub use resolve::{Environment, Resolved, resolve, watched};
 
 use crate::model::{Assumptions, NodeId, Watch};
+
+/// What is to be watched.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The nodes that the user named, one at least; the first gives its name to the whole.
+    pub targets: Vec<Settings>,
+    /// Whether others may be found from them.
+    pub discover: bool,
+    /// How announced addresses are reached, where they cannot be reached as they are.
+    pub node_map: NodeMap,
+}
+
+impl Plan {
+    /// One node, and no other.
+    pub fn one(settings: Settings) -> Self {
+        Self {
+            targets: vec![settings],
+            discover: false,
+            node_map: NodeMap::default(),
+        }
+    }
+}
 
 /// Where to connect and how.
 #[derive(Clone, Debug)]
@@ -134,6 +158,11 @@ pub enum ConfigError {
         /// The longest time.
         most: &'static str,
     },
+    /// An address that is no address.
+    #[error(
+        "'--node-map {0}' is not ANNOUNCED=REACHABLE; write 10.0.0.3:6379=localhost:7003 or 10.0.0.3=gateway"
+    )]
+    NodeMap(String),
     /// A key that cannot be watched.
     #[error("'--watch {given}': {why}")]
     Watch {

@@ -5,6 +5,8 @@
 //!                                     └──────────► incident ─► Incident        ├─► Diagnosis
 //!         a watched key that went ─► fate ─► Fate
 //!            what one reading tells of the past ─► first_contact ─► Verdict    ┘
+//!
+//!  several nodes, each with its Diagnosis ─► deployment: whose word counts, who took over ─► Diagnosis
 //! ```
 //!
 //! A rule is one file per cause; its documentation explains the cause to an operator and the
@@ -19,6 +21,7 @@ mod account;
 mod case;
 mod cause;
 mod deletion;
+mod deployment;
 mod eviction;
 mod expiration;
 mod fate;
@@ -44,6 +47,7 @@ use std::cmp::Reverse;
 
 use case::Case;
 pub use cause::Cause;
+pub use deployment::{Handover, diagnose_deployment, merge};
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
 pub use incident::{Incident, Share, State};
@@ -142,20 +146,7 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let ledger = Ledger::of(window);
     let case = Case::new(*window, &ledger);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
-    let watched = window.has_interval();
-    verdicts.sort_by_key(|verdict| {
-        // While watching, what happened before comes after what is at risk now.
-        let past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
-        let rank = if past { Level::AtRisk } else { verdict.level };
-        (
-            rank,
-            past,
-            verdict.level,
-            verdict.scope,
-            Reverse(weight(verdict)),
-            verdict.cause,
-        )
-    });
+    rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {
         witness::name(&case, verdict);
     }
@@ -173,6 +164,23 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
         forecast,
         notices,
     }
+}
+
+/// What needs a human comes first. While watching, what happened before comes after what is at
+/// risk now.
+fn rank(verdicts: &mut [Verdict], watched: bool) {
+    verdicts.sort_by_key(|verdict| {
+        let past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
+        let rank = if past { Level::AtRisk } else { verdict.level };
+        (
+            rank,
+            past,
+            verdict.level,
+            verdict.scope,
+            Reverse(weight(verdict)),
+            verdict.cause,
+        )
+    });
 }
 
 impl Rule {

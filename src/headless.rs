@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch as channel};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use acl::acl;
@@ -22,11 +22,14 @@ pub use files::InfoFileError;
 
 use self::watch::{Patience, Until};
 use crate::cli::{Check, Options, Snapshot};
-use crate::config::{self, ConfigError, Environment, Resolved, Settings};
-use crate::diagnosis::{Diagnosis, Scope, diagnose};
-use crate::model::{Assumptions, Connection, Failure, History};
-use crate::report::{self, Causes, Exit, ExportError, Format, Report, Style, exit_code, export_to};
-use crate::source::{self, Clock, Control};
+use crate::config::{self, ConfigError, Environment, Plan, Resolved};
+use crate::diagnosis::{Diagnosis, Scope, diagnose_deployment};
+use crate::model::{Assumptions, Connection, Deployment, Failure, NodeId};
+use crate::report::{
+    self, Causes, Exit, ExportError, Format, Report, Scene, Style, exit_code, export_to,
+};
+use crate::source::Clock;
+use crate::source::deployment::watch_deployment;
 
 /// Observations that may wait to be taken in.
 const CHANNEL: usize = 16;
@@ -71,7 +74,7 @@ impl HeadlessError {
 
 /// What was seen.
 struct Seen {
-    history: History,
+    deployment: Deployment,
     notices: Vec<String>,
     /// The widest scope that the exit code counts.
     reach: Scope,
@@ -80,10 +83,11 @@ struct Seen {
 impl Seen {
     /// Why nothing was read at all; `None` when there was an answer.
     fn nothing(&self) -> Option<Nothing<'_>> {
-        if self.history.last_sample().is_some() {
+        let mut members = self.deployment.members().iter();
+        if members.any(|member| member.history().last_sample().is_some()) {
             return None;
         }
-        match self.history.connection() {
+        match self.deployment.first().history().connection() {
             Connection::Lost { failure, .. } => Some(Nothing::Failed(failure)),
             _ => Some(Nothing::Silent),
         }
@@ -122,13 +126,12 @@ pub fn check(check: &Check, options: &Options) -> Result<Exit, HeadlessError> {
         } else {
             Until::For(check.watch)
         };
-        look(check.target.as_deref(), options, until, check.monitor)?
+        look(&check.targets, options, until, check.monitor)?
     } else {
         read(&check.info, options)?
     };
-    let (diagnosis, history) = judged(&seen, options);
-    let window = history.window();
-    let report = Report::new(&window, &diagnosis, &notices(&seen));
+    let (diagnosis, deployment) = judged(&seen, options);
+    let report = Report::new(&Scene::whole(&deployment), &diagnosis, &notices(&seen));
     let written = put(&report.render(check.format, style(options, check.format)))?;
     tell_nothing(&seen);
     Ok(match written {
@@ -151,10 +154,10 @@ fn needs_time(options: &Options) -> Result<(), ConfigError> {
 pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, HeadlessError> {
     needs_time(options)?;
     let format = format_of(snapshot)?;
-    let seen = look(snapshot.target.as_deref(), options, Until::Answered, None)?;
-    let (diagnosis, history) = judged(&seen, options);
-    let window = history.window();
-    let content = report::Snapshot::new(&history, &window, &diagnosis, &notices(&seen));
+    let seen = look(&snapshot.targets, options, Until::Answered, None)?;
+    let (diagnosis, deployment) = judged(&seen, options);
+    let report = Report::new(&Scene::whole(&deployment), &diagnosis, &notices(&seen));
+    let content = report::Snapshot::new(report, deployment.first().history(), None);
     if snapshot.output.as_os_str() == "-" {
         let text = content.render(format, style(options, format));
         if put(&text)? == Written::Cut {
@@ -175,13 +178,13 @@ pub fn snapshot(snapshot: &Snapshot, options: &Options) -> Result<Exit, Headless
 }
 
 /// What is reported: with `--redact`, without what may name people, keys and places.
-fn judged<'s>(seen: &'s Seen, options: &Options) -> (Diagnosis, Cow<'s, History>) {
-    let diagnosis = diagnose(&seen.history.window());
+fn judged<'s>(seen: &'s Seen, options: &Options) -> (Diagnosis, Cow<'s, Deployment>) {
+    let diagnosis = diagnose_deployment(&seen.deployment, None);
     if options.redact {
-        let history = seen.history.without_names();
-        (diagnosis.without_names(), Cow::Owned(history))
+        let deployment = seen.deployment.without_names();
+        (diagnosis.without_names(), Cow::Owned(deployment))
     } else {
-        (diagnosis, Cow::Borrowed(&seen.history))
+        (diagnosis, Cow::Borrowed(&seen.deployment))
     }
 }
 
@@ -206,7 +209,7 @@ fn notices(seen: &Seen) -> Vec<String> {
 /// One sentence for whoever waits at the terminal, when nothing was read.
 fn tell_nothing(seen: &Seen) {
     if let Some(nothing) = seen.nothing() {
-        let node = seen.history.node();
+        let node: &NodeId = seen.deployment.first().node();
         // Nobody may be listening; the report says the same.
         let _ = writeln!(
             io::stderr().lock(),
@@ -216,20 +219,18 @@ fn tell_nothing(seen: &Seen) {
     }
 }
 
-/// Watches a server; with `monitor`, so that what it shows still comes.
+/// Watches servers; with `monitor`, so that what it shows still comes.
 fn look(
-    target: Option<&str>,
+    targets: &[String],
     options: &Options,
     until: Until,
     monitor: Option<Duration>,
 ) -> Result<Seen, HeadlessError> {
-    let Resolved {
-        mut settings,
-        notices,
-    } = config::resolve(target, options, &Environment::read(), |prompt| {
-        rpassword::prompt_password(prompt)
-    })?;
-    settings.monitor = monitor;
+    let Resolved { mut plan, notices } =
+        config::resolve(targets, options, &Environment::read(), |prompt| {
+            rpassword::prompt_password(prompt)
+        })?;
+    plan.targets[0].monitor = monitor;
     let until = match (until, monitor) {
         (Until::For(time), Some(monitor)) => Until::For(time.max(monitor + AFTER_MONITOR)),
         (until, _) => until,
@@ -238,31 +239,35 @@ fn look(
         Until::For(time) => (time, Scope::Window),
         Until::Answered => (Duration::ZERO, Scope::SinceStart),
     };
-    // One reading is over before a flush could be told.
-    settings.tripwire = matches!(until, Until::For(_));
-    if !time.is_zero() {
-        // Two samples at least: one shows only totals.
-        settings.interval = settings
-            .interval
-            .min(time)
-            .max(*crate::model::INTERVAL_RANGE.start());
+    for settings in &mut plan.targets {
+        // One reading is over before a flush could be told.
+        settings.tripwire = matches!(until, Until::For(_));
+        if !time.is_zero() {
+            // Two samples at least: one shows only totals.
+            settings.interval = settings
+                .interval
+                .min(time)
+                .max(*crate::model::INTERVAL_RANGE.start());
+        }
     }
     let keep = time
         .saturating_mul(2)
         .saturating_add(Duration::from_secs(3_600));
-    let mut history = History::new(settings.node(), settings.assumptions.clone(), keep);
+    let first = &plan.targets[0];
+    let mut deployment = Deployment::new(first.node(), first.assumptions.clone(), keep);
     let runtime = Runtime::new().map_err(HeadlessError::Runtime)?;
-    runtime.block_on(poll(settings, &mut history, until));
+    runtime.block_on(poll(plan, &mut deployment, until));
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();
     Ok(Seen {
-        history,
+        deployment,
         notices,
         reach,
     })
 }
 
-async fn poll(settings: Settings, history: &mut History, until: Until) {
+async fn poll(plan: Plan, deployment: &mut Deployment, until: Until) {
+    let settings = &plan.targets[0];
     let patience = Patience {
         // A little more, so that the poller's own words about a timeout arrive.
         answer: settings.connect_timeout + settings.timeout + Duration::from_millis(250),
@@ -278,22 +283,13 @@ async fn poll(settings: Settings, history: &mut History, until: Until) {
         }
     };
     let stop = CancellationToken::new();
-    let (sender, mut observations) = mpsc::channel(CHANNEL);
-    let (control, controlled) = channel::channel(Control {
-        interval: settings.interval,
-        monitors: 0,
-    });
+    let (sender, mut told) = mpsc::channel(CHANNEL);
+    let (wishes, asked) = mpsc::channel(1);
     let clock = Clock::start();
-    let poller = tokio::spawn(source::poll(
-        settings,
-        clock,
-        controlled,
-        sender,
-        stop.clone(),
-    ));
-    watch::watch(&mut observations, history, until, patience, interrupted).await;
+    let poller = tokio::spawn(watch_deployment(plan, clock, asked, sender, stop.clone()));
+    watch::watch(&mut told, deployment, until, patience, interrupted).await;
     stop.cancel();
-    drop(control);
+    drop(wishes);
     // It stops at its next await; a panic in it has ended the program already.
     let _ = poller.await;
 }
@@ -305,15 +301,15 @@ fn read(files: &[std::path::PathBuf], options: &Options) -> Result<Seen, Headles
         policy: options.known.eviction_policy.clone(),
         host: String::new(),
     };
-    let (history, notices) = files::history(files, assumptions, Clock::start().now().at)?;
+    let (deployment, notices) = files::deployment(files, assumptions, Clock::start().now().at)?;
     // Two files are a window; one only has totals.
-    let reach = if history.window().has_interval() {
+    let reach = if deployment.first().history().window().has_interval() {
         Scope::Window
     } else {
         Scope::SinceStart
     };
     Ok(Seen {
-        history,
+        deployment,
         notices,
         reach,
     })

@@ -34,7 +34,7 @@ impl On {
         match self {
             Self::Any => true,
             Self::Only(panel) => panel == focus,
-            Self::Plain => !matches!(focus, Panel::Causes | Panel::Incidents),
+            Self::Plain => !matches!(focus, Panel::Causes | Panel::Incidents | Panel::Nodes),
         }
     }
 }

@@ -11,9 +11,9 @@ use amr_top::demo::server::ServerError;
 use amr_top::demo::{Demo, DemoError, bundled};
 use amr_top::headless::{self, HeadlessError};
 use amr_top::model::{Assumptions, NodeId};
-use amr_top::report::{Exit, Pages, Snapshot};
+use amr_top::report::{Exit, Pages, Report, Scene, Snapshot};
 use amr_top::tui;
-use color_eyre::eyre::{Report, Result};
+use color_eyre::eyre::{Report as Trouble, Result};
 
 fn main() -> ExitCode {
     let outcome = tui::terminal::install_hooks().and_then(|()| run());
@@ -26,7 +26,7 @@ fn run() -> Result<ExitCode> {
         Err(help) => return Ok(show(&help).into()),
     };
     let exit = match &cli.command {
-        None => return dashboard(cli.target.as_deref(), &cli.options),
+        None => return dashboard(&cli.targets, &cli.options),
         Some(Command::Demo(demo)) => return play(demo, &cli.options),
         Some(Command::Check(check)) => headless::check(check, &cli.options)?,
         Some(Command::Snapshot(snapshot)) => headless::snapshot(snapshot, &cli.options)?,
@@ -38,10 +38,10 @@ fn run() -> Result<ExitCode> {
 }
 
 /// Opens the dashboard on a server.
-fn dashboard(target: Option<&str>, options: &cli::Options) -> Result<ExitCode> {
-    let resolved = resolve(target, options)?;
+fn dashboard(targets: &[String], options: &cli::Options) -> Result<ExitCode> {
+    let resolved = resolve(targets, options)?;
     let notice = resolved.notices.first().cloned();
-    let show = tui::dashboard(resolved.settings, look(options, notice), export(options));
+    let show = tui::dashboard(resolved.plan, look(options, notice), export(options));
     show_screen(show)
 }
 
@@ -54,21 +54,12 @@ fn play(demo: &cli::Demo, options: &cli::Options) -> Result<ExitCode> {
     };
     let ours = options.without_secrets();
     let nobody = Environment::default();
-    let resolved = config::resolve(
-        Some(&stage.address()),
-        &ours,
-        &nobody,
-        |_| Ok(String::new()),
-    )?;
+    let resolved = config::resolve(&[stage.address()], &ours, &nobody, |_| Ok(String::new()))?;
     let notice = format!(
         "demo: {}; nothing of yours is touched",
         demo.incident.description()
     );
-    let show = tui::dashboard(
-        resolved.settings,
-        look(options, Some(notice)),
-        export(options),
-    );
+    let show = tui::dashboard(resolved.plan, look(options, Some(notice)), export(options));
     show_screen(show)
 }
 
@@ -87,9 +78,14 @@ fn replay(options: &cli::Options) -> Result<ExitCode> {
     show_screen(show)
 }
 
-fn resolve(target: Option<&str>, options: &cli::Options) -> Result<Resolved> {
+fn resolve(targets: &[String], options: &cli::Options) -> Result<Resolved> {
     let ask = |prompt: &str| rpassword::prompt_password(prompt);
-    Ok(config::resolve(target, options, &Environment::read(), ask)?)
+    Ok(config::resolve(
+        targets,
+        options,
+        &Environment::read(),
+        ask,
+    )?)
 }
 
 /// Shows a screen to its end. A look-up or a disk that hangs does not keep the shell waiting.
@@ -119,12 +115,18 @@ fn export(options: &cli::Options) -> impl Fn(&App) -> tui::ExportJob + use<> {
     move |app: &App| {
         // What is hidden on the screen is not handed out either.
         let redact = redact || app.screen().privacy == Privacy::Hidden;
-        let history = redact.then(|| app.history().without_names());
+        let deployment = redact.then(|| app.deployment().without_names());
         let diagnosis = redact.then(|| app.diagnosis().without_names());
-        let history = history.as_ref().unwrap_or(app.history());
+        let deployment = deployment.as_ref().unwrap_or(app.deployment());
         let diagnosis = diagnosis.as_ref().unwrap_or(app.diagnosis());
-        let window = app.window_of(history);
-        let pages = Snapshot::new(history, &window, diagnosis, &[]).pages(app.now().at);
+        let scene = Scene {
+            deployment,
+            only: app.narrowed(),
+            end: app.end(),
+        };
+        let report = Report::new(&scene, diagnosis, &[]);
+        let history = deployment.members()[app.shown()].history();
+        let pages = Snapshot::new(report, history, app.end()).pages(app.now().at);
         Box::new(move || write(&pages))
     }
 }
@@ -150,7 +152,7 @@ fn show(help: &clap::Error) -> Exit {
 }
 
 /// One line, with the causes; panics have a report of their own.
-fn complain(report: &Report) -> Exit {
+fn complain(report: &Trouble) -> Exit {
     let mut out = io::stderr().lock();
     let (written, exit) = if let Some(error) = report.downcast_ref::<HeadlessError>() {
         (writeln!(out, "amr-top: {error}"), error.exit())

@@ -17,6 +17,8 @@
 //! | [`Change`] | something discrete that happened: a restart, a flush, a new policy |
 //! | [`History`] | all of these for one node, bounded in time |
 //! | [`Window`] | the part of a history that is diagnosed or drawn |
+//! | [`Topology`] | who belongs to a cluster, as one of its nodes sees it |
+//! | [`Deployment`] | the histories of all nodes that belong together |
 
 mod catalogue;
 mod change;
@@ -25,6 +27,7 @@ mod command;
 mod continuity;
 mod counter;
 mod denied;
+mod deployment;
 mod monitored;
 mod node;
 mod observation;
@@ -33,6 +36,7 @@ mod slowlog;
 mod step;
 mod text;
 mod timeline;
+mod topology;
 mod ttl_sample;
 mod unread;
 mod watch;
@@ -47,6 +51,7 @@ pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
+pub use deployment::{Deployment, Member, Told};
 pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
@@ -57,6 +62,7 @@ pub use slowlog::{SLOW_LOG, SlowEntry};
 pub use step::{CommandDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::{Entry, Gap, History};
+pub use topology::{ClusterNode, Health, SLOTS, Topology, range as slot_range};
 pub use ttl_sample::{MOST_SAMPLED, TtlSample};
 pub use unread::Unread;
 pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};

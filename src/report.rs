@@ -15,6 +15,8 @@ mod text;
 mod watched;
 mod words;
 
+use std::time::Duration;
+
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
@@ -27,7 +29,7 @@ use self::ledger::Balance;
 use self::watched::Key;
 use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Scope, Verdict};
 use crate::format;
-use crate::model::{NodeId, Product, Role, Sample, Window};
+use crate::model::{Change, Deployment, NodeId, Product, Role, Sample, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -79,11 +81,48 @@ pub struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<&'a Forecast>,
     ledger: Balance<'a>,
-    changes: Vec<Happened>,
+    changes: Vec<Happened<'a>>,
     notices: Vec<String>,
     /// Whether there is any sample; without one, silence is not good news.
     #[serde(skip)]
     answered: bool,
+}
+
+/// What is reported: all nodes of a deployment or one of them, up to a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The nodes.
+    pub deployment: &'a Deployment,
+    /// The place of the only node that is reported; `None` for all.
+    pub only: Option<usize>,
+    /// The end, on the monotonic scale; `None` for now.
+    pub end: Option<Duration>,
+}
+
+impl<'a> Scene<'a> {
+    /// All of a deployment, as of now.
+    pub fn whole(deployment: &'a Deployment) -> Self {
+        Self {
+            deployment,
+            only: None,
+            end: None,
+        }
+    }
+
+    fn windows(&self) -> Vec<Window<'a>> {
+        let windows = self.deployment.windows(self.end).enumerate();
+        let shown = windows.filter(|(place, _)| self.only.is_none_or(|only| only == *place));
+        shown.map(|(_, window)| window).collect()
+    }
+
+    /// Changes that concern no single node.
+    fn changes(&self) -> impl Iterator<Item = &'a Change> {
+        let (end, only) = (self.end, self.only);
+        let changes = self.deployment.changes();
+        changes.filter(move |change| {
+            only.is_none() && end.is_none_or(|end| change.moment.elapsed <= end)
+        })
+    }
 }
 
 /// The time that was watched.
@@ -114,8 +153,11 @@ struct Row {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Happened {
+struct Happened<'a> {
     at: Timestamp,
+    /// Left out where there is one node, and for what concerns no single one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a NodeId>,
     what: String,
     trouble: bool,
 }
@@ -135,7 +177,22 @@ impl<'a> Report<'a> {
     }
 
     /// Puts together what was found. `notices` are the caller's own, shown first.
-    pub fn new(window: &Window<'a>, diagnosis: &'a Diagnosis, notices: &[String]) -> Self {
+    pub fn new(scene: &Scene<'a>, diagnosis: &'a Diagnosis, notices: &[String]) -> Self {
+        let windows = scene.windows();
+        Self::of(&windows, scene.changes(), diagnosis, notices)
+    }
+
+    /// The same of one node.
+    pub fn of_one(window: &Window<'a>, diagnosis: &'a Diagnosis, notices: &[String]) -> Self {
+        Self::of(&[*window], std::iter::empty(), diagnosis, notices)
+    }
+
+    fn of(
+        windows: &[Window<'a>],
+        common: impl Iterator<Item = &'a Change>,
+        diagnosis: &'a Diagnosis,
+        notices: &[String],
+    ) -> Self {
         let mut all: Vec<String> = Vec::new();
         for notice in notices.iter().chain(&diagnosis.notices) {
             let notice = words::safe(notice);
@@ -145,24 +202,17 @@ impl<'a> Report<'a> {
         }
         Self {
             schema: SCHEMA,
-            window: Watched::new(window),
-            nodes: vec![Node::new(window)],
+            window: Watched::new(windows),
+            nodes: windows.iter().map(Node::new).collect(),
             top_cause: diagnosis.top_cause,
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
-            watched: watched_keys(window, diagnosis),
+            watched: watched_keys(windows, diagnosis),
             forecast: diagnosis.forecast.as_ref(),
             ledger: Balance(&diagnosis.ledger),
-            changes: window
-                .changes()
-                .map(|change| Happened {
-                    at: to_millisecond(change.at()),
-                    what: words::safe(&change.kind.sentence()),
-                    trouble: change.kind.is_trouble(),
-                })
-                .collect(),
+            changes: changes(windows, common),
             notices: all,
-            answered: window.last_sample().is_some(),
+            answered: windows.iter().any(|window| window.last_sample().is_some()),
         }
     }
 
@@ -221,7 +271,8 @@ impl<'a> Report<'a> {
             format!("; at risk: {}", risks.join(", "))
         };
         // A replica is no witness of what its primary removed.
-        let is_replica = self.nodes.iter().any(|node| node.role == Role::Replica);
+        let mut heard = self.nodes.iter().filter(|node| node.keys.is_some());
+        let is_replica = self.answered && heard.all(|node| node.role == Role::Replica);
         let found = if is_replica {
             "No loss found on this replica; removals are counted by its primary"
         } else {
@@ -261,8 +312,9 @@ impl<'a> Report<'a> {
 }
 
 impl Watched {
-    fn new(window: &Window<'_>) -> Self {
-        let (start, end) = (window.start(), window.end());
+    fn new(windows: &[Window<'_>]) -> Self {
+        let start = windows.iter().filter_map(Window::start).min();
+        let end = windows.iter().filter_map(Window::end).max();
         let seconds = match (start, end) {
             (Some(start), Some(end)) => end.seconds_since(start),
             _ => 0.0,
@@ -271,8 +323,8 @@ impl Watched {
             from: start.map(|moment| to_millisecond(moment.at)),
             to: end.map(|moment| to_millisecond(moment.at)),
             seconds: (seconds * 1_000.0).round() / 1_000.0,
-            polls: window.polls(),
-            gaps: window.gaps().count(),
+            polls: windows.iter().map(Window::polls).sum(),
+            gaps: windows.iter().map(|window| window.gaps().count()).sum(),
         }
     }
 }
@@ -305,10 +357,47 @@ impl Row {
     }
 }
 
-fn watched_keys<'a>(window: &Window<'_>, diagnosis: &'a Diagnosis) -> Vec<Key<'a>> {
-    let end = window.end().map(|moment| moment.elapsed);
+impl Happened<'_> {
+    /// One line, with the node where there are several.
+    fn line(&self) -> String {
+        match self.node {
+            Some(node) => format!("{node}: {}", self.what),
+            None => self.what.clone(),
+        }
+    }
+}
+
+/// Changes of all nodes, the oldest first.
+fn changes<'a>(
+    windows: &[Window<'a>],
+    common: impl Iterator<Item = &'a Change>,
+) -> Vec<Happened<'a>> {
+    let is_several = windows.len() > 1;
+    let of_nodes = windows.iter().flat_map(|window| {
+        let node = is_several.then(|| window.node());
+        window.changes().map(move |change| (node, change))
+    });
+    let mut all: Vec<_> = of_nodes
+        .chain(common.map(|change| (None, change)))
+        .collect();
+    if is_several {
+        all.sort_by_key(|(_, change)| change.moment);
+    }
+    let told = all.into_iter().map(|(node, change)| Happened {
+        at: to_millisecond(change.at()),
+        node,
+        what: words::safe(&change.kind.sentence()),
+        trouble: change.kind.is_trouble(),
+    });
+    told.collect()
+}
+
+fn watched_keys<'a>(windows: &[Window<'_>], diagnosis: &'a Diagnosis) -> Vec<Key<'a>> {
+    let end = windows.iter().filter_map(Window::end).max();
     let fates = diagnosis.fates.iter();
-    fates.map(|fate| Key::new(fate, end)).collect()
+    fates
+        .map(|fate| Key::new(fate, end.map(|end| end.elapsed)))
+        .collect()
 }
 
 fn to_millisecond(at: Timestamp) -> Timestamp {

@@ -27,6 +27,9 @@
 //! | `questions` | what they are asked: slow log, client list, denied attempts |
 //! | `slowlog` | the slow log, understood |
 //! | `monitor` | `MONITOR`, on demand only |
+//! | `topology` | who belongs to a cluster, asked of one of its nodes |
+//! | `neighbours` | whom an answer names: replicas, the primary |
+//! | [`deployment`] | one poller a node, for every node that can be found from the first |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
 //! | `seal` | what may leave of a server's words |
@@ -46,9 +49,11 @@ mod alarm;
 mod ask;
 pub mod commands;
 mod connection;
+pub mod deployment;
 mod dial;
 mod failure;
 mod monitor;
+mod neighbours;
 mod poll;
 mod questions;
 mod schedule;
@@ -56,6 +61,7 @@ mod seal;
 mod slowlog;
 mod tap;
 pub mod tls;
+mod topology;
 mod tripwire;
 mod watched;
 mod witness;
@@ -105,4 +111,17 @@ pub struct Control {
     pub interval: Duration,
     /// How often the user has asked for `MONITOR`: it runs when this grows.
     pub monitors: u32,
+    /// How often a cluster node was asked who belongs to its cluster: it is asked when this grows.
+    pub topologies: u32,
+}
+
+impl Control {
+    /// Polls at this interval, and nothing else.
+    pub fn every(interval: Duration) -> Self {
+        Self {
+            interval,
+            monitors: 0,
+            topologies: 0,
+        }
+    }
 }

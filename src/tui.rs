@@ -28,7 +28,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 pub use dashboard::{Options, dashboard, replay};
 
 use crate::app::{App, Effect};
-use crate::model::{Moment, Observation, Watch};
+use crate::model::{Moment, NodeId, Told, Watch};
 use crate::{keymap, ui};
 
 /// Ages and countdowns move this often.
@@ -51,8 +51,8 @@ pub trait Outside {
     fn watch(&self, _: Watch) -> Result<(), String> {
         Err("this is a recording: no key can be asked for".to_owned())
     }
-    /// Runs `MONITOR` for some seconds, or says why not.
-    fn monitor(&self) -> Result<(), String> {
+    /// Runs `MONITOR` on a node for some seconds, or says why not.
+    fn monitor(&self, _: NodeId) -> Result<(), String> {
         Err("there is no server to run MONITOR on".to_owned())
     }
     /// Takes what has to be exported; the job itself runs on a thread of its own.
@@ -66,8 +66,8 @@ pub trait Outside {
 pub struct Inputs {
     /// Keys and resizes. The loop ends with an error on an error, and when the sender is gone.
     pub events: mpsc::Receiver<io::Result<Event>>,
-    /// What the server said. May end before the loop does.
-    pub observations: mpsc::Receiver<Observation>,
+    /// What the servers said. May end before the loop does.
+    pub observations: mpsc::Receiver<Told>,
     /// Reasons to leave that are not keys.
     pub ends: mpsc::Receiver<End>,
 }
@@ -126,7 +126,7 @@ struct Session<'a, O> {
     exports: (mpsc::Sender<Exported>, mpsc::Receiver<Exported>),
     exporting: bool,
     observing: bool,
-    batch: Vec<Observation>,
+    batch: Vec<Told>,
     redraw: Redraw,
     end: Option<End>,
 }
@@ -230,8 +230,8 @@ impl<'a, O: Outside> Session<'a, O> {
                 let set = self.outside.set_interval(interval);
                 self.complain(set);
             }
-            Some(Effect::Monitor) => {
-                let begun = self.outside.monitor();
+            Some(Effect::Monitor(node)) => {
+                let begun = self.outside.monitor(node);
                 self.complain(begun);
             }
             Some(Effect::Watch(watch)) => {

@@ -11,6 +11,8 @@
 //! ╭ 3 Incidents ────────────────────────────────────────╮│                                  │
 //! │ state, from–to, keys, causes by share, suspects     ││ keys now                         │
 //! ╰─────────────────────────────────────────────────────╯╰──────────────────────────────────╯
+//! ╭ n Nodes ── only where there are several ─────────────────────────────────────────────────╮
+//! ╰─────────────────────────────────────────────────────────────────────────────────────────╯
 //! ╭ 0 Watched keys ── only where some are watched ───────────────────────────────────────────╮
 //! ╰─────────────────────────────────────────────────────────────────────────────────────────╯
 //! ╭ 4 Keyspace / TTL ──────────────────────────╮╭ 5 Eviction vs maxmemory ──────────────────╮
@@ -45,6 +47,7 @@ mod incidents;
 mod keyspace;
 mod ledger;
 mod ledger_line;
+mod nodes;
 mod notice;
 mod persistence;
 pub mod picture;
@@ -167,7 +170,11 @@ fn stack(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     let shown = views.detail();
     Tabs {
         shown,
-        watched: views.has(Panel::Watched),
+        absent: &Panel::ALL
+            .map(|panel| (!views.has(panel)).then_some(panel))
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>(),
         theme: views.theme,
     }
     .render(top(rest, 1), buf);
@@ -189,5 +196,6 @@ fn panel(views: &Views<'_>, panel: Panel, area: Rect, buf: &mut Buffer) {
         Panel::Persistence => views.persistence().render(area, buf),
         Panel::Changes => views.changes().render(area, buf),
         Panel::Watched => views.watched().render(area, buf),
+        Panel::Nodes => views.nodes().render(area, buf),
     }
 }

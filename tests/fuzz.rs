@@ -222,7 +222,7 @@ fn check(history: &History) {
         let rate = window.rate(counter).unwrap_or(0.0);
         assert!(rate >= 0.0 && rate.is_finite(), "{counter:?}: {rate}");
     }
-    let report = Report::new(&window, &diagnosis, &[]);
+    let report = Report::of_one(&window, &diagnosis, &[]);
     for format in Format::ALL {
         let text = report.render(format, Style::default());
         let steers = |c: char| c.is_control() && c != '\n';

@@ -63,7 +63,7 @@ fn replay(path: &Path) -> Result<(), String> {
             "level and 'at least' are {now:?}, live they were {then:?}"
         ));
     }
-    let report = Report::new(&history.window(), &diagnosis, &[]).text(Style::default());
+    let report = Report::of_one(&history.window(), &diagnosis, &[]).text(Style::default());
     let stored = path.with_extension("report.txt");
     if recording::is_saving() {
         return std::fs::write(stored, report).map_err(|error| error.to_string());

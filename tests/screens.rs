@@ -455,7 +455,7 @@ fn watched() -> App {
         Watch::Key("session:42".into()),
         Watch::Key("session:43".into()),
     ]);
-    app.observe(Observation::Keys {
+    app.observe(stage::told(Observation::Keys {
         moment: stage::moment(end),
         read: vec![
             read(0, "session:43", state("string", 900), None, Asked::First),
@@ -467,7 +467,7 @@ fn watched() -> App {
                 Asked::Pushed,
             ),
         ],
-    });
+    }));
     app
 }
 

@@ -102,10 +102,7 @@ async fn the_interval_changes_while_it_runs() {
     watch.answer().await;
     watch
         .control
-        .send(Control {
-            interval: Duration::from_millis(100),
-            monitors: 0,
-        })
+        .send(Control::every(Duration::from_millis(100)))
         .expect("the poller listens");
     watch.answer().await;
     watch.answer().await;

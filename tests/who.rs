@@ -144,10 +144,7 @@ async fn two_who_flushed_are_two_suspects() {
     watch.answer().await;
     run(&mut one, "FLUSHALL");
     run(&mut two, "FLUSHALL");
-    let now = amr_top::source::Control {
-        interval: Duration::from_millis(100),
-        monitors: 0,
-    };
+    let now = amr_top::source::Control::every(Duration::from_millis(100));
     watch.control.send(now).expect("the poller listens");
     round(&mut watch).await;
     let is_list = |said: &Observation| matches!(said, Observation::Clients { .. });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::panel::Panel;
-use crate::model::Watch;
+use crate::model::{NodeId, Watch};
 
 /// A request of the user; keys are mapped to these in [`crate::keymap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub enum Action {
     Erase,
     /// Keep what was typed and stop typing.
     Accept,
-    /// Sort the command table by the next column.
+    /// Sort the table in focus by the next column: of commands, or of nodes.
     Sort,
     /// Stop the screen, or let it go on; polling goes on.
     Pause,
@@ -90,8 +90,8 @@ pub enum Effect {
     Quit,
     /// Write a snapshot of what is shown.
     Export,
-    /// Run `MONITOR` for some seconds.
-    Monitor,
+    /// Run `MONITOR` on a node for some seconds.
+    Monitor(NodeId),
     /// Poll at this interval from now on.
     SetInterval(Duration),
     /// Watch this besides.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{App, Effect, NOTICE_STAYS};
-use crate::model::Observation;
+use crate::model::{Observation, Told};
 
 impl App {
     /// Watching every command has a price: it is named, and only who asks again means it.
@@ -11,7 +11,7 @@ impl App {
         let now = self.now.elapsed;
         if warned.is_some_and(|at| now.saturating_sub(at) <= NOTICE_STAYS) {
             self.say("MONITOR runs for 3 s", false);
-            return Some(Effect::Monitor);
+            return Some(Effect::Monitor(self.history().node().clone()));
         }
         self.warned = Some(now);
         self.say(
@@ -22,16 +22,17 @@ impl App {
         None
     }
 
-    /// Takes an observation in; what a monitor showed is said at once.
-    pub(super) fn take_in(&mut self, observation: Observation) {
-        self.tick(observation.moment());
-        if let Observation::Monitored { monitored, .. } = &observation {
+    /// Takes in what was said, and tells which member it concerned; what a monitor showed is said at
+    /// once.
+    pub(super) fn take_in(&mut self, told: Told) -> Option<usize> {
+        self.tick(told.moment());
+        if let Told::Node(_, Observation::Monitored { monitored, .. }) = &told {
             match monitored {
                 Ok(seen) => self.say(seen.sentence(), false),
                 Err(why) => self.say(format!("MONITOR did not run: {why}"), true),
             }
         }
-        self.history.observe(observation);
+        self.deployment.observe(told)
     }
 }
 
@@ -41,7 +42,7 @@ mod tests {
 
     use super::*;
     use crate::app::Action;
-    use crate::model::{Assumptions, History, Moment, NodeId};
+    use crate::model::{Assumptions, Deployment, Moment, NodeId};
 
     fn at(s: u64) -> Moment {
         let elapsed = Duration::from_secs(s);
@@ -52,12 +53,13 @@ mod tests {
     #[test]
     fn only_who_asks_twice_means_it() {
         let keep = Duration::from_secs(9);
-        let history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
-        let mut app = App::new(history, Duration::from_secs(1), at(0));
+        let node = NodeId::new("h:1");
+        let deployment = Deployment::new(node.clone(), Assumptions::default(), keep);
+        let mut app = App::new(deployment, Duration::from_secs(1), at(0));
         assert_eq!(app.act(Action::Monitor), None);
         let notice = app.notice().expect("the price is named");
         assert!(notice.text.contains("halve the server's throughput"));
-        assert_eq!(app.act(Action::Monitor), Some(Effect::Monitor));
+        assert_eq!(app.act(Action::Monitor), Some(Effect::Monitor(node)));
         assert_eq!(app.act(Action::Monitor), None, "each time anew");
         app.act(Action::Down);
         assert_eq!(

@@ -25,11 +25,13 @@ pub enum Panel {
     Changes,
     /// Keys that are watched by name; only there when some are, or while it has the focus.
     Watched,
+    /// The nodes of the deployment; only there when there are several.
+    Nodes,
 }
 
 impl Panel {
-    /// All panels, in the order of their keys `1` to `9` and `0`.
-    pub const ALL: [Self; 10] = [
+    /// All panels, in the order of their keys `1` to `9`, `0` and `n`.
+    pub const ALL: [Self; 11] = [
         Self::Causes,
         Self::Ledger,
         Self::Incidents,
@@ -40,13 +42,15 @@ impl Panel {
         Self::Persistence,
         Self::Changes,
         Self::Watched,
+        Self::Nodes,
     ];
 
     /// The places on the overview: rows of panels from top to bottom. The ledger is as high as
-    /// causes and incidents together; watched keys have a row of their own.
-    pub const GRID: [[Self; 2]; 6] = [
+    /// causes and incidents together; nodes and watched keys have rows of their own.
+    pub const GRID: [[Self; 2]; 7] = [
         [Self::Causes, Self::Ledger],
         [Self::Incidents, Self::Ledger],
+        [Self::Nodes, Self::Nodes],
         [Self::Watched, Self::Watched],
         [Self::Keyspace, Self::Eviction],
         [Self::Commands, Self::Replication],
@@ -66,6 +70,7 @@ impl Panel {
             Self::Persistence => "Persistence and instance",
             Self::Changes => "Changes",
             Self::Watched => "Watched keys",
+            Self::Nodes => "Nodes",
         }
     }
 
@@ -73,6 +78,7 @@ impl Panel {
     pub fn key(self) -> char {
         match self {
             Self::Watched => '0',
+            Self::Nodes => 'n',
             panel => char::from(b'1' + panel as u8),
         }
     }

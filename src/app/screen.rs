@@ -5,8 +5,10 @@ use std::time::Duration;
 use tui_input::{Input, InputRequest};
 
 use super::action::Action;
+use super::nodes::NodeSort;
 use super::panel::Panel;
 use crate::diagnosis::Cause;
+use crate::model::NodeId;
 
 /// What fills the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,6 +127,10 @@ pub struct Screen {
     pub naming: Input,
     /// Whether something is watched by name.
     pub watches: bool,
+    /// Whether there are several nodes.
+    pub several: bool,
+    /// Order of the nodes.
+    pub node_sort: NodeSort,
     /// Order of the command table.
     pub sort: Sort,
     /// Graph span.
@@ -143,6 +149,8 @@ pub struct Screen {
     pub(super) chosen: Option<Cause>,
     /// When the incident begins that the user has moved the selection to.
     pub(super) chosen_incident: Option<Duration>,
+    /// The node that the user has moved the selection to.
+    pub(super) chosen_node: Option<NodeId>,
     rows: [usize; Panel::ALL.len()],
 }
 
@@ -163,6 +171,11 @@ impl Screen {
         self.mode == Mode::Help || matches!(self.view, View::Card(_))
     }
 
+    /// Nothing lies over the panels.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.mode == Mode::Browse && self.view == View::Overview
+    }
+
     pub(super) fn set_row_of(&mut self, panel: Panel, row: usize) {
         self.rows[panel as usize] = row;
     }
@@ -170,6 +183,7 @@ impl Screen {
     /// The requests that concern the view alone.
     pub(super) fn act(&mut self, action: Action) {
         match action {
+            Action::Focus(Panel::Nodes) if !self.several => {}
             Action::Focus(panel) => self.focus_on(panel),
             Action::FocusNext => self.focus_by(1),
             Action::FocusPrevious => self.focus_by(Panel::ALL.len() - 1),
@@ -193,6 +207,9 @@ impl Screen {
                 self.line().handle(InputRequest::DeletePrevChar);
             }
             Action::Accept => self.mode = Mode::Browse,
+            Action::Sort if self.focus == Panel::Nodes => {
+                self.node_sort = next(self.node_sort, &NodeSort::ALL);
+            }
             Action::Sort => self.sort = next(self.sort, &SORTS),
             Action::Span => self.span = next(self.span, &SPANS),
             Action::Theme => self.theme = next(self.theme, &THEMES),
@@ -224,7 +241,11 @@ impl Screen {
 
     /// Whether a panel has a place on the screen.
     pub fn has(&self, panel: Panel) -> bool {
-        panel != Panel::Watched || self.watches || self.focus == panel
+        match panel {
+            Panel::Watched => self.watches || self.focus == panel,
+            Panel::Nodes => self.several,
+            _ => true,
+        }
     }
 
     fn focus_on(&mut self, panel: Panel) {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::diagnosis::State;
-use crate::model::{Assumptions, Failure, FailureKind, NodeId};
+use crate::diagnosis::{State, diagnose};
+use crate::model::{Assumptions, Failure, FailureKind, NodeId, Observation};
 
 fn answer(second: u64, info: &str) -> Observation {
     let elapsed = Duration::from_secs(second);
@@ -38,11 +38,15 @@ fn failed(second: u64) -> Observation {
     }
 }
 
+fn told(said: Observation) -> Told {
+    Told::Node(NodeId::new("h:1"), said)
+}
+
 /// Ten polls, one a second; the sixth sees a flush.
 fn watched() -> App {
     let mut app = watched_for(5);
     for second in 6..=10 {
-        app.observe(answer(second, &info(0, 1)));
+        app.observe(told(answer(second, &info(0, 1))));
     }
     app
 }
@@ -50,14 +54,14 @@ fn watched() -> App {
 /// Polls of fifty keys, one a second.
 fn watched_for(seconds: u64) -> App {
     let keep = Duration::from_secs(3_600);
-    let history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
+    let deployment = Deployment::new(NodeId::new("h:1"), Assumptions::default(), keep);
     let start = Moment {
         elapsed: Duration::ZERO,
         at: jiff::Timestamp::UNIX_EPOCH,
     };
-    let mut app = App::new(history, Duration::from_secs(1), start);
+    let mut app = App::new(deployment, Duration::from_secs(1), start);
     for second in 1..=seconds {
-        app.observe(answer(second, &info(50, 0)));
+        app.observe(told(answer(second, &info(50, 0))));
     }
     app
 }
@@ -70,7 +74,7 @@ fn shown(app: &App) -> Option<u64> {
 fn a_paused_screen_stands_while_observations_come_in() {
     let mut app = watched();
     app.act(Action::Pause);
-    app.observe(answer(11, &info(7, 1)));
+    app.observe(told(answer(11, &info(7, 1))));
     assert_eq!((shown(&app), app.history().len()), (Some(10), 11));
     app.act(Action::Pause);
     assert_eq!(shown(&app), Some(11));
@@ -126,10 +130,10 @@ fn twice_flushed() -> App {
             10..=19 | 40.. => 0,
             _ => 50,
         };
-        app.observe(match second {
+        app.observe(told(match second {
             25..=28 => failed(second),
             _ => answer(second, &info(keys, flushes)),
-        });
+        }));
     }
     app
 }

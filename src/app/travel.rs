@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::{App, Cursor, View};
-use crate::diagnosis::{Incident, diagnose};
-use crate::model::{Change, Entry};
+use crate::diagnosis::Incident;
+use crate::model::Entry;
 
 impl App {
     pub(super) fn pause(&mut self) {
         let cursor = match self.cursor {
             Cursor::Live => self
-                .history
+                .history()
                 .window()
                 .end()
                 .map_or(Cursor::Live, |end| Cursor::At(end.elapsed)),
@@ -22,7 +22,7 @@ impl App {
     /// Position of the entry under the cursor.
     pub(super) fn position(&self) -> usize {
         match self.cursor {
-            Cursor::Live => self.history.len().saturating_sub(1),
+            Cursor::Live => self.history().len().saturating_sub(1),
             Cursor::At(elapsed) => self.position_at(elapsed),
         }
     }
@@ -30,12 +30,13 @@ impl App {
     /// Position of the last entry that was made by then.
     fn position_at(&self, elapsed: Duration) -> usize {
         let later = |entry: &Entry| entry.moment().elapsed > elapsed;
-        let after = self.history.window().entries().position(later);
-        after.unwrap_or(self.history.len()).saturating_sub(1)
+        let history = self.history();
+        let after = history.window().entries().position(later);
+        after.unwrap_or(history.len()).saturating_sub(1)
     }
 
     fn go_to_position(&mut self, position: usize) {
-        if let Some(entry) = self.history.entry(position) {
+        if let Some(entry) = self.history().entry(position) {
             let at = entry.moment().elapsed;
             self.go_to(Cursor::At(at));
         }
@@ -48,13 +49,13 @@ impl App {
     }
 
     pub(super) fn jump_to_change(&mut self, forward: bool) {
-        let Some(here) = self.history.entry(self.position()) else {
+        let Some(here) = self.history().entry(self.position()) else {
             return;
         };
         let here = here.moment().elapsed;
-        let elapsed = |change: &Change| change.moment.elapsed;
         let to = {
-            let mut changes = self.history.changes().map(elapsed);
+            let all = self.all_changes();
+            let mut changes = all.iter().map(|(_, change)| change.moment.elapsed);
             if forward {
                 changes.find(|at| *at > here)
             } else {
@@ -72,7 +73,7 @@ impl App {
     /// known by now, also of what lies after the cursor.
     pub(super) fn jump_to_incident(&mut self, forward: bool) {
         let here = self.position();
-        let incidents = diagnose(&self.history.window()).incidents;
+        let incidents = self.incidents_at(None);
         let mut seen = incidents
             .iter()
             .map(|incident| (incident.from.elapsed, self.first_seen(incident)));
@@ -95,7 +96,7 @@ impl App {
     /// Position of the first entry as of which an incident is in the diagnosis.
     fn first_seen(&self, incident: &Incident) -> usize {
         let from = incident.from.elapsed;
-        let window = self.history.window();
+        let window = self.history().window();
         let ended = |entry: &Entry| entry.end().elapsed > from;
         let (mut first, mut last) = (
             window.entries().position(ended).unwrap_or(0),
@@ -104,7 +105,10 @@ impl App {
         // Once it is seen it stays: halve the way.
         while first < last {
             let middle = usize::midpoint(first, last);
-            let then = diagnose(&self.history.window_to(middle)).incidents;
+            let Some(then) = self.history().entry(middle) else {
+                break;
+            };
+            let then = self.incidents_at(Some(then.moment().elapsed));
             if then.iter().any(|known| known.from.elapsed >= from) {
                 last = middle;
             } else {

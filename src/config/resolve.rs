@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::target::Target;
-use super::{Auth, ConfigError, Endpoint, Settings, Tls};
+use super::{Auth, ConfigError, Endpoint, NodeMap, Plan, Settings, Tls};
 use crate::cli::{Login, Options, TlsOptions, show_duration};
 use crate::model::{Assumptions, INTERVAL_RANGE, Watch, inert};
 
@@ -53,23 +53,64 @@ impl Environment {
     }
 }
 
-/// Settings, and what the user should know about how they were understood.
+/// A plan, and what the user should know about how they were understood.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// The settings.
-    pub settings: Settings,
+    /// What is to be watched.
+    pub plan: Plan,
     /// One line each.
     pub notices: Vec<String>,
 }
 
-/// Makes settings of a target, the options and the environment. `ask` prompts for a password.
+/// Makes a plan of the targets, the options and the environment. `ask` prompts for a password, once.
 pub fn resolve(
-    target: Option<&str>,
+    targets: &[String],
     options: &Options,
     environment: &Environment,
     ask: impl FnOnce(&str) -> io::Result<String>,
 ) -> Result<Resolved, ConfigError> {
-    let target = Target::parse(target.unwrap_or(DEFAULT_TARGET))?;
+    let default = [DEFAULT_TARGET.to_owned()];
+    let texts = if targets.is_empty() {
+        &default
+    } else {
+        targets
+    };
+    let mut notices = Vec::new();
+    let mut settings: Vec<Settings> = Vec::new();
+    let mut ask = Some(ask);
+    for text in texts {
+        let target = Target::parse(text)?;
+        if target.database.is_some_and(|number| number != 0) {
+            notices.push(
+                "database number in the URL is ignored: amr-top never sends SELECT; all databases \
+                 are shown"
+                    .into(),
+            );
+        }
+        let said = settings.first().map(|first| first.auth.password.clone());
+        let prompt = |prompt: &str| match (said.flatten(), ask.take()) {
+            (Some(known), _) => Ok(known),
+            (None, Some(ask)) => ask(prompt),
+            (None, None) => Ok(String::new()),
+        };
+        settings.push(one(target, options, environment, prompt)?);
+    }
+    Ok(Resolved {
+        plan: Plan {
+            targets: settings,
+            discover: !options.nodes.no_discover,
+            node_map: NodeMap::parse(&options.nodes.node_map)?,
+        },
+        notices,
+    })
+}
+
+fn one(
+    target: Target,
+    options: &Options,
+    environment: &Environment,
+    ask: impl FnOnce(&str) -> io::Result<String>,
+) -> Result<Settings, ConfigError> {
     let tls = tls(&options.tls, &target)?;
     let interval = options.interval;
     if !INTERVAL_RANGE.contains(&interval) {
@@ -80,7 +121,7 @@ pub fn resolve(
         Endpoint::Tcp { host, .. } => host.clone(),
         Endpoint::Unix(_) => String::new(),
     };
-    let settings = Settings {
+    Ok(Settings {
         endpoint: target.endpoint,
         auth,
         tls,
@@ -96,16 +137,7 @@ pub fn resolve(
         watch: watched(&options.watched.watch)?,
         sample: options.watched.sample,
         monitor: None,
-    };
-    let mut notices = Vec::new();
-    if target.database.is_some_and(|number| number != 0) {
-        notices.push(
-            "database number in the URL is ignored: amr-top never sends SELECT; all databases \
-             are shown"
-                .into(),
-        );
-    }
-    Ok(Resolved { settings, notices })
+    })
 }
 
 /// Keys and prefixes, each once.
@@ -231,12 +263,14 @@ mod tests {
     }
 
     fn plain(target: Option<&str>, line: &str) -> Result<Resolved, ConfigError> {
-        resolve(target, &options(line), &Environment::default(), no_prompt)
+        let targets: Vec<String> = target.map(str::to_owned).into_iter().collect();
+        resolve(&targets, &options(line), &Environment::default(), no_prompt)
     }
 
     #[test]
     fn without_a_word_it_is_the_local_server() {
-        let Resolved { settings, notices } = plain(None, "").expect("resolves");
+        let Resolved { plan, notices } = plain(None, "").expect("resolves");
+        let settings = &plan.targets[0];
         assert_eq!(settings.node().as_str(), "127.0.0.1:6379");
         assert_eq!(settings.auth, Auth::default());
         assert_eq!(settings.tls, None);
@@ -255,7 +289,7 @@ mod tests {
     #[case("redis://x.redis.azure.net", "", false)]
     fn tls_is_on_where_asked(#[case] target: &str, #[case] line: &str, #[case] on: bool) {
         let resolved = plain(Some(target), line).expect("resolves");
-        assert_eq!(resolved.settings.tls.is_some(), on);
+        assert_eq!(resolved.plan.targets[0].tls.is_some(), on);
     }
 
     #[rstest]
@@ -278,8 +312,13 @@ mod tests {
             amr_top_password: Some("ours".into()),
             rediscli_auth: Some("theirs".into()),
         };
-        let resolved = resolve(Some(target), &options, &environment, |_| Ok("asked".into()));
-        let password = resolved.expect("resolves").settings.auth.password;
+        let resolved = resolve(&[target.to_owned()], &options, &environment, |_| {
+            Ok("asked".into())
+        });
+        let password = resolved.expect("resolves").plan.targets[0]
+            .auth
+            .password
+            .clone();
         assert_eq!(password.as_deref(), Some(expected));
     }
 
@@ -330,7 +369,9 @@ mod tests {
         let line = "--maxmemory 4gb --eviction-policy volatile-lru";
         let assumed = plain(Some("h:1"), line)
             .expect("resolves")
-            .settings
+            .plan
+            .targets
+            .remove(0)
             .assumptions;
         assert_eq!(assumed.maxmemory_bytes, Some(4 << 30));
         assert_eq!(assumed.policy.as_deref(), Some("volatile-lru"));

@@ -77,7 +77,7 @@ fn default_port(host: &str) -> u16 {
 }
 
 /// `HOST`, `HOST:PORT`, `[V6]`, `[V6]:PORT` or a bare IPv6 address.
-fn host_and_port(text: &str) -> Result<(&str, Option<u16>), ConfigError> {
+pub(super) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), ConfigError> {
     let port = |text: &str| match text.parse() {
         Ok(port) if port > 0 => Ok(Some(port)),
         _ => Err(ConfigError::Port),
@@ -102,7 +102,7 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), ConfigError> {
 }
 
 /// A host as it will be resolved: an address, or a name with nothing strange in it.
-fn checked_host(host: &str) -> Result<String, ConfigError> {
+pub(super) fn checked_host(host: &str) -> Result<String, ConfigError> {
     if host.parse::<Ipv6Addr>().is_ok() {
         return Ok(host.to_owned());
     }

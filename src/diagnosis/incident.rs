@@ -81,7 +81,7 @@ const OVER_POLLS: usize = 2;
 /// A loss after so many polls …
 const QUIET_POLLS: usize = 5;
 /// … and so much time without one is another incident.
-const QUIET: Duration = Duration::from_secs(5);
+pub(super) const QUIET: Duration = Duration::from_secs(5);
 
 /// The incidents of a window, oldest first.
 pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
@@ -234,6 +234,46 @@ impl Incident {
             }
         });
         parts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same with some of its shares.
+    pub(super) fn with_shares(&self, shares: Vec<Share>) -> Self {
+        let keys = shares.iter().map(|share| share.keys);
+        let mut incident = Self {
+            keys: keys.fold(0, u64::saturating_add),
+            at_least: shares.iter().any(|share| share.at_least),
+            shares,
+            ..self.clone()
+        };
+        incident.settle();
+        incident
+    }
+
+    /// Takes in another that happened at about the same time on another node.
+    pub(super) fn join(&mut self, other: Self) {
+        self.from = self.from.min(other.from);
+        self.to = self.to.max(other.to);
+        self.keys = self.keys.saturating_add(other.keys);
+        self.at_least |= other.at_least;
+        for share in other.shares {
+            let mut known = self.shares.iter_mut();
+            match known.find(|known| known.mechanism == share.mechanism) {
+                Some(known) => {
+                    known.keys = known.keys.saturating_add(share.keys);
+                    known.at_least |= share.at_least;
+                }
+                None => self.shares.push(share),
+            }
+        }
+        for suspect in other.suspects {
+            if !self.suspects.contains(&suspect) {
+                self.suspects.push(suspect);
+            }
+        }
+        if other.state == State::GoingOn {
+            self.state = State::GoingOn;
+        }
+        self.settle();
     }
 
     /// The largest share.

@@ -19,6 +19,7 @@ mod booking;
 mod expiry;
 mod interval;
 mod pressure;
+mod sum;
 mod suspects;
 
 use serde::Serialize;
@@ -29,6 +30,7 @@ use crate::model::{Counter, Delta, Moment, Role, Sample, Window};
 use booking::Bookkeeper;
 pub(super) use expiry::creations;
 pub(super) use interval::is_failover;
+pub(super) use sum::Sum;
 pub(super) use suspects::mechanism_of;
 
 /// The balance of a window.

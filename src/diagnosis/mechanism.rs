@@ -56,6 +56,8 @@ pub enum Mechanism {
     Failover,
     /// A replica was promoted while its link was down.
     Promotion,
+    /// Two primaries of the same data took writes at once.
+    SplitBrain,
     /// A full synchronisation replaced the data by another server's.
     FullResync,
     /// `REPLICAOF` was run on a primary.
@@ -140,7 +142,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// How many there are.
-    const COUNT: usize = 63;
+    const COUNT: usize = 64;
 
     /// All mechanisms, by cause.
     pub fn all() -> impl Iterator<Item = Self> {

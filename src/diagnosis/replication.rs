@@ -88,7 +88,7 @@ counters. Redis Enterprise and Azure Managed Redis hide replicas and offsets.",
 };
 
 /// PING and REPLCONF traffic alone makes offsets differ by less than this.
-const NOISE_BYTES: u64 = 100;
+pub(super) const NOISE_BYTES: u64 = 100;
 
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{HeadlessError, Until, look, print_page, tell_nothing};
-use crate::cli::{Acl, Options};
+use crate::cli::{Acl, Nodes, Options};
 use crate::config;
 use crate::model::Watch;
 use crate::report::Exit;
@@ -17,8 +17,16 @@ pub fn acl(acl: &Acl, options: &Options) -> Result<Exit, HeadlessError> {
         // The command line lets no other word through.
         return print_page(page(dialect.unwrap_or(Dialect::Redis7), "", &watched).as_bytes());
     }
-    let seen = look(acl.target.as_deref(), options, Until::Answered, None)?;
-    let Some(sample) = seen.history.last_sample() else {
+    let alone = Options {
+        nodes: Nodes {
+            no_discover: true,
+            node_map: Vec::new(),
+        },
+        ..options.clone()
+    };
+    let targets: Vec<String> = acl.target.iter().cloned().collect();
+    let seen = look(&targets, &alone, Until::Answered, None)?;
+    let Some(sample) = seen.deployment.first().history().last_sample() else {
         tell_nothing(&seen);
         return Ok(Exit::Failed);
     };

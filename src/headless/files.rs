@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use jiff::Timestamp;
 
 use crate::info::Info;
-use crate::model::{Assumptions, History, Moment, NodeId, Observation};
+use crate::model::{Assumptions, Deployment, Moment, NodeId, Observation, Told};
 
 /// No reply is larger.
 const LARGEST_BYTES: u64 = 16 << 20;
@@ -57,13 +57,13 @@ struct Saved {
     uptime_s: Option<u64>,
 }
 
-/// A history of one or two saved replies, and notices about what had to be guessed. `now` dates a
+/// One or two saved replies of a node, and notices about what had to be guessed. `now` dates a
 /// reply that nothing else dates.
-pub(super) fn history(
+pub(super) fn deployment(
     files: &[PathBuf],
     assumptions: Assumptions,
     now: Timestamp,
-) -> Result<(History, Vec<String>), InfoFileError> {
+) -> Result<(Deployment, Vec<String>), InfoFileError> {
     if files.len() > 2 {
         return Err(InfoFileError::TooMany(files.len()));
     }
@@ -78,7 +78,8 @@ pub(super) fn history(
             _ => "standard input".into(),
         });
     let keep = Duration::from_secs(u64::from(u32::MAX));
-    let mut history = History::new(NodeId::new(&name), assumptions, keep);
+    let node = NodeId::new(&name);
+    let mut deployment = Deployment::new(node.clone(), assumptions, keep);
     let mut notices = Vec::new();
     let mut moment: Option<Moment> = None;
     for (index, reply) in saved.iter().enumerate() {
@@ -103,13 +104,14 @@ pub(super) fn history(
             },
         };
         moment = Some(here);
-        history.observe(Observation::Answer {
+        let said = Observation::Answer {
             moment: here,
             round_trip: Duration::ZERO,
             info: reply.info.clone(),
-        });
+        };
+        deployment.observe(Told::Node(node.clone(), said));
     }
-    Ok((history, notices))
+    Ok((deployment, notices))
 }
 
 /// How far apart two replies are: by the server's clock, else by the age of the same process.
@@ -228,9 +230,10 @@ mod tests {
     ) {
         let files = [first, later].map(|text| file(&format!("# Server\n{text}\n")));
         let paths = files.each_ref().map(|file| file.path().to_path_buf());
-        let (history, said) =
-            history(&paths, Assumptions::default(), Timestamp::UNIX_EPOCH).expect("reads");
-        let (start, end) = (history.window().start(), history.window().end());
+        let (read, said) =
+            deployment(&paths, Assumptions::default(), Timestamp::UNIX_EPOCH).expect("reads");
+        let window = read.first().history().window();
+        let (start, end) = (window.start(), window.end());
         let apart = end.expect("ends").seconds_since(start.expect("starts"));
         assert!((apart - seconds).abs() < 1e-6, "{apart}");
         assert_eq!(said.len(), notices);
@@ -268,7 +271,7 @@ mod tests {
     #[case("# Heading\nurl = https://x\n")]
     fn other_files_are_refused(#[case] text: &str) {
         let file = file(text);
-        let read = history(
+        let read = deployment(
             &[file.path().into()],
             Assumptions::default(),
             Timestamp::UNIX_EPOCH,

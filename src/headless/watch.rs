@@ -1,4 +1,4 @@
-//! Watching a server without a screen: from the poller's channel to a [`History`].
+//! Watching servers without a screen: from the pollers' channel to a [`Deployment`].
 
 use std::future::Future;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
-use crate::model::{FailureKind, History, Observation};
+use crate::model::{Deployment, FailureKind, Member, Observation, Told};
 
 /// When to stop watching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
     /// So long after the first observation.
     For(Duration),
-    /// The first answer.
+    /// The first answer of every node.
     Answered,
 }
 
@@ -28,41 +28,41 @@ pub(super) struct Patience {
 
 /// Watches until it is time, or `interrupted`, or trying on makes no sense.
 pub(super) async fn watch(
-    observations: &mut Receiver<Observation>,
-    history: &mut History,
+    told: &mut Receiver<Told>,
+    deployment: &mut Deployment,
     until: Until,
     patience: Patience,
     interrupted: impl Future<Output = ()>,
 ) {
     tokio::select! {
         () = interrupted => {}
-        () = observe(observations, history, until, patience) => {}
+        () = observe(told, deployment, until, patience) => {}
     }
     // What has come meanwhile was seen too.
-    while let Ok(observation) = observations.try_recv() {
-        history.observe(observation);
+    while let Ok(said) = told.try_recv() {
+        deployment.observe(said);
     }
 }
 
 async fn observe(
-    observations: &mut Receiver<Observation>,
-    history: &mut History,
+    told: &mut Receiver<Told>,
+    deployment: &mut Deployment,
     until: Until,
     patience: Patience,
 ) {
     // Running out of patience is not an error: what came is reported.
     let _ = match until {
-        Until::Answered => timeout(patience.answer, answer(observations, history)).await,
+        Until::Answered => timeout(patience.answer, answer(told, deployment)).await,
         Until::For(time) => {
-            let Ok(Some(first)) = timeout(patience.answer, observations.recv()).await else {
+            let Ok(Some(first)) = timeout(patience.answer, told.recv()).await else {
                 return;
             };
             let begun = first.moment().elapsed;
-            if take(history, first) == Next::GiveUp {
+            if take(deployment, first) == Next::GiveUp {
                 return;
             }
             let enough = begun + time.saturating_sub(SLACK.min(patience.interval / 2));
-            let watching = keep_on(observations, history, enough);
+            let watching = keep_on(told, deployment, enough);
             timeout(time + patience.answer, watching).await
         }
     };
@@ -71,49 +71,51 @@ async fn observe(
 /// A poll that is due at the end may come a little early.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Until the first answer, and what the witnesses say to it: the slow log comes last.
-async fn answer(observations: &mut Receiver<Observation>, history: &mut History) {
-    while let Some(observation) = observations.recv().await {
-        let answered = matches!(observation, Observation::Answer { .. });
-        if take(history, observation) == Next::GiveUp {
+/// Until every node that is known has answered or failed, and the witnesses have said what they know
+/// or the first node is polled again.
+async fn answer(told: &mut Receiver<Told>, deployment: &mut Deployment) {
+    let mut answered = false;
+    while let Some(said) = told.recv().await {
+        let is_answer = matches!(&said, Told::Node(_, Observation::Answer { .. }));
+        let is_again = answered && is_attempt_of_first(&said, deployment);
+        let is_known = deployment.looking() == 0;
+        if is_again && is_known || take(deployment, said) == Next::GiveUp {
             return;
         }
-        if answered {
-            while let Some(next) = observations.recv().await {
-                let is_last = matches!(next, Observation::SlowLog { .. });
-                if is_attempt(&next) {
-                    return;
-                }
-                history.observe(next);
-                if is_last {
-                    return;
-                }
-            }
+        answered |= is_answer;
+        let is_known = answered && deployment.looking() == 0;
+        if is_known && deployment.members().iter().all(has_testified) {
             return;
         }
     }
 }
 
-/// Until an observation that is not before `enough`.
-async fn keep_on(
-    observations: &mut Receiver<Observation>,
-    history: &mut History,
-    enough: Duration,
-) {
-    while let Some(observation) = observations.recv().await {
+/// Whether the slow log of a node was read, or cannot be; the last of the witnesses.
+fn has_testified(member: &Member) -> bool {
+    let window = member.history().window();
+    let witnesses = window.witnesses();
+    window.last_sample().is_none()
+        || witnesses.slow_log().is_some()
+        || witnesses.no_slow_log().is_some()
+}
+
+/// Until something that is not before `enough` came of polling the first node.
+async fn keep_on(told: &mut Receiver<Told>, deployment: &mut Deployment, enough: Duration) {
+    while let Some(said) = told.recv().await {
         // A push alone tells nothing: what went is in the answer after it.
-        let is_enough = is_attempt(&observation) && observation.moment().elapsed >= enough;
-        if take(history, observation) == Next::GiveUp || is_enough {
+        let is_enough = is_attempt_of_first(&said, deployment) && said.moment().elapsed >= enough;
+        if take(deployment, said) == Next::GiveUp || is_enough {
             return;
         }
     }
 }
 
-fn is_attempt(observation: &Observation) -> bool {
-    matches!(
-        observation,
-        Observation::Answer { .. } | Observation::Failed { .. }
-    )
+fn is_attempt_of_first(told: &Told, deployment: &Deployment) -> bool {
+    let is_first = |node| node == deployment.first().node();
+    match told {
+        Told::Node(node, Observation::Answer { .. } | Observation::Failed { .. }) => is_first(node),
+        _ => false,
+    }
 }
 
 #[derive(PartialEq, Eq)]
@@ -122,26 +124,32 @@ enum Next {
     GiveUp,
 }
 
-fn take(history: &mut History, observation: Observation) -> Next {
-    let hopeless = is_hopeless(&observation) && history.last_sample().is_none();
-    history.observe(observation);
+fn take(deployment: &mut Deployment, told: Told) -> Next {
+    let hopeless = is_hopeless(&told, deployment);
+    deployment.observe(told);
     if hopeless { Next::GiveUp } else { Next::KeepOn }
 }
 
-/// Failures that trying again within seconds does not mend: somebody has to do something.
-fn is_hopeless(observation: &Observation) -> bool {
-    match observation {
-        Observation::Failed { failure, .. } => matches!(
-            failure.kind,
-            FailureKind::PasswordNeeded
-                | FailureKind::PasswordWrong
-                | FailureKind::NotPermitted
-                | FailureKind::Tls
-                | FailureKind::TlsExpected
-                | FailureKind::PlainExpected
-                | FailureKind::ProtectedMode
-                | FailureKind::Rubbish
-        ),
+/// Failures of the first node, before it ever answered, that trying again within seconds does not
+/// mend: somebody has to do something.
+fn is_hopeless(told: &Told, deployment: &Deployment) -> bool {
+    let first = deployment.first();
+    match told {
+        Told::Node(node, Observation::Failed { failure, .. }) => {
+            let is_first = node == first.node() && first.history().last_sample().is_none();
+            is_first
+                && matches!(
+                    failure.kind,
+                    FailureKind::PasswordNeeded
+                        | FailureKind::PasswordWrong
+                        | FailureKind::NotPermitted
+                        | FailureKind::Tls
+                        | FailureKind::TlsExpected
+                        | FailureKind::PlainExpected
+                        | FailureKind::ProtectedMode
+                        | FailureKind::Rubbish
+                )
+        }
         _ => false,
     }
 }
@@ -164,6 +172,15 @@ mod tests {
             elapsed: Duration::from_millis(ms),
             at: jiff::Timestamp::UNIX_EPOCH,
         }
+    }
+
+    fn told(said: Observation) -> Told {
+        Told::Node(NodeId::new("h:1"), said)
+    }
+
+    fn nothing_yet() -> Deployment {
+        let keep = Duration::from_secs(99);
+        Deployment::new(NodeId::new("h:1"), Assumptions::default(), keep)
     }
 
     fn answered(ms: u64) -> Observation {
@@ -190,17 +207,16 @@ mod tests {
         let (sender, mut receiver) = mpsc::channel(1);
         let feed = tokio::spawn(async move {
             for observation in observations {
-                if sender.send(observation).await.is_err() {
+                if sender.send(told(observation)).await.is_err() {
                     return;
                 }
             }
             std::future::pending::<()>().await;
         });
-        let node = NodeId::new("h:1");
-        let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));
-        observe(&mut receiver, &mut history, until, PATIENCE).await;
+        let mut deployment = nothing_yet();
+        observe(&mut receiver, &mut deployment, until, PATIENCE).await;
         feed.abort();
-        history.window().polls()
+        deployment.first().history().window().polls()
     }
 
     #[rstest]
@@ -229,13 +245,15 @@ mod tests {
             },
             answered(2),
         ] {
-            sender.send(observation).await.expect("there is room");
+            sender.send(told(observation)).await.expect("there is room");
         }
-        let node = NodeId::new("h:1");
-        let mut history = History::new(node, Assumptions::default(), Duration::from_secs(99));
-        observe(&mut receiver, &mut history, Until::Answered, PATIENCE).await;
-        assert_eq!(history.window().polls(), 1);
-        assert_eq!(history.window().witnesses().slow_log(), Some(vec![]));
+        let mut deployment = nothing_yet();
+        observe(&mut receiver, &mut deployment, Until::Answered, PATIENCE).await;
+        assert_eq!(deployment.first().history().window().polls(), 1);
+        assert_eq!(
+            deployment.first().history().window().witnesses().slow_log(),
+            Some(vec![])
+        );
     }
 
     #[rstest]

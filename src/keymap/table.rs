@@ -68,6 +68,15 @@ pub(super) static ROWS: &[Row] = &[
     },
     Row {
         group: MOVE,
+        keys: "n",
+        words: "nodes, where there are several",
+        hint: None,
+        places: BROWSING,
+        on: On::Any,
+        bound: &[(key('n'), Action::Focus(Panel::Nodes))],
+    },
+    Row {
+        group: MOVE,
         keys: "Up Down k j",
         words: "row by row, at the edge to the next panel",
         hint: None,
@@ -115,6 +124,15 @@ pub(super) static ROWS: &[Row] = &[
         hint: Some(Hint(0, "Enter", "open")),
         places: PANELS,
         on: On::Only(Panel::Causes),
+        bound: &[(Key::Plain(KeyCode::Enter), Action::Open)],
+    },
+    Row {
+        group: LOOK,
+        keys: "Enter",
+        words: "on a node: everything of that node alone; again, or Esc: all nodes",
+        hint: Some(Hint(0, "Enter", "alone")),
+        places: PANELS,
+        on: On::Only(Panel::Nodes),
         bound: &[(Key::Plain(KeyCode::Enter), Action::Open)],
     },
     Row {
@@ -188,6 +206,15 @@ pub(super) static ROWS: &[Row] = &[
         places: BROWSING,
         on: On::Any,
         bound: &[(key('/'), Action::Filter)],
+    },
+    Row {
+        group: LOOK,
+        keys: "o",
+        words: "sort nodes: by shard, trouble, evictions, memory, keys",
+        hint: Some(Hint(2, "o", "sort")),
+        places: PANELS,
+        on: On::Only(Panel::Nodes),
+        bound: &[(key('o'), Action::Sort)],
     },
     Row {
         group: LOOK,

@@ -6,7 +6,7 @@ use crate::format;
 
 use super::continuity::Continuity;
 use super::counter::Counter;
-use super::node::Role;
+use super::node::{NodeId, Role};
 use super::observation::{FailureKind, Moment};
 use super::sample::{Limit, Sample};
 use super::step::Step;
@@ -106,6 +106,39 @@ pub enum ChangeKind {
     EvictionBegan,
     /// The server's clock and ours moved apart, in seconds; positive is forward.
     ClockJump(i64),
+    /// A node of the deployment was found.
+    NodeFound {
+        /// Its address.
+        node: NodeId,
+        /// What it is, or how it is known where it has not answered.
+        role: Role,
+    },
+    /// A node has left the deployment.
+    NodeLeft(NodeId),
+    /// A node is the same process as one that is known already under another address.
+    SameNode {
+        /// The address that is not counted.
+        alias: NodeId,
+        /// The address that is.
+        node: NodeId,
+    },
+    /// Slots of the cluster changed their holder.
+    SlotsMoved {
+        /// How many.
+        slots: u32,
+        /// From this node.
+        from: NodeId,
+        /// To this one.
+        to: NodeId,
+        /// The new holder was the replica of the old: a failover.
+        takeover: bool,
+    },
+    /// So many slots are held by no node that works.
+    SlotsUncovered(u32),
+    /// All slots are held again.
+    SlotsCovered,
+    /// What a Sentinel said, inert.
+    Sentinel(String),
     /// Polls failed.
     Gap(FailureKind),
     /// Polls are answered again.
@@ -176,6 +209,37 @@ impl ChangeKind {
                 format!("flushes are seen at the next poll, not at once: {why}")
             }
             Self::Watching(told) => told.sentence(),
+            Self::NodeFound {
+                node,
+                role: Role::Unknown,
+            } => format!("{node} found"),
+            Self::NodeFound { node, role } => format!("{node} found, a {role}"),
+            Self::NodeLeft(node) => format!("{node} has left"),
+            Self::SameNode { alias, node } => format!("{alias} is {node} under another address"),
+            Self::SlotsMoved {
+                slots,
+                from,
+                to,
+                takeover: true,
+            } => {
+                format!(
+                    "{to} took over {} from {from}",
+                    format::plural(u64::from(*slots), "slot")
+                )
+            }
+            Self::SlotsMoved {
+                slots, from, to, ..
+            } => {
+                format!(
+                    "{} moved: {from} → {to}",
+                    format::plural(u64::from(*slots), "slot")
+                )
+            }
+            Self::SlotsUncovered(slots) => format!(
+                "{} held by no working node: their keys cannot be reached",
+                format::plural(u64::from(*slots), "slot")
+            ),
+            Self::Sentinel(said) => format!("Sentinel: {said}"),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
             plain => plain.plain().to_owned(),
@@ -196,6 +260,7 @@ impl ChangeKind {
             Self::LinkDown => "link to the primary is down",
             Self::LinkUp => "link to the primary is up",
             Self::EvictionBegan => "eviction began",
+            Self::SlotsCovered => "all slots are held by working nodes again",
             Self::Emptied => "a database was emptied (pushed by the server)",
             _ => "",
         }
@@ -209,6 +274,13 @@ impl ChangeKind {
                 | Self::NoTripwire(_)
                 | Self::Watching(_)
                 | Self::LoadingEnded { .. }
+                | Self::NodeFound { .. }
+                | Self::SameNode { .. }
+                | Self::SlotsMoved {
+                    takeover: false,
+                    ..
+                }
+                | Self::SlotsCovered
                 | Self::ReplicasJoined(_)
                 | Self::LinkUp
                 | Self::SaveRecovered(_)

@@ -19,6 +19,31 @@ impl NodeId {
         Self(inert(address, 255))
     }
 
+    /// The id of a host and a port; IPv6 addresses get their brackets.
+    pub fn of(host: &str, port: u16) -> Self {
+        if host.contains(':') {
+            Self::new(&format!("[{host}]:{port}"))
+        } else {
+            Self::new(&format!("{host}:{port}"))
+        }
+    }
+
+    /// The id of an address as servers announce it, `ip:port` without brackets.
+    pub fn announced(address: &str) -> Self {
+        let parts = address.rsplit_once(':');
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        parts.map_or_else(|| Self::new(address), |(host, port)| Self::of(host, port))
+    }
+
+    /// The host and the port of which it was made; `None` for a socket.
+    pub fn host_and_port(&self) -> Option<(&str, u16)> {
+        let (host, port) = self.0.rsplit_once(':')?;
+        let host = host
+            .strip_prefix('[')
+            .map_or(host, |host| host.trim_end_matches(']'));
+        Some((host, port.parse().ok()?)).filter(|(host, _)| !host.is_empty())
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -9,6 +9,7 @@ use super::clients::Clients;
 use super::denied::Denied;
 use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
+use super::topology::Topology;
 use super::ttl_sample::TtlSample;
 use super::watched::{KeyRead, Watching};
 
@@ -113,6 +114,13 @@ pub enum Observation {
         /// Attempts to take keys away, or why they are not known: inert.
         denied: Result<Vec<Denied>, String>,
     },
+    /// A cluster node was asked who belongs to its cluster.
+    Topology {
+        /// When the reply had arrived.
+        moment: Moment,
+        /// Its view, or why there is none: inert.
+        topology: Result<Topology, String>,
+    },
     /// The server was watched with `MONITOR`, because the user asked for it.
     Monitored {
         /// When that ended.
@@ -136,6 +144,7 @@ impl Observation {
             | Self::Watching { moment, .. }
             | Self::Clients { moment, .. }
             | Self::Denied { moment, .. }
+            | Self::Topology { moment, .. }
             | Self::Monitored { moment, .. } => *moment,
         }
     }

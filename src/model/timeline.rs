@@ -150,6 +150,8 @@ impl History {
             Observation::Keys { moment, read } => self.watched.take(moment, read),
             Observation::Sampled { moment, sampled } => self.sampled = Some((moment, sampled)),
             Observation::Watching { moment, told } => self.watching(moment, told),
+            // Of the deployment, not of this node.
+            Observation::Topology { .. } => {}
         }
     }
 
@@ -387,6 +389,12 @@ impl History {
     /// Everything up to and including the entry at `last`.
     pub fn window_to(&self, last: usize) -> Window<'_> {
         Window::new(self, last.saturating_add(1))
+    }
+
+    /// What was made by `end`; everything where none is given. Empty where nothing was.
+    pub fn window_until(&self, end: Option<Duration>) -> Window<'_> {
+        let by = |entry: &Entry| end.is_none_or(|end| entry.moment().elapsed <= end);
+        Window::new(self, self.entries.partition_point(by))
     }
 
     /// Everything.

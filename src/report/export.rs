@@ -7,14 +7,14 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Format, Report, Style, json, markdown, panels};
-use crate::diagnosis::Diagnosis;
-use crate::model::{History, NodeId, Window};
+use crate::model::{History, NodeId};
 
 /// Exports of one moment that are kept apart by a number.
 const MOST_NAMES: u32 = 1_000;
@@ -55,17 +55,12 @@ struct Raw<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Puts together what was found and the numbers behind it.
-    pub fn new(
-        history: &'a History,
-        window: &Window<'a>,
-        diagnosis: &'a Diagnosis,
-        notices: &[String],
-    ) -> Self {
+    /// Adds to a report the numbers of one node up to a moment, and what it said.
+    pub fn new(report: Report<'a>, history: &'a History, end: Option<Duration>) -> Self {
         Self {
-            report: Report::new(window, diagnosis, notices),
+            report,
             program: concat!("amr-top ", env!("CARGO_PKG_VERSION")),
-            panels: panels::numbers(window),
+            panels: panels::numbers(&history.window_until(end)),
             raw: Raw {
                 first: history.first_info(),
                 last: history.last_info(),
@@ -250,7 +245,8 @@ mod tests {
 
     fn exported(folder: &Path) -> Result<Vec<PathBuf>, ExportError> {
         let (history, diagnosis) = fixture::flush();
-        let snapshot = Snapshot::new(&history, &history.window(), &diagnosis, &[]);
+        let report = Report::of_one(&history.window(), &diagnosis, &[]);
+        let snapshot = Snapshot::new(report, &history, None);
         let at = Timestamp::from_second(AT).expect("is a time");
         snapshot.pages(at).write(folder)
     }

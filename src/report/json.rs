@@ -97,14 +97,14 @@ mod tests {
     #[test]
     fn a_flush_as_json() {
         let (history, diagnosis) = fixture::flush();
-        let report = Report::new(&history.window(), &diagnosis, &["a notice".into()]);
+        let report = Report::of_one(&history.window(), &diagnosis, &["a notice".into()]);
         insta::assert_snapshot!(report.json());
     }
 
     #[test]
     fn nothing_read_as_json() {
         let (history, diagnosis) = fixture::outage();
-        let report = Report::new(&history.window(), &diagnosis, &[]);
+        let report = Report::of_one(&history.window(), &diagnosis, &[]);
         insta::assert_snapshot!(report.json());
     }
 

@@ -217,7 +217,13 @@ fn changes(report: &Report<'_>) -> Vec<String> {
     report
         .changes
         .iter()
-        .map(|change| format!("{} UTC: {}", date_and_clock(change.at), prose(&change.what)))
+        .map(|change| {
+            format!(
+                "{} UTC: {}",
+                date_and_clock(change.at),
+                prose(&change.line())
+            )
+        })
         .collect()
 }
 
@@ -284,7 +290,7 @@ mod tests {
     #[test]
     fn a_flush_for_a_ticket() {
         let (history, diagnosis) = fixture::flush();
-        let markdown = Report::new(&history.window(), &diagnosis, &[]).markdown();
+        let markdown = Report::of_one(&history.window(), &diagnosis, &[]).markdown();
         insta::with_settings!({filters => vec![(r"amr-top \d+\.\d+\.\d+", "amr-top VERSION")]}, {
             insta::assert_snapshot!(markdown);
         });
@@ -309,7 +315,7 @@ mod tests {
     #[test]
     fn a_hostile_summary_keeps_its_row() {
         let (history, diagnosis) = fixture::hostile();
-        let markdown = Report::new(&history.window(), &diagnosis, &[]).markdown();
+        let markdown = Report::of_one(&history.window(), &diagnosis, &[]).markdown();
         let bare = markdown.replace("\\`", "");
         // Inside a code span nothing is markup; outside of them nothing may look like it.
         let outside = bare.lines().flat_map(|line| line.split('`').step_by(2));

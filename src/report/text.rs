@@ -225,7 +225,7 @@ fn changes(report: &Report<'_>, page: &mut Page) {
         page.wrapped("", &format!("{hidden} earlier changes are left out"));
     }
     for change in &report.changes[hidden..] {
-        page.wrapped(&format!("{}  ", clock(change.at)), &change.what);
+        page.wrapped(&format!("{}  ", clock(change.at)), &change.line());
     }
 }
 
@@ -306,7 +306,7 @@ mod tests {
     fn flush(style: Style) -> String {
         let (history, diagnosis) = fixture::flush();
         let notices = ["database number in the URL is ignored".to_owned()];
-        Report::new(&history.window(), &diagnosis, &notices).text(style)
+        Report::of_one(&history.window(), &diagnosis, &notices).text(style)
     }
 
     #[test]
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn an_outage() {
         let (history, diagnosis) = fixture::outage();
-        let report = Report::new(&history.window(), &diagnosis, &[]);
+        let report = Report::of_one(&history.window(), &diagnosis, &[]);
         insta::assert_snapshot!(report.text(Style::default()));
     }
 
@@ -343,7 +343,7 @@ mod tests {
             width: Some(width),
             ascii: false,
         };
-        let text = Report::new(&history.window(), &diagnosis, &[]).text(style);
+        let text = Report::of_one(&history.window(), &diagnosis, &[]).text(style);
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
     }
 }

@@ -143,6 +143,22 @@ pub const ALL: &[Entry] = &[
                   Redis Enterprise; may be refused",
     },
     Entry {
+        name: "cluster|nodes",
+        arguments: "",
+        purpose: "on one node of a cluster: when it is met, every five seconds, and when a node \
+                  fails or changes its role; not with --no-discover; may be refused",
+    },
+    Entry {
+        name: "cluster|shards",
+        arguments: "",
+        purpose: "where cluster|nodes is refused",
+    },
+    Entry {
+        name: "cluster|slots",
+        arguments: "",
+        purpose: "where cluster|shards is refused too",
+    },
+    Entry {
         name: "monitor",
         arguments: "",
         purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
@@ -222,6 +238,27 @@ pub(super) fn clients() -> Cmd {
 /// `MONITOR`, which only ever is sent because the user said so.
 pub(super) fn monitor() -> Cmd {
     redis::cmd("MONITOR")
+}
+
+/// `CLUSTER NODES`, the fullest view.
+pub(super) fn cluster_nodes() -> Cmd {
+    cluster("NODES")
+}
+
+/// `CLUSTER SHARDS`, on Redis 7 and later and on Valkey.
+pub(super) fn cluster_shards() -> Cmd {
+    cluster("SHARDS")
+}
+
+/// `CLUSTER SLOTS`, which tells no node that holds none.
+pub(super) fn cluster_slots() -> Cmd {
+    cluster("SLOTS")
+}
+
+fn cluster(what: &str) -> Cmd {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg(what);
+    command
 }
 
 /// `ACL LOG 16`. Never `ACL LOG RESET`.
@@ -325,6 +362,9 @@ mod tests {
             large_requests(),
             clients(),
             denied(),
+            cluster_nodes(),
+            cluster_shards(),
+            cluster_slots(),
             monitor(),
             tripwire(),
             tracking(),

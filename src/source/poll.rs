@@ -28,7 +28,7 @@ use super::schedule::{BackOff, Grid};
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
-use super::{Clock, Control, failure, seal};
+use super::{Clock, Control, failure, seal, topology};
 use crate::config::{MONITOR_TIME, Settings};
 use crate::model::{Failure, FailureKind, Observation, Watch};
 
@@ -64,7 +64,11 @@ pub async fn poll_asked(
     stop: CancellationToken,
 ) {
     let unheard = out.clone();
-    let Control { interval, monitors } = *control.borrow();
+    let Control {
+        interval,
+        monitors,
+        topologies,
+    } = *control.borrow();
     let poller = Poller {
         grid: Grid::new(clock.elapsed(), interval),
         witnesses: Witnesses::new(settings.clone(), clock),
@@ -78,6 +82,8 @@ pub async fn poll_asked(
         watcher: None,
         monitor: None,
         monitors,
+        topology: None,
+        topologies,
         polled: Duration::ZERO,
         proven: false,
         back_off: BackOff::new(),
@@ -108,6 +114,10 @@ struct Poller {
     monitor: Option<monitor::Running>,
     /// How often that was.
     monitors: u32,
+    /// The question who belongs to the cluster, while it is on its way.
+    topology: Option<topology::Running>,
+    /// How often it was to be asked.
+    topologies: u32,
     /// When the last poll began.
     polled: Duration,
     /// Whether the server has ever answered, spoken to in this way.
@@ -280,8 +290,13 @@ impl Poller {
                         self.monitors = wish.monitors;
                         self.begin_monitor(MONITOR_TIME);
                     }
+                    if wish.topologies != self.topologies {
+                        self.topologies = wish.topologies;
+                        self.ask_topology();
+                    }
                 }
                 Some(seen) = monitor::seen(&mut self.monitor) => return Some((seen, due)),
+                Some(told) = topology::told(&mut self.topology) => return Some((told, due)),
                 told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
                     return Some((told, due));
                 }
@@ -314,6 +329,14 @@ impl Poller {
         if self.monitor.is_none() {
             let running = monitor::begin(self.settings.clone(), self.clock, time);
             self.monitor = Some(running);
+        }
+    }
+
+    /// Asks who belongs to the cluster, beside the polls. Without a connection nobody can be asked.
+    fn ask_topology(&mut self) {
+        if let Some(link) = &self.link {
+            let running = topology::ask(&link.connection, &self.settings, self.clock);
+            self.topology = Some(running);
         }
     }
 

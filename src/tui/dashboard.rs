@@ -4,20 +4,23 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{End, ExportJob, Inputs, Outside, run, terminal};
 use crate::app::{App, Screen};
-use crate::config::Settings;
-use crate::model::{Assumptions, History, MOST_WATCHED, Moment, NodeId, Observation, Watch};
-use crate::source::{self, Clock, Control};
+use crate::config::Plan;
+use crate::model::{Assumptions, Deployment, Moment, NodeId, Observation, Told, Watch};
+use crate::source::Clock;
+use crate::source::deployment::{Wish, watch_deployment};
 
 /// How much is remembered.
 const KEEP: Duration = Duration::from_secs(3_600);
 /// Observations that wait for the screen; then the poller waits too.
 const QUEUE: usize = 64;
+/// Wishes of the user that wait to be granted.
+const WISHES: usize = 64;
 /// How long the poller is waited for at the end.
 const JOIN: Duration = Duration::from_secs(1);
 
@@ -30,11 +33,11 @@ pub struct Options {
     pub notice: Option<String>,
 }
 
-/// Shows a live server until the user leaves.
+/// Shows live servers until the user leaves.
 ///
 /// `export` takes what a snapshot needs out of the state and returns the job that writes it.
 pub async fn dashboard(
-    settings: Settings,
+    plan: Plan,
     options: Options,
     export: impl Fn(&App) -> ExportJob,
 ) -> Result<ExitCode> {
@@ -44,34 +47,23 @@ pub async fn dashboard(
     let events = terminal::events().wrap_err("cannot read keys")?;
 
     let clock = Clock::start();
-    let interval = settings.interval;
+    let first = &plan.targets[0];
+    let interval = first.interval;
     let mut app = app(
-        settings.node(),
-        settings.assumptions.clone(),
+        first.node(),
+        first.assumptions.clone(),
         interval,
         clock.now(),
         options,
     );
-    let (control, controlled) = watch::channel(Control {
-        interval,
-        monitors: 0,
-    });
+    app.watch(first.watch.clone());
     let (out, observations) = mpsc::channel(QUEUE);
     let stop = CancellationToken::new();
-    app.watch(settings.watch.clone());
-    let (wishes, asked) = mpsc::channel(MOST_WATCHED);
-    let mut poller = tokio::spawn(source::poll_asked(
-        settings,
-        clock,
-        controlled,
-        asked,
-        out,
-        stop.clone(),
-    ));
+    let (wishes, asked) = mpsc::channel(WISHES);
+    let mut poller = tokio::spawn(watch_deployment(plan, clock, asked, out, stop.clone()));
 
     let live = Live {
         clock,
-        control,
         wishes,
         export,
         panic: TestPanic::from_environment(),
@@ -112,7 +104,10 @@ pub async fn replay(
     });
     let mut app = app(node, assumptions, interval, first, options);
     let (out, receiver) = mpsc::channel(QUEUE);
-    let player = tokio::spawn(play(observations, start, out));
+    let told = observations
+        .into_iter()
+        .map(|said| Told::Node(app.history().node().clone(), said));
+    let player = tokio::spawn(play(told.collect(), start, out));
 
     let recorded = Recorded {
         first,
@@ -136,7 +131,7 @@ fn app(
     now: Moment,
     options: Options,
 ) -> App {
-    let mut app = App::new(History::new(node, assumptions, KEEP), interval, now);
+    let mut app = App::new(Deployment::new(node, assumptions, KEEP), interval, now);
     *app.screen_mut() = options.screen;
     if let Some(notice) = options.notice {
         app.say(notice, false);
@@ -149,14 +144,14 @@ fn code(end: End) -> ExitCode {
 }
 
 /// Sends observations with the time between them that they were made with.
-async fn play(observations: Vec<Observation>, start: Instant, out: mpsc::Sender<Observation>) {
-    let Some(first) = observations.first().map(Observation::moment) else {
+async fn play(told: Vec<Told>, start: Instant, out: mpsc::Sender<Told>) {
+    let Some(first) = told.first().map(Told::moment) else {
         return;
     };
-    for observation in observations {
-        let after = observation.moment().elapsed.saturating_sub(first.elapsed);
+    for told in told {
+        let after = told.moment().elapsed.saturating_sub(first.elapsed);
         sleep_until(start + after).await;
-        if out.send(observation).await.is_err() {
+        if out.send(told).await.is_err() {
             return;
         }
     }
@@ -164,20 +159,18 @@ async fn play(observations: Vec<Observation>, start: Instant, out: mpsc::Sender<
 
 struct Live<E> {
     clock: Clock,
-    control: watch::Sender<Control>,
-    wishes: mpsc::Sender<Watch>,
+    wishes: mpsc::Sender<Wish>,
     export: E,
     panic: Option<TestPanic>,
 }
 
 impl<E> Live<E> {
-    /// Tells the poller what the user wants.
-    fn wish(&self, change: impl FnOnce(&mut Control)) -> Result<(), String> {
-        if self.control.is_closed() {
-            return Err("the poller has ended".to_owned());
-        }
-        self.control.send_modify(change);
-        Ok(())
+    /// Tells the pollers what the user wants.
+    fn wish(&self, wish: Wish) -> Result<(), String> {
+        self.wishes.try_send(wish).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => "the pollers are too busy to hear it".to_owned(),
+            mpsc::error::TrySendError::Closed(_) => "the pollers have ended".to_owned(),
+        })
     }
 }
 
@@ -187,17 +180,15 @@ impl<E: Fn(&App) -> ExportJob> Outside for Live<E> {
     }
 
     fn set_interval(&self, interval: Duration) -> Result<(), String> {
-        self.wish(|control| control.interval = interval)
+        self.wish(Wish::Interval(interval))
     }
 
-    fn monitor(&self) -> Result<(), String> {
-        self.wish(|control| control.monitors += 1)
+    fn monitor(&self, node: NodeId) -> Result<(), String> {
+        self.wish(Wish::Monitor(node))
     }
 
     fn watch(&self, watch: Watch) -> Result<(), String> {
-        self.wishes
-            .try_send(watch)
-            .map_err(|_| "the poller takes no more names".to_owned())
+        self.wish(Wish::Watch(watch))
     }
 
     fn export(&self, app: &App) -> ExportJob {
@@ -270,15 +261,16 @@ mod tests {
 
     use super::*;
 
-    fn answer(elapsed: u64) -> Observation {
-        Observation::Answer {
+    fn answer(elapsed: u64) -> Told {
+        let said = Observation::Answer {
             moment: Moment {
                 elapsed: Duration::from_secs(elapsed),
                 at: Timestamp::constant(1_700_000_000, 0) + Duration::from_secs(elapsed),
             },
             round_trip: Duration::from_millis(1),
             info: "# Server\r\n".into(),
-        }
+        };
+        Told::Node(NodeId::new("h:1"), said)
     }
 
     fn nothing(_: &App) -> ExportJob {
@@ -286,24 +278,21 @@ mod tests {
     }
 
     #[test]
-    fn a_new_interval_reaches_the_poller() {
-        let (control, controlled) = watch::channel(Control {
-            interval: Duration::from_secs(1),
-            monitors: 0,
-        });
+    fn a_new_interval_reaches_the_pollers() {
+        let (wishes, mut asked) = mpsc::channel(4);
         let live = Live {
             clock: Clock::start(),
-            control,
-            wishes: mpsc::channel(1).0,
+            wishes,
             export: nothing,
             panic: None,
         };
-        live.set_interval(Duration::from_secs(2))
-            .expect("somebody listens");
-        assert_eq!(controlled.borrow().interval, Duration::from_secs(2));
-        live.monitor().expect("somebody listens");
-        assert_eq!(controlled.borrow().monitors, 1);
-        drop(controlled);
+        let interval = Duration::from_secs(2);
+        live.set_interval(interval).expect("somebody listens");
+        assert_eq!(asked.try_recv(), Ok(Wish::Interval(interval)));
+        let node = NodeId::new("h:1");
+        live.monitor(node.clone()).expect("somebody listens");
+        assert_eq!(asked.try_recv(), Ok(Wish::Monitor(node)));
+        drop(asked);
         assert!(live.set_interval(Duration::from_secs(4)).is_err());
     }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::app::{Cursor, Mode, Panel, View};
-use crate::model::{Assumptions, History, NodeId};
+use crate::model::{Assumptions, Deployment, NodeId, Observation, Told};
 
 /// Longer than any chain of wake-ups in these tests.
 const TURNS: usize = 10_000;
@@ -71,7 +71,7 @@ impl Outside for World {
 
 struct Script {
     events: mpsc::Sender<io::Result<Event>>,
-    observations: mpsc::Sender<Observation>,
+    observations: mpsc::Sender<Told>,
     ends: mpsc::Sender<End>,
 }
 
@@ -106,12 +106,13 @@ fn moment(elapsed: Duration) -> Moment {
     }
 }
 
-fn answer(second: u64) -> Observation {
-    Observation::Answer {
+fn answer(second: u64) -> Told {
+    let said = Observation::Answer {
         moment: moment(Duration::from_secs(second)),
         round_trip: Duration::from_millis(1),
         info: "# Server\r\nredis_version:7.0.15\r\nrun_id:a\r\nuptime_in_seconds:9\r\n".into(),
-    }
+    };
+    Told::Node(NodeId::new("cache:6379"), said)
 }
 
 fn inputs() -> (Script, Inputs) {
@@ -133,12 +134,12 @@ fn inputs() -> (Script, Inputs) {
 }
 
 fn app() -> App {
-    let history = History::new(
+    let deployment = Deployment::new(
         NodeId::new("cache:6379"),
         Assumptions::default(),
         Duration::from_secs(3_600),
     );
-    App::new(history, Duration::from_secs(1), moment(Duration::ZERO))
+    App::new(deployment, Duration::from_secs(1), moment(Duration::ZERO))
 }
 
 /// Runs the loop beside a script; the script holds the other ends of the inputs.

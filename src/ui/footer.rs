@@ -38,16 +38,16 @@ impl Widget for &Footer {
 
 /// The panels that share one place on a small screen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Tabs {
+pub(crate) struct Tabs<'a> {
     /// The one that is shown.
     pub shown: Panel,
-    /// Whether keys are watched: the panel is there.
-    pub watched: bool,
+    /// Panels that are not there.
+    pub absent: &'a [Panel],
     /// Colours.
     pub theme: Theme,
 }
 
-impl Tabs {
+impl Tabs<'_> {
     /// Words from the longest to the shortest form, and the blanks between them.
     fn words(self, panel: Panel) -> [&'static str; 3] {
         let (long, short) = match panel {
@@ -61,6 +61,7 @@ impl Tabs {
             Panel::Persistence => ("Persistence", "Disk"),
             Panel::Changes => ("Changes", "Changes"),
             Panel::Watched => ("Watched", "Watched"),
+            Panel::Nodes => ("Nodes", "Nodes"),
         };
         [long, short, if panel == self.shown { short } else { "" }]
     }
@@ -69,7 +70,7 @@ impl Tabs {
         let blanks = if form == 0 { "  " } else { " " };
         let mut spans = Vec::new();
         let panels = Panel::ALL.into_iter().skip(1);
-        for panel in panels.filter(|panel| self.watched || *panel != Panel::Watched) {
+        for panel in panels.filter(|panel| !self.absent.contains(panel)) {
             let word = self.words(panel)[form];
             let (key, text) = if panel == self.shown {
                 (Role::Accent, Role::Accent)
@@ -86,7 +87,7 @@ impl Tabs {
     }
 }
 
-impl Widget for &Tabs {
+impl Widget for &Tabs<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
         let wide = |line: &Line<'_>| line.width() <= usize::from(area.width);
         let forms = [0, 1, 2].map(|form| Line::from(self.spans(form)));

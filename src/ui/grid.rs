@@ -33,6 +33,21 @@ pub(crate) fn render(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
     panel(views, Panel::Incidents, below(left, band.causes), buf);
 
     let mut rest = below(area, band.rows);
+    if views.has(Panel::Nodes) {
+        let wanted = views.nodes().full_height();
+        let most = if views.focus() == Panel::Nodes {
+            20
+        } else {
+            12
+        };
+        let rows = watched_rows(wanted.min(most), rest.height);
+        if rows == 1 {
+            views.closed(Panel::Nodes).draw_closed(top(rest, 1), buf);
+        } else {
+            panel(views, Panel::Nodes, top(rest, rows), buf);
+        }
+        rest = below(rest, rows);
+    }
     if views.has(Panel::Watched) {
         let rows = watched_rows(views.watched().full_height(rest.width), rest.height);
         if rows == 1 {
@@ -42,7 +57,7 @@ pub(crate) fn render(views: &Views<'_>, area: Rect, buf: &mut Buffer) {
         }
         rest = below(rest, rows);
     }
-    let pairs = &Panel::GRID[3..];
+    let pairs = &Panel::GRID[4..];
     let focused = pairs.iter().position(|pair| pair.contains(&views.focus()));
     for (pair, rows) in pairs.iter().zip(heights(rest.height, focused)) {
         let (left, right) = split(top(rest, rows), rest.width / 2);

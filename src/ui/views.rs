@@ -2,6 +2,7 @@
 //! any widget sees them.
 
 mod balance;
+mod nodes;
 mod panels;
 mod verdicts;
 pub(crate) mod watched;
@@ -42,8 +43,9 @@ impl<'a> Views<'a> {
         let replication = sample.map(|sample| &sample.replication);
         let replicas = replication.iter().flat_map(|r| &r.replicas);
         let primary = replication.and_then(|r| r.primary.as_deref());
-        let addresses = [app.history().node().as_str()]
-            .into_iter()
+        let members = app.deployment().members().iter();
+        let addresses = members
+            .map(|member| member.node().as_str())
             .chain(primary)
             .chain(replicas.map(|replica| replica.address.as_str()));
         Self {
@@ -163,11 +165,7 @@ impl<'a> Views<'a> {
         };
         let moment = self.sample.map(|sample| sample.moment);
         Header {
-            target: if self.veil.is_drawn() {
-                "(address hidden)".to_owned()
-            } else {
-                self.app.history().node().to_string()
-            },
+            target: self.target(),
             product: self.sample.map_or_else(String::new, |sample| {
                 format!("{} {}", sample.product(), sample.server.version)
             }),
@@ -180,6 +178,30 @@ impl<'a> Views<'a> {
             age: moment.map(|moment| self.since(moment)),
             uptime_s: self.sample.and_then(|sample| sample.server.uptime_s),
             theme: self.theme,
+        }
+    }
+
+    /// What is looked at: the one node, or the whole by the name of the first, and whose readings
+    /// are shown.
+    fn target(&self) -> String {
+        if self.veil.is_drawn() {
+            return "(address hidden)".to_owned();
+        }
+        let deployment = self.app.deployment();
+        let node = self.app.history().node();
+        let nodes = self.app.node_rows().len();
+        if nodes == 0 {
+            node.to_string()
+        } else if self.app.narrowed().is_some() {
+            format!("{node} alone, of {nodes} nodes")
+        } else if node == deployment.first().node() {
+            format!("{node} and {} more", nodes - 1)
+        } else {
+            format!(
+                "{} and {} more, showing {node}",
+                deployment.first().node(),
+                nodes - 1
+            )
         }
     }
 

@@ -131,8 +131,8 @@ impl Stage {
         let replayed = Scenario::decode(&text).unwrap_or_else(|why| panic!("{why}:\n{text}"));
         let again = replayed.history();
         let diagnosis_again = diagnose(&again.window());
-        let live = Report::new(&eye.history.window(), &diagnosis, &[]).json();
-        let replay = Report::new(&again.window(), &diagnosis_again, &[]).json();
+        let live = Report::of_one(&eye.history.window(), &diagnosis, &[]).json();
+        let replay = Report::of_one(&again.window(), &diagnosis_again, &[]).json();
         assert!(live == replay, "live:\n{live}\nreplayed:\n{replay}");
         assert_eq!(diagnosis, diagnosis_again);
         if recording::is_saving() && self.is_worth_saving() {

@@ -392,6 +392,7 @@ pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
         | Observation::SlowLog { moment, .. }
         | Observation::Keys { moment, .. }
         | Observation::Sampled { moment, .. }
+        | Observation::Topology { moment, .. }
         | Observation::Watching { moment, .. } => {
             let at = Timestamp::from_millisecond(moment.at.as_millisecond());
             *moment = Moment {

@@ -121,10 +121,7 @@ impl Stage {
     pub(crate) fn watch_port(&mut self, port: u16) {
         let settings = settings(port, self.timeout);
         let (out, observations) = mpsc::channel(64);
-        let (control, changes) = watch::channel(Control {
-            interval: settings.interval,
-            monitors: 0,
-        });
+        let (control, changes) = watch::channel(Control::every(settings.interval));
         let stop = CancellationToken::new();
         let history = history(settings.assumptions.clone());
         let task = poll(settings, self.clock, changes, out, stop.clone());

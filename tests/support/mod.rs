@@ -94,10 +94,7 @@ impl Watch {
     /// Starts polling.
     pub fn start(settings: Settings) -> Self {
         let clock = Clock::start();
-        let (control, changes) = watch::channel(Control {
-            interval: settings.interval,
-            monitors: 0,
-        });
+        let (control, changes) = watch::channel(Control::every(settings.interval));
         let (out, heard) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let task = tokio::spawn(poll(settings, clock, changes, out, stop.clone()));

@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use amr_top::app::App;
-use amr_top::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId, Observation};
+use amr_top::model::{
+    Assumptions, Deployment, Failure, FailureKind, Moment, NodeId, Observation, Told,
+};
 use amr_top::ui;
 use jiff::Timestamp;
 use ratatui::buffer::Buffer;
@@ -100,8 +102,8 @@ pub fn moment(s: f64) -> Moment {
 pub fn empty() -> App {
     let assumptions = Assumptions::default();
     let keep = Duration::from_secs(3_600);
-    let history = History::new(NodeId::new(NODE), assumptions, keep);
-    App::new(history, Duration::from_secs(1), moment(0.0))
+    let deployment = Deployment::new(NodeId::new(NODE), assumptions, keep);
+    App::new(deployment, Duration::from_secs(1), moment(0.0))
 }
 
 pub fn answer(s: f64, reply: &Reply) -> Observation {
@@ -123,10 +125,15 @@ pub fn failed(s: f64, kind: FailureKind, detail: &str) -> Observation {
     }
 }
 
+/// Said by the node of every story.
+pub fn told(said: Observation) -> Told {
+    Told::Node(NodeId::new(NODE), said)
+}
+
 /// A dashboard that has heard these, up to now.
-fn told(observations: Vec<Observation>, now_s: f64) -> App {
+fn after(observations: Vec<Observation>, now_s: f64) -> App {
     let mut app = empty();
-    app.observe_all(observations);
+    app.observe_all(observations.into_iter().map(told));
     app.tick(moment(now_s));
     app
 }
@@ -224,7 +231,7 @@ pub fn flushed() -> App {
             .set("Memory", "used_memory_rss", 402_653_184);
         said.push(answer(f64::from(s), &reply));
     }
-    told(said, 301.4)
+    after(said, 301.4)
 }
 
 /// A minute and a half of traffic on a server that hides its evictions; then, for four seconds,
@@ -251,7 +258,7 @@ pub fn mixed(after_s: u32) -> App {
             );
         answer(f64::from(s), &reply)
     });
-    told(polls.collect(), f64::from(94 + after_s) + 0.4)
+    after(polls.collect(), f64::from(94 + after_s) + 0.4)
 }
 
 fn quiet_minute() -> Vec<Observation> {
@@ -265,13 +272,13 @@ fn quiet_minute() -> Vec<Observation> {
 
 /// A minute of quiet traffic.
 pub fn calm() -> App {
-    told(quiet_minute(), 60.3)
+    after(quiet_minute(), 60.3)
 }
 
 /// A few polls of one reply, a second apart.
 pub fn still(text: &str) -> App {
     let polls = (0..=3).map(|s| answer(f64::from(s), &Reply::new(text)));
-    told(polls.collect(), 3.2)
+    after(polls.collect(), 3.2)
 }
 
 /// Quiet traffic, then nobody answers.
@@ -280,7 +287,7 @@ pub fn lost() -> App {
     for (s, detail) in [(61.0, ""), (62.0, ""), (64.0, "os error 111")] {
         said.push(failed(s, FailureKind::Refused, detail));
     }
-    told(said, 65.2)
+    after(said, 65.2)
 }
 
 /// The screen at a size.

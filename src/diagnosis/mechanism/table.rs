@@ -119,6 +119,12 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         "a replica was promoted with its link down",
     ),
     (
+        M::SplitBrain,
+        "split-brain",
+        C::Replication,
+        "two primaries took writes",
+    ),
+    (
         M::FullResync,
         "full-resync",
         C::Replication,

@@ -75,7 +75,8 @@ impl ReplicaLine {
 }
 
 impl Replication {
-    pub(super) fn parse(info: &Info) -> Self {
+    /// Reads the replication section.
+    pub fn parse(info: &Info) -> Self {
         let number = |name| info.u64("Replication", name);
         let text = |name: &str| info.get("Replication", name).map(|value| inert(value, 128));
         let primary = text("master_host").map(|host| {

@@ -223,9 +223,8 @@ mod tests {
         let line = ["amr-top", &server.address()].map(OsString::from);
         let cli = Cli::read(line).expect("parses");
         let nobody = Environment::default();
-        let target = cli.target.as_deref();
-        let resolved = resolve(target, &cli.options, &nobody, |_| Ok(String::new()));
-        let settings = resolved.expect("resolves").settings;
+        let resolved = resolve(&cli.targets, &cli.options, &nobody, |_| Ok(String::new()));
+        let settings = resolved.expect("resolves").plan.targets.remove(0);
         let clock = Clock::start();
         let opened = Connection::open(&settings, clock, true).await;
         let mut connection = opened.expect("connects");

@@ -312,10 +312,17 @@ impl<'a> Views<'a> {
     /// Panel 9.
     pub(crate) fn changes(&self) -> Changes<'a> {
         let now = self.shown();
-        let rows = self.window.changes().rev().map(|change| ChangeRow {
+        let changes = self.app.changes();
+        let rows = changes.into_iter().rev().map(|(node, change)| ChangeRow {
             time: format::clock_near(change.at(), now.at),
             age: self.ago(change.moment),
-            text: self.change_text(&change.kind),
+            text: match node {
+                Some(node) => {
+                    let node = self.veil.address(node.as_str());
+                    format!("{node}: {}", self.change_text(&change.kind))
+                }
+                None => self.change_text(&change.kind),
+            },
             trouble: change.kind.is_trouble(),
         });
         Changes {

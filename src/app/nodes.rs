@@ -1,0 +1,245 @@
+//! Several nodes: which is shown, their order, and narrowing everything to one of them.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::{App, Panel};
+use crate::diagnosis::{Diagnosis, Incident, Level, diagnose, diagnose_deployment};
+use crate::model::{Change, Counter, Member, NodeId, Role};
+
+/// Order of the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NodeSort {
+    /// Shard by shard, the primary first.
+    #[default]
+    Shard,
+    /// What needs a human first.
+    Trouble,
+    /// Most keys evicted a second first.
+    Evicted,
+    /// Fullest memory first.
+    Memory,
+    /// Most keys first.
+    Keys,
+}
+
+impl NodeSort {
+    /// All orders.
+    pub const ALL: [Self; 5] = [
+        Self::Shard,
+        Self::Trouble,
+        Self::Evicted,
+        Self::Memory,
+        Self::Keys,
+    ];
+
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shard => "by shard",
+            Self::Trouble => "trouble first",
+            Self::Evicted => "evictions first",
+            Self::Memory => "fullest first",
+            Self::Keys => "most keys first",
+        }
+    }
+}
+
+impl App {
+    /// The place of the node that the user has narrowed everything to.
+    pub fn narrowed(&self) -> Option<usize> {
+        self.deployment.place(self.narrow.as_ref()?)
+    }
+
+    /// The place of the node whose readings the panels show: the one that it is narrowed to, the
+    /// one under the selection, or the first that matters.
+    pub fn shown(&self) -> usize {
+        let chosen = self.screen.chosen_node.as_ref();
+        let chosen = chosen.and_then(|node| self.deployment.place(node));
+        self.narrowed().or(chosen).unwrap_or_else(|| self.lead())
+    }
+
+    /// The node whose readings prove the top cause; the one that the user named where nothing was
+    /// lost or that node is as good.
+    fn lead(&self) -> usize {
+        let diagnosis = self.judge.of(None);
+        let top = diagnosis.top_cause.and_then(|cause| diagnosis.of(cause));
+        let proof = top.and_then(|verdict| verdict.evidence.first());
+        proof
+            .and_then(|proof| self.deployment.place(&proof.node))
+            .unwrap_or(0)
+    }
+
+    /// Shows one node alone, or the whole again.
+    pub(super) fn open_node(&mut self) {
+        let rows = self.node_rows();
+        let row = self
+            .screen
+            .row(Panel::Nodes)
+            .min(rows.len().saturating_sub(1));
+        let node = rows
+            .get(row)
+            .map(|place| self.deployment.members()[*place].node().clone());
+        if self.narrow.is_some() && self.narrow == node {
+            self.widen();
+        } else if let Some(node) = node {
+            self.say(format!("{node} alone; Esc or Enter: all nodes"), false);
+            self.narrow = Some(node);
+            self.settle_selection();
+        }
+    }
+
+    /// Shows the whole again. Whether it did not already.
+    pub(super) fn widen(&mut self) -> bool {
+        let was = self.narrow.take().is_some();
+        if was {
+            self.say("all nodes", false);
+            self.settle_selection();
+        }
+        was
+    }
+
+    /// The selection is moved to another node.
+    pub(super) fn choose_node(&mut self) {
+        let rows = self.node_rows();
+        let row = self
+            .screen
+            .row(Panel::Nodes)
+            .min(rows.len().saturating_sub(1));
+        let chosen = rows
+            .get(row)
+            .map(|place| self.deployment.members()[*place].node().clone());
+        self.screen.chosen_node = chosen;
+        if self.narrow.is_some() {
+            self.narrow.clone_from(&self.screen.chosen_node);
+        }
+    }
+
+    /// Rows change places; the selection stays on its node.
+    pub(super) fn settle_node(&mut self) {
+        let Some(chosen) = &self.screen.chosen_node else {
+            return;
+        };
+        let place = self.deployment.place(chosen);
+        let row = self.node_rows().iter().position(|row| Some(*row) == place);
+        if let Some(row) = row {
+            self.screen.set_row_of(Panel::Nodes, row);
+        }
+    }
+
+    /// The members that are listed, by their places, in the order of the list. Those that have left
+    /// are not.
+    pub fn node_rows(&self) -> Vec<usize> {
+        if !self.deployment.is_several() {
+            return Vec::new();
+        }
+        let end = self.end();
+        let members = self.deployment.members();
+        let is_there = |member: &Member| {
+            let left = member.left().map(|moment| moment.elapsed);
+            left.is_none_or(|left| end.is_some_and(|end| left > end))
+        };
+        let mut rows: Vec<(usize, usize)> = Vec::new();
+        for (shard, places) in self.deployment.shards().into_iter().enumerate() {
+            let mut places: Vec<usize> = places
+                .into_iter()
+                .filter(|place| is_there(&members[*place]))
+                .collect();
+            places.sort_by_key(|place| (self.role(*place) != Role::Primary, *place));
+            rows.extend(places.into_iter().map(|place| (shard, place)));
+        }
+        match self.screen.node_sort {
+            NodeSort::Shard => {}
+            NodeSort::Trouble => rows.sort_by_key(|(_, place)| self.trouble(*place)),
+            NodeSort::Evicted => {
+                rows.sort_by(|a, b| self.evicted(b.1).total_cmp(&self.evicted(a.1)))
+            }
+            NodeSort::Memory => {
+                rows.sort_by(|a, b| self.fullness(b.1).total_cmp(&self.fullness(a.1)))
+            }
+            NodeSort::Keys => rows.sort_by_key(|(_, place)| Reverse(self.keys(*place))),
+        }
+        rows.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn sample_of(&self, place: usize) -> Option<&crate::model::Sample> {
+        let history = self.deployment.members()[place].history();
+        history.window_until(self.end()).last_sample()
+    }
+
+    fn role(&self, place: usize) -> Role {
+        self.sample_of(place)
+            .map_or(Role::Unknown, |sample| sample.replication.role)
+    }
+
+    fn keys(&self, place: usize) -> Option<u64> {
+        self.sample_of(place)?.keys()
+    }
+
+    fn evicted(&self, place: usize) -> f64 {
+        let history = self.deployment.members()[place].history();
+        let window = history.window_until(self.end());
+        window.rate(Counter::EvictedKeys).unwrap_or(-1.0)
+    }
+
+    fn fullness(&self, place: usize) -> f64 {
+        self.sample_of(place)
+            .and_then(|sample| sample.memory.share())
+            .unwrap_or(-1.0)
+    }
+
+    /// Nodes that do not answer first, then by the strongest verdict.
+    fn trouble(&self, place: usize) -> (bool, Level, usize) {
+        let history = self.deployment.members()[place].history();
+        let answers = history.window_until(self.end()).open_gap().is_none();
+        let verdicts = self.judge.of(Some(place)).verdicts.iter();
+        let worst = verdicts.map(|verdict| verdict.level).min();
+        (answers, worst.unwrap_or(Level::Clear), place)
+    }
+
+    /// The diagnosis of one node by itself.
+    pub fn diagnosis_of(&self, place: usize) -> &Diagnosis {
+        self.judge.of(Some(place))
+    }
+
+    /// Changes up to the cursor, the oldest first, with the node that each is of where there are
+    /// several.
+    pub fn changes(&self) -> Vec<(Option<&NodeId>, &Change)> {
+        let end = self.end();
+        let mut changes = self.all_changes();
+        changes.retain(|(_, change)| end.is_none_or(|end| change.moment.elapsed <= end));
+        changes
+    }
+
+    /// Changes of what is shown, those after the cursor included.
+    pub(super) fn all_changes(&self) -> Vec<(Option<&NodeId>, &Change)> {
+        let narrowed = self.narrowed();
+        if narrowed.is_some() || !self.deployment.is_several() {
+            return self
+                .history()
+                .changes()
+                .map(|change| (None, change))
+                .collect();
+        }
+        let members = self.deployment.members().iter();
+        let of_nodes = members.flat_map(|member| {
+            let node = member.node();
+            member
+                .history()
+                .changes()
+                .map(move |change| (Some(node), change))
+        });
+        let of_all = self.deployment.changes().map(|change| (None, change));
+        let mut changes: Vec<_> = of_nodes.chain(of_all).collect();
+        changes.sort_by_key(|(_, change)| change.moment);
+        changes
+    }
+
+    /// The incidents of what is shown, as of a moment.
+    pub(super) fn incidents_at(&self, end: Option<Duration>) -> Vec<Incident> {
+        match self.narrowed() {
+            Some(_) => diagnose(&self.history().window_until(end)).incidents,
+            None => diagnose_deployment(&self.deployment, end).incidents,
+        }
+    }
+}

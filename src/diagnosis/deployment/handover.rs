@@ -1,0 +1,234 @@
+//! Who took over from whom, and what the new primary does not have.
+//!
+//! A replica that is promoted keeps the id of the history that it followed in `master_replid2`, and
+//! the first offset that is not part of it in `second_repl_offset` (replication.c,
+//! `shiftReplicationId`). So what the old primary wrote and the new one lacks is the old one's
+//! offset, as it was last seen, less the one before that. It is a lower bound: what was written
+//! between the last poll and the end of the old primary was seen by nobody.
+
+use crate::diagnosis::replication::NOISE_BYTES;
+use crate::model::{Class, Continuity, Creates, Entry, Moment, Role, Sample, Step, Window};
+
+/// One change of the primary of a shard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Handover {
+    /// The place of the member that took over.
+    pub new: usize,
+    /// The place of the member that it took over from.
+    pub old: usize,
+    /// The last answer of the old primary as one.
+    pub from: Moment,
+    /// The first answer of the new one as one.
+    pub to: Moment,
+    /// Bytes of the old primary's stream, at least, that the new one does not have; `None` where
+    /// their histories are not linked: it had none of the data, or another server's.
+    pub bytes: Option<u64>,
+    /// Bytes more that the old primary may have written after its last answer.
+    pub unseen_bytes: Option<u64>,
+    /// About how many writes `bytes` are.
+    pub operations: Option<u64>,
+    /// Keys of the old primary at `from`.
+    pub keys_old: Option<u64>,
+    /// Keys of the new one at `to`.
+    pub keys_new: Option<u64>,
+    /// The old primary went on answering, and became a replica of the new one.
+    pub planned: bool,
+    /// The old primary still takes writes, which the new one does not get.
+    pub split: bool,
+    /// Bytes that it has written since the other took over; part of `bytes`.
+    pub split_bytes: u64,
+}
+
+impl Handover {
+    /// Whether something is missing.
+    pub fn is_loss(&self) -> bool {
+        match self.bytes {
+            Some(bytes) => bytes > NOISE_BYTES,
+            None => self.keys() > 0,
+        }
+    }
+
+    /// Keys that are missing, at least.
+    pub fn keys(&self) -> u64 {
+        let fewer = self.keys_old.zip(self.keys_new);
+        let fewer = fewer.map_or(0, |(old, new)| old.saturating_sub(new));
+        match self.bytes {
+            Some(bytes) if bytes <= NOISE_BYTES => 0,
+            _ => fewer,
+        }
+    }
+}
+
+/// The hand-overs of one shard, the oldest first.
+pub(super) fn of(shard: &[usize], windows: &[Window<'_>]) -> Vec<Handover> {
+    let mut found: Vec<Handover> = Vec::new();
+    if shard.len() < 2 {
+        return found;
+    }
+    for new in shard {
+        let window = &windows[*new];
+        let promoted = window.intervals().filter(|(_, step, _)| is_promotion(step));
+        let promoted = promoted.map(|(before, _, after)| (Some(before), after));
+        // One that was found after it took over.
+        let first = window.first_sample().filter(|sample| {
+            sample.replication.role == Role::Primary && sample.replication.replid2.is_some()
+        });
+        let first = first.map(|sample| (None, sample));
+        for (before, after) in first.into_iter().chain(promoted) {
+            let others = shard.iter().filter(|other| *other != new);
+            let olds = others.filter_map(|old| meter(*new, *old, before, after, windows));
+            // Linked by history before merely followed; then who was seen last.
+            found.extend(olds.max_by_key(|one| (one.bytes.is_some(), one.from)));
+        }
+    }
+    found.sort_by_key(|handover| handover.to);
+    found
+}
+
+fn is_promotion(step: &Step) -> bool {
+    step.role_before == Role::Replica && step.role_after == Role::Primary
+}
+
+/// What `new`, as of `after`, lacks of `old`.
+fn meter(
+    new: usize,
+    old: usize,
+    before: Option<&Sample>,
+    after: &Sample,
+    windows: &[Window<'_>],
+) -> Option<Handover> {
+    let window = &windows[old];
+    let is = &after.replication;
+    let as_primary = |sample: &&Sample| sample.replication.role == Role::Primary;
+    let linked = |sample: &&Sample| {
+        as_primary(sample)
+            && sample.replication.replid.is_some()
+            && sample.replication.replid == is.replid2
+    };
+    let (last, bytes) = match window.samples().rev().find(linked) {
+        Some(last) => {
+            let has = is.second_offset?.saturating_sub(1);
+            (last, Some(last.replication.offset?.saturating_sub(has)))
+        }
+        // It followed the old one and has none of its history.
+        None => {
+            let followed = before?.replication.primary.as_deref()?;
+            let then = |sample: &&Sample| as_primary(sample) && sample.moment <= after.moment;
+            let node = window.node().as_str();
+            let is_kin = node == followed || is.replid2.is_none();
+            let last = window.samples().rev().find(then).filter(|_| is_kin)?;
+            (last, None)
+        }
+    };
+    // Of a primary that went on for itself: what it had when the other took over.
+    let taken = before.map_or(after.moment, |before| before.moment);
+    let at_takeover = window
+        .samples()
+        .rev()
+        .find(|sample| as_primary(sample) && sample.moment <= after.moment)
+        .unwrap_or(last);
+    let offset = |sample: &Sample| sample.replication.offset.unwrap_or(0);
+    let goes_on = last.moment > after.moment;
+    let still = window.entries().next_back();
+    let still = still
+        .and_then(Entry::sample)
+        .is_some_and(|s| s.moment == last.moment);
+    let rate = Pace::of(window, last);
+    Some(Handover {
+        new,
+        old,
+        from: at_takeover.moment,
+        to: after.moment,
+        bytes,
+        unseen_bytes: unseen_s(window, last).map(|s| rate.bytes_in(s)),
+        operations: bytes.and_then(|bytes| rate.operations(bytes)),
+        keys_old: last.keys(),
+        keys_new: after.keys(),
+        planned: was_handed_over(window, at_takeover, taken),
+        split: goes_on && still,
+        split_bytes: if goes_on {
+            offset(last).saturating_sub(offset(at_takeover))
+        } else {
+            0
+        },
+    })
+}
+
+/// Whether a primary became a replica without a break around that time.
+fn was_handed_over(window: &Window<'_>, last: &Sample, taken: Moment) -> bool {
+    let mut steps = window.steps().filter(|step| step.to > last.moment);
+    let demoted =
+        steps.find(|step| step.role_before == Role::Primary && step.role_after == Role::Replica);
+    let about = last.moment.max(taken).elapsed + std::time::Duration::from_secs(60);
+    demoted.is_some_and(|step| {
+        step.continuity == Continuity::Same && !step.over_gap && step.to.elapsed <= about
+    })
+}
+
+/// Seconds after its last answer in which a primary may have written on: until a poll failed.
+fn unseen_s(window: &Window<'_>, last: &Sample) -> Option<f64> {
+    let mut gaps = window.gaps();
+    let gap = gaps.find(|gap| gap.from > last.moment)?;
+    Some(gap.from.seconds_since(last.moment))
+}
+
+/// How fast a primary wrote before its last answer.
+struct Pace {
+    bytes: u64,
+    writes: u64,
+    seconds: f64,
+}
+
+/// So much of the past counts as recent.
+const RECENT_S: f64 = 60.0;
+
+impl Pace {
+    fn of(window: &Window<'_>, last: &Sample) -> Self {
+        let mut pace = Self {
+            bytes: 0,
+            writes: 0,
+            seconds: 0.0,
+        };
+        let intervals = window.intervals().filter(|(_, step, after)| {
+            step.continuity == Continuity::Same
+                && after.moment <= last.moment
+                && last.moment.seconds_since(after.moment) <= RECENT_S
+        });
+        for (before, step, after) in intervals {
+            let offsets = after.replication.offset.zip(before.replication.offset);
+            let Some(grown) = offsets.and_then(|(is, was)| is.checked_sub(was)) else {
+                continue;
+            };
+            pace.bytes = pace.bytes.saturating_add(grown);
+            pace.writes = pace.writes.saturating_add(writes(step));
+            pace.seconds += step.seconds();
+        }
+        pace
+    }
+
+    fn bytes_in(&self, seconds: f64) -> u64 {
+        if self.seconds > 0.0 {
+            crate::format::whole(self.bytes as f64 / self.seconds * seconds)
+        } else {
+            0
+        }
+    }
+
+    fn operations(&self, bytes: u64) -> Option<u64> {
+        let each = self.bytes as f64 / self.writes as f64;
+        (self.writes > 0 && each > 0.0).then(|| crate::format::whole(bytes as f64 / each))
+    }
+}
+
+/// Calls that can have written. Scripts and transactions count by what runs in them.
+fn writes(step: &Step) -> u64 {
+    let can_write = |class: Option<Class>, creates: Creates| {
+        creates != Creates::Nothing
+            || class.is_some_and(|class| !matches!(class, Class::Script | Class::Admin))
+    };
+    let commands = step.commands.iter();
+    let writes = commands.filter(|command| can_write(command.class, command.creates));
+    writes
+        .map(|command| command.effective)
+        .fold(0, u64::saturating_add)
+}

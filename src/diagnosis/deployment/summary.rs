@@ -1,0 +1,313 @@
+//! What is said of the whole: whose word it is, and how many others say the same.
+
+use super::court::{Court, Seat};
+use super::takeover;
+use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Reading, Scope, Verdict, words};
+use crate::model::{ChangeKind, Health};
+
+/// Readings that one verdict of the whole shows at most.
+const MOST_EVIDENCE: usize = 24;
+
+/// The verdict on one cause, by the members whose word counts.
+pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
+    let mut heard: Vec<(usize, &Verdict)> = court
+        .primaries()
+        .filter_map(|member| Some((member, court.parts[member].of(cause)?)))
+        .filter(|(member, verdict)| court.is_heard(*member, verdict))
+        .collect();
+    heard.sort_by_key(|(member, verdict)| {
+        (
+            verdict.level,
+            verdict.scope,
+            std::cmp::Reverse(keys(court, *member, verdict)),
+            *member,
+        )
+    });
+    let mut whole = match heard.first() {
+        None => unheard(court, cause),
+        Some((member, strongest)) => of_several(court, *member, strongest, &heard),
+    };
+    let own = match cause {
+        Cause::Replication => takeover::verdicts(court),
+        Cause::InstanceFailure => silent(court),
+        Cause::Relocation => return relocated(court, whole),
+        _ => Vec::new(),
+    };
+    for other in own.into_iter().chain(copies(court, cause)) {
+        whole = stronger(whole, other);
+    }
+    whole
+}
+
+/// Keys that a member lost by a cause while it was the primary.
+fn keys(court: &Court<'_>, member: usize, verdict: &Verdict) -> Option<u64> {
+    let told = verdict.keys_lost?;
+    let booked = court.parts[member].ledger.losses_by(verdict.cause);
+    if booked.count() == court.losses(member, verdict.cause).count() {
+        return Some(told);
+    }
+    let counted = court.losses(member, verdict.cause).map(|loss| loss.keys);
+    Some(told.min(counted.fold(0, u64::saturating_add)))
+}
+
+/// Nobody's word counts on it: no primary was heard, or what was said is told otherwise.
+fn unheard(court: &Court<'_>, cause: Cause) -> Verdict {
+    if court.primaries().next().is_some() {
+        let mut verdict = Verdict::new(cause, Level::Clear, "nothing of the kind");
+        verdict.docs = docs(court, cause);
+        return verdict;
+    }
+    let first = court.parts.first().and_then(|part| part.of(cause));
+    let none = || Verdict::new(cause, Level::Unknown, "no reply from a server yet");
+    first.cloned().unwrap_or_else(none)
+}
+
+fn docs(court: &Court<'_>, cause: Cause) -> Vec<&'static str> {
+    let known = court.parts.iter().find_map(|part| part.of(cause));
+    known
+        .map(|verdict| verdict.docs.clone())
+        .unwrap_or_default()
+}
+
+/// The strongest word, and what the others add to it.
+fn of_several(
+    court: &Court<'_>,
+    member: usize,
+    strongest: &Verdict,
+    heard: &[(usize, &Verdict)],
+) -> Verdict {
+    let mut whole = strongest.clone();
+    let is_alike = |verdict: &Verdict| {
+        verdict.level == strongest.level && verdict.scope == strongest.scope
+            || verdict.is_loss_in_window() && strongest.is_loss_in_window()
+    };
+    let alike: Vec<&(usize, &Verdict)> = heard.iter().filter(|(_, v)| is_alike(v)).collect();
+    whole.keys_lost = None;
+    whole.at_most = Some(0);
+    for (member, verdict) in &alike {
+        let keys = keys(court, *member, verdict);
+        whole.keys_lost = match (whole.keys_lost, keys) {
+            (Some(sum), Some(keys)) => Some(sum.saturating_add(keys)),
+            (sum, keys) => sum.or(keys),
+        };
+        whole.at_least |= verdict.at_least;
+        let most = whole.at_most.zip(verdict.at_most);
+        whole.at_most = most.map(|(sum, most)| sum.saturating_add(most));
+        whole.first_seen = least(whole.first_seen, verdict.first_seen);
+        whole.last_seen = whole.last_seen.max(verdict.last_seen);
+        if !std::ptr::eq(*verdict, strongest) && verdict.level != Level::Clear {
+            let room = MOST_EVIDENCE.saturating_sub(whole.evidence.len());
+            let more = verdict.evidence.iter().take(room.min(3));
+            whole.evidence.extend(more.cloned());
+            whole.suspects.extend(verdict.suspects.iter().cloned());
+        }
+    }
+    if whole.keys_lost.is_none() {
+        whole.at_most = strongest.at_most;
+    }
+    if court.primaries().count() > 1 {
+        let told = strongest.level != Level::Clear || strongest.scope == Scope::SinceStart;
+        whole.summary = if told {
+            several(court, member, &whole, strongest, alike.len())
+        } else {
+            strongest.summary.clone()
+        };
+    }
+    whole
+}
+
+fn least<T: Ord>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// `127.0.0.1:7003: …; 4,001 keys on 3 nodes in all`.
+fn several(
+    court: &Court<'_>,
+    member: usize,
+    whole: &Verdict,
+    strongest: &Verdict,
+    nodes: usize,
+) -> String {
+    let node = court.node(member);
+    let own = &strongest.summary;
+    let others = nodes - 1;
+    if others == 0 {
+        return format!("{node}: {own}");
+    }
+    let all = match whole
+        .keys_lost
+        .filter(|keys| Some(*keys) != strongest.keys_lost)
+    {
+        Some(keys) => format!("{} on {nodes} nodes in all", words::keys(keys)),
+        None if others == 1 => "one other node says the same".into(),
+        None => format!("{others} other nodes say the same"),
+    };
+    format!("{node}: {own}; {all}")
+}
+
+/// The one that needs a human more; a loss takes the other's readings along.
+fn stronger(a: Verdict, b: Verdict) -> Verdict {
+    let rank = |verdict: &Verdict| {
+        let keys = verdict.keys_lost.unwrap_or(0);
+        (verdict.level, verdict.scope, std::cmp::Reverse(keys))
+    };
+    let (mut whole, less) = if rank(&b) < rank(&a) { (b, a) } else { (a, b) };
+    if whole.is_loss_in_window() && less.is_loss_in_window() {
+        let keys = whole.keys_lost.into_iter().chain(less.keys_lost);
+        whole.keys_lost = keys.reduce(u64::saturating_add);
+        whole.at_least |= less.at_least;
+        whole.first_seen = least(whole.first_seen, less.first_seen);
+        whole.last_seen = whole.last_seen.max(less.last_seen);
+        let room = MOST_EVIDENCE.saturating_sub(whole.evidence.len());
+        whole.evidence.extend(less.evidence.into_iter().take(room));
+        whole.suspects.extend(less.suspects);
+        whole.summary = format!("{}; {}", whole.summary, less.summary);
+    }
+    if whole.docs.is_empty() {
+        whole.docs = less.docs;
+    }
+    whole
+}
+
+/// What the replicas say of themselves: never a loss of the whole, but what the next failure would
+/// make of it.
+fn copies(court: &Court<'_>, cause: Cause) -> Vec<Verdict> {
+    if cause != Cause::Replication {
+        return Vec::new();
+    }
+    let members = 0..court.windows.len();
+    let copies = members.filter(|member| court.seat(*member) == Seat::Copy);
+    let told = copies.filter_map(|member| {
+        let verdict = court.parts[member].of(cause)?;
+        let concerns = verdict.level == Level::AtRisk || verdict.is_loss_in_window();
+        concerns.then(|| {
+            let mut verdict = verdict.clone();
+            verdict.summary = format!("replica {}: {}", court.node(member), verdict.summary);
+            verdict.level = Level::AtRisk;
+            verdict.keys_lost = None;
+            verdict.at_least = false;
+            verdict.at_most = None;
+            verdict
+        })
+    });
+    told.collect()
+}
+
+/// Nodes that do not answer and are missed by nobody: replicas, and primaries that were replaced.
+fn silent(court: &Court<'_>) -> Vec<Verdict> {
+    let members = 0..court.windows.len();
+    let silent = members.filter_map(|member| {
+        let gap = court.windows[member].open_gap()?;
+        let verdict = court.parts[member].of(Cause::InstanceFailure)?;
+        let successor = court.successor(member);
+        let is_missed = court.seat(member) == Seat::Primary && successor.is_none();
+        if is_missed || court.seat(member) == Seat::Unheard || !gap.failure.kind.is_outage() {
+            return None;
+        }
+        let node = court.node(member);
+        let mut verdict = verdict.clone();
+        verdict.summary = match successor {
+            Some(by) => format!(
+                "{node} does not answer; {} took over from it",
+                court.node(by.new)
+            ),
+            None => format!("replica {node} does not answer: one copy less to take over"),
+        };
+        verdict.level = Level::AtRisk;
+        verdict.keys_lost = None;
+        (verdict.at_least, verdict.at_most) = (false, None);
+        Some(verdict)
+    });
+    let mut told: Vec<Verdict> = silent.collect();
+    told.extend(uncovered(court));
+    told
+}
+
+/// Slots that no working node holds.
+fn uncovered(court: &Court<'_>) -> Option<Verdict> {
+    let view = court.deployment.topology(court.end)?;
+    let slots = view.uncovered();
+    if slots == 0 {
+        return None;
+    }
+    let failed = view.nodes.iter().filter(|n| n.health == Health::Failed);
+    let failed = failed.filter(|node| node.slot_count() > 0);
+    let failed: Vec<String> = failed
+        .filter_map(|n| Some(n.address.as_ref()?.to_string()))
+        .collect();
+    let by = if failed.is_empty() {
+        "no node".to_owned()
+    } else {
+        format!(
+            "{} alone, which the cluster takes for failed",
+            failed.join(", ")
+        )
+    };
+    let summary = format!(
+        "{} of 16,384 slots are held by {by}: their keys cannot be reached, which is not to say that they are lost",
+        words::count(u64::from(slots))
+    );
+    let mut verdict = Verdict::new(Cause::InstanceFailure, Level::Suspected, summary);
+    verdict.mechanism = Some(Mechanism::Unreachable);
+    verdict.evidence.push(Evidence {
+        node: court.node(0).clone(),
+        field: "CLUSTER NODES".into(),
+        before: Reading::None,
+        after: u64::from(slots).into(),
+        note: "slots without a working node".into(),
+        at: None,
+    });
+    verdict.next_steps = vec![
+        "bring the node back, or let a replica of it take over: CLUSTER FAILOVER TAKEOVER on the replica".into(),
+        "see who holds what: CLUSTER NODES".into(),
+    ];
+    verdict.docs = docs(court, Cause::InstanceFailure);
+    Some(verdict)
+}
+
+/// Keys that left one node and arrived at another are not lost.
+fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
+    let arrived = super::merge::arrived(court);
+    if !whole.is_loss_in_window() || arrived.keys == 0 {
+        return whole;
+    }
+    let left = whole.keys_lost.unwrap_or(0);
+    let (from, to) = (court.node(arrived.from), court.node(arrived.to));
+    let slots = court
+        .deployment
+        .changes()
+        .filter_map(|change| match &change.kind {
+            ChangeKind::SlotsMoved {
+                slots,
+                takeover: false,
+                ..
+            } => Some(u64::from(*slots)),
+            _ => None,
+        });
+    let with = match slots.fold(0, u64::saturating_add) {
+        0 => String::new(),
+        slots => format!(" with {}", words::plural(slots, "slot")),
+    };
+    // Moved keys are counted on both sides by bounds; a twentieth apart is not a loss.
+    if arrived.keys.saturating_add(left / 20) >= left {
+        whole.level = Level::Clear;
+        whole.keys_lost = None;
+        (whole.at_least, whole.at_most) = (false, None);
+        whole.summary = format!(
+            "{} moved{with}, {from} → {to}; the total is what it was",
+            words::keys(left)
+        );
+        whole.next_steps.clear();
+    } else {
+        whole.keys_lost = Some(left - arrived.keys);
+        whole.summary = format!(
+            "{} left {from}{with}, {} arrived at other nodes",
+            words::keys(left),
+            words::count(arrived.keys)
+        );
+    }
+    whole
+}

@@ -1,0 +1,411 @@
+//! The nodes that belong together, each with its history, and what is known of how they belong.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::change::{Change, ChangeKind};
+use super::node::{NodeId, Role};
+use super::observation::{Moment, Observation};
+use super::sample::{Assumptions, Replication};
+use super::timeline::History;
+use super::topology::{Health, Topology};
+use super::window::Window;
+
+/// Views of a cluster that are kept: only those that differ from the one before.
+const MOST_VIEWS: usize = 64;
+/// Changes that concern no single node, kept at most.
+const MOST_CHANGES: usize = 500;
+/// Replication histories, and primaries, that are remembered of one node, the newest.
+const MOST_REMEMBERED: usize = 32;
+
+/// What a source says of a deployment.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// One node said something. One that was never heard of is found by that.
+    Node(NodeId, Observation),
+    /// An address leads to a node that is known under another.
+    Same {
+        /// When that was seen.
+        moment: Moment,
+        /// The address that is not counted.
+        alias: NodeId,
+        /// The one that is.
+        node: NodeId,
+    },
+    /// A node is not asked any more: nobody names it and it does not answer.
+    Left {
+        /// When it was given up.
+        moment: Moment,
+        /// Which.
+        node: NodeId,
+    },
+    /// So many nodes are known of which nothing was heard yet.
+    Looking {
+        /// When.
+        moment: Moment,
+        /// How many.
+        nodes: usize,
+    },
+    /// A Sentinel said something.
+    Sentinel {
+        /// When.
+        moment: Moment,
+        /// One line, inert.
+        said: String,
+    },
+}
+
+impl Told {
+    /// When it was said.
+    pub fn moment(&self) -> Moment {
+        match self {
+            Self::Node(_, observation) => observation.moment(),
+            Self::Same { moment, .. }
+            | Self::Left { moment, .. }
+            | Self::Looking { moment, .. }
+            | Self::Sentinel { moment, .. } => *moment,
+        }
+    }
+}
+
+/// Everything that was observed of nodes that belong together; the first is the one that the user
+/// named.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    members: Vec<Member>,
+    assumptions: Assumptions,
+    keep: Duration,
+    views: VecDeque<(Moment, Topology)>,
+    uncovered: u32,
+    changes: VecDeque<Change>,
+    /// Addresses that lead to a member under another.
+    aliases: Vec<(NodeId, NodeId)>,
+    looking: usize,
+}
+
+/// One node of a deployment.
+#[derive(Clone, Debug)]
+pub struct Member {
+    history: History,
+    /// When it left, if it did.
+    left: Option<Moment>,
+    /// Ids of the replication histories that it has belonged to, the newest last.
+    replids: Vec<String>,
+    /// Addresses of primaries that it has followed, the newest last.
+    followed: Vec<String>,
+}
+
+impl Member {
+    fn new(history: History) -> Self {
+        Self {
+            history,
+            left: None,
+            replids: Vec::new(),
+            followed: Vec::new(),
+        }
+    }
+
+    /// Its address.
+    pub fn node(&self) -> &NodeId {
+        self.history.node()
+    }
+
+    /// What was observed of it.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// When it left, if it did.
+    pub fn left(&self) -> Option<Moment> {
+        self.left
+    }
+
+    /// Notes whose data it holds.
+    fn learn(&mut self, aliases: &[(NodeId, NodeId)]) {
+        let Some(sample) = self.history.last_sample() else {
+            return;
+        };
+        let Replication {
+            replid,
+            replid2,
+            primary,
+            ..
+        } = &sample.replication;
+        for id in [replid2, replid].into_iter().flatten() {
+            remember(&mut self.replids, id);
+        }
+        if let Some(primary) = primary {
+            let primary = NodeId::announced(primary);
+            let known = aliases.iter().find(|(alias, _)| *alias == primary);
+            let primary = known.map_or(&primary, |(_, node)| node);
+            remember(&mut self.followed, primary.as_str());
+        }
+    }
+}
+
+fn remember(known: &mut Vec<String>, new: &str) {
+    if known.iter().any(|one| one == new) {
+        return;
+    }
+    if known.len() == MOST_REMEMBERED {
+        known.remove(0);
+    }
+    known.push(new.to_owned());
+}
+
+impl Deployment {
+    /// One node of which nothing was heard yet; every history keeps what is younger than `keep`.
+    pub fn new(node: NodeId, assumptions: Assumptions, keep: Duration) -> Self {
+        let first = History::new(node, assumptions.clone(), keep);
+        Self {
+            members: vec![Member::new(first)],
+            assumptions,
+            keep,
+            views: VecDeque::new(),
+            uncovered: 0,
+            changes: VecDeque::new(),
+            aliases: Vec::new(),
+            looking: 0,
+        }
+    }
+
+    /// Takes in what a source says; the place of the member that it concerned, if one.
+    pub fn observe(&mut self, told: Told) -> Option<usize> {
+        match told {
+            Told::Node(node, Observation::Topology { moment, topology }) => {
+                if let Ok(topology) = topology {
+                    self.view(moment, topology);
+                }
+                self.place(&node)
+            }
+            Told::Node(node, observation) => {
+                let place = self.member(node, observation.moment());
+                let is_answer = matches!(observation, Observation::Answer { .. });
+                let member = &mut self.members[place];
+                member.history.observe(observation);
+                if is_answer {
+                    member.left = None;
+                    member.learn(&self.aliases);
+                    self.introduce(place);
+                }
+                Some(place)
+            }
+            Told::Same {
+                moment,
+                alias,
+                node,
+            } => {
+                self.aliases.push((alias.clone(), node.clone()));
+                self.rename_known();
+                self.note(moment, ChangeKind::SameNode { alias, node });
+                None
+            }
+            Told::Looking { nodes, .. } => {
+                self.looking = nodes;
+                None
+            }
+            Told::Left { moment, node } => {
+                let place = self.place(&node)?;
+                self.members[place].left = Some(moment);
+                self.note(moment, ChangeKind::NodeLeft(node));
+                Some(place)
+            }
+            Told::Sentinel { moment, said } => {
+                self.note(moment, ChangeKind::Sentinel(said));
+                None
+            }
+        }
+    }
+
+    /// The place of a node; one that is new is taken in.
+    fn member(&mut self, node: NodeId, moment: Moment) -> usize {
+        if let Some(place) = self.place(&node) {
+            return place;
+        }
+        let history = History::new(node.clone(), self.assumptions.clone(), self.keep);
+        self.members.push(Member::new(history));
+        let role = Role::Unknown;
+        self.note(moment, ChangeKind::NodeFound { node, role });
+        self.members.len() - 1
+    }
+
+    /// A node that was found says what it is.
+    fn introduce(&mut self, place: usize) {
+        let member = &self.members[place];
+        let Some(sample) = member.history.last_sample() else {
+            return;
+        };
+        let is = sample.replication.role;
+        let found = self.changes.iter_mut().rev().take(MOST_CHANGES);
+        for change in found {
+            if let ChangeKind::NodeFound { node, role } = &mut change.kind
+                && node == member.history.node()
+                && *role == Role::Unknown
+            {
+                *role = is;
+                return;
+            }
+        }
+    }
+
+    /// What was told of an alias before it was known to be one.
+    fn rename_known(&mut self) {
+        let aliases = &self.aliases;
+        for (_, view) in &mut self.views {
+            view.rename(aliases);
+        }
+        for member in &mut self.members {
+            for followed in &mut member.followed {
+                let known = aliases.iter().find(|(alias, _)| alias.as_str() == followed);
+                if let Some((_, node)) = known {
+                    node.as_str().clone_into(followed);
+                }
+            }
+        }
+    }
+
+    /// A view of the cluster; only news are kept.
+    fn view(&mut self, moment: Moment, mut topology: Topology) {
+        topology.rename(&self.aliases);
+        if let Some((_, last)) = self.views.back() {
+            if *last == topology {
+                return;
+            }
+            let moved = topology.moved_since(last);
+            let kinds: Vec<ChangeKind> = moved
+                .into_iter()
+                .filter_map(|(from, to, slots)| {
+                    let takeover = topology.is_takeover(last, &from, &to);
+                    let address = |view: &Topology, id: &str| {
+                        let node = view.nodes.iter().find(|node| &*node.id == id)?;
+                        node.address.clone()
+                    };
+                    Some(ChangeKind::SlotsMoved {
+                        slots,
+                        from: address(last, &from)?,
+                        to: address(&topology, &to)?,
+                        takeover,
+                    })
+                })
+                .collect();
+            for kind in kinds {
+                self.note(moment, kind);
+            }
+        }
+        let uncovered = topology.uncovered();
+        if uncovered > 0 && uncovered != self.uncovered {
+            self.note(moment, ChangeKind::SlotsUncovered(uncovered));
+        } else if uncovered == 0 && self.uncovered > 0 {
+            self.note(moment, ChangeKind::SlotsCovered);
+        }
+        self.uncovered = uncovered;
+        if self.views.len() == MOST_VIEWS {
+            self.views.pop_front();
+        }
+        self.views.push_back((moment, topology));
+    }
+
+    fn note(&mut self, moment: Moment, kind: ChangeKind) {
+        if self.changes.len() == MOST_CHANGES {
+            self.changes.pop_front();
+        }
+        self.changes.push_back(Change { moment, kind });
+    }
+
+    /// Every node that was ever found, in that order; the first is the one that the user named.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The member that the user named.
+    pub fn first(&self) -> &Member {
+        &self.members[0]
+    }
+
+    /// The place of a node among the members.
+    pub fn place(&self, node: &NodeId) -> Option<usize> {
+        self.members.iter().position(|member| member.node() == node)
+    }
+
+    /// Nodes that are known and of which nothing was heard yet.
+    pub fn looking(&self) -> usize {
+        self.looking
+    }
+
+    /// Whether there is more than the one node that the user named.
+    pub fn is_several(&self) -> bool {
+        self.members.len() > 1
+    }
+
+    /// Changes that concern no single node, the oldest first.
+    pub fn changes(&self) -> impl DoubleEndedIterator<Item = &Change> {
+        self.changes.iter()
+    }
+
+    /// What each node had said by `end`; everything where none is given.
+    pub fn windows(&self, end: Option<Duration>) -> impl ExactSizeIterator<Item = Window<'_>> {
+        let members = self.members.iter();
+        members.map(move |member| member.history.window_until(end))
+    }
+
+    /// The view of the cluster that was known by `end`.
+    pub fn topology(&self, end: Option<Duration>) -> Option<&Topology> {
+        let mut views = self.views.iter().rev();
+        let (_, view) = views.find(|(moment, _)| end.is_none_or(|end| moment.elapsed <= end))?;
+        Some(view)
+    }
+
+    /// Views of the cluster, the oldest first.
+    pub fn views(&self) -> impl DoubleEndedIterator<Item = (Moment, &Topology)> {
+        self.views.iter().map(|(moment, view)| (*moment, view))
+    }
+
+    /// The places of the members that hold the same data, shard by shard: nodes of one replication
+    /// history, a replica and the primary that it follows, and what the cluster says.
+    pub fn shards(&self) -> Vec<Vec<usize>> {
+        let view = self.views.back().map(|(_, view)| view);
+        let mut shards: Vec<Vec<usize>> = Vec::new();
+        let mut of: HashMap<&str, usize> = HashMap::new();
+        for (place, member) in self.members.iter().enumerate() {
+            let shard = view.and_then(|view| view.shard_of(member.node()));
+            let ties = member.replids.iter().chain(&member.followed);
+            let ties = ties.map(String::as_str).chain([member.node().as_str()]);
+            let ties: Vec<&str> = ties.chain(shard.map(|id| &**id)).collect();
+            let mut kin: Vec<usize> = ties.iter().filter_map(|tie| of.get(tie).copied()).collect();
+            kin.sort_unstable();
+            kin.dedup();
+            let home = kin.first().copied().unwrap_or(shards.len());
+            if home == shards.len() {
+                shards.push(Vec::new());
+            }
+            shards[home].push(place);
+            // It may tie together what was apart.
+            for apart in kin.into_iter().skip(1) {
+                let moved = std::mem::take(&mut shards[apart]);
+                shards[home].extend(moved);
+                of.values_mut()
+                    .filter(|known| **known == apart)
+                    .for_each(|known| *known = home);
+            }
+            of.extend(ties.into_iter().map(|tie| (tie, home)));
+        }
+        shards.retain(|places| !places.is_empty());
+        shards.iter_mut().for_each(|places| places.sort_unstable());
+        shards
+    }
+
+    /// What the cluster thinks of a node.
+    pub fn health(&self, node: &NodeId, end: Option<Duration>) -> Option<Health> {
+        Some(self.topology(end)?.at(node)?.health)
+    }
+
+    /// The same without what the witnesses said of people, keys and places, for an export.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let mut deployment = self.clone();
+        for member in &mut deployment.members {
+            member.history = member.history.without_names();
+        }
+        deployment
+    }
+}

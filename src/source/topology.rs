@@ -1,0 +1,276 @@
+//! Who belongs to a cluster, asked of one of its nodes: `CLUSTER NODES`, which tells most, or
+//! `CLUSTER SHARDS`, or `CLUSTER SLOTS`, whichever is allowed. On servers without a cluster, and
+//! behind proxies that hide it, all three are refused.
+
+use redis::Value;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::connection::{Connection, Trouble};
+use super::slowlog;
+use super::{Clock, commands, seal};
+use crate::config::{Endpoint, Settings};
+use crate::model::{ClusterNode, Health, NodeId, Observation, Role, Topology, inert, slot_range};
+
+/// A question on its way.
+pub(super) type Running = AbortOnDropHandle<Observation>;
+
+/// Asks beside the polls.
+pub(super) fn ask(connection: &Connection, settings: &Settings, clock: Clock) -> Running {
+    let host = match &settings.endpoint {
+        Endpoint::Tcp { host, .. } => host.clone(),
+        Endpoint::Unix(_) => "127.0.0.1".to_owned(),
+    };
+    let is_tls = settings.tls.is_some();
+    let auth = settings.auth.clone();
+    let nodes = connection.aside(commands::cluster_nodes());
+    let shards = connection.aside(commands::cluster_shards());
+    let slots = connection.aside(commands::cluster_slots());
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let topology = async {
+            match nodes.await {
+                Ok(reply) => {
+                    return Topology::parse(&text(&reply), &host)
+                        .ok_or_else(|| "CLUSTER NODES makes no sense".to_owned());
+                }
+                Err(Trouble::Error(error)) if !error.is_io_error() => {}
+                Err(_) => return Err("no reply to CLUSTER NODES".to_owned()),
+            }
+            if let Ok(reply) = shards.await
+                && let Some(topology) = of_shards(&reply, &host, is_tls)
+            {
+                return Ok(topology);
+            }
+            match slots.await {
+                Ok(reply) => {
+                    of_slots(&reply, &host).ok_or_else(|| "CLUSTER SLOTS makes no sense".to_owned())
+                }
+                Err(Trouble::Error(error)) => {
+                    let (code, said) = (error.code(), error.detail());
+                    Err(format!(
+                        "{} {}",
+                        code.unwrap_or_default(),
+                        said.unwrap_or_default()
+                    ))
+                }
+                Err(_) => Err("no reply to CLUSTER SLOTS".to_owned()),
+            }
+        };
+        let topology = topology.await;
+        Observation::Topology {
+            moment: clock.now(),
+            topology: topology.map_err(|words| seal::words(words.trim(), &auth)),
+        }
+    }))
+}
+
+/// What came of it; never returns when nothing was asked.
+pub(super) async fn told(running: &mut Option<Running>) -> Option<Observation> {
+    match running {
+        Some(task) => {
+            let told = task.await.ok();
+            *running = None;
+            told
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// `[{slots: [first, last, …], nodes: [{id, port, tls-port, ip, endpoint, role, health}]}]`, maps
+/// as lists of names and values in RESP2.
+fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
+    let mut nodes = Vec::new();
+    for shard in list(reply)? {
+        let numbers: Vec<String> = list(field(shard, "slots")?)?.iter().map(text).collect();
+        let slots = numbers.chunks_exact(2);
+        let slots: Vec<_> = slots
+            .filter_map(|pair| slot_range(&format!("{}-{}", pair[0], pair[1])))
+            .collect();
+        let first = nodes.len();
+        for node in list(field(shard, "nodes")?)? {
+            let word = |name: &str| field(node, name).map(text);
+            let is_primary = word("role").as_deref() == Some("master");
+            let port = word("tls-port").filter(|_| is_tls).or_else(|| word("port"));
+            let place = |name: &str| word(name).filter(|host| is_place(host));
+            let place = place("endpoint").or_else(|| place("ip"));
+            let place = place.unwrap_or_else(|| host.to_owned());
+            nodes.push(ClusterNode {
+                id: inert(&word("id")?, 48).into(),
+                address: port?.parse().ok().map(|port| NodeId::of(&place, port)),
+                role: if is_primary {
+                    Role::Primary
+                } else {
+                    Role::Replica
+                },
+                primary: None,
+                health: match word("health").as_deref() {
+                    Some("failed" | "fail") => Health::Failed,
+                    _ => Health::Good,
+                },
+                slots: if is_primary {
+                    slots.clone()
+                } else {
+                    Vec::new()
+                },
+                moving: 0,
+            });
+        }
+        follow(&mut nodes[first..]);
+    }
+    (!nodes.is_empty()).then_some(Topology { nodes })
+}
+
+/// `[[first, last, [ip, port, id, …], …], …]`: the primary first, then its replicas.
+fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
+    let mut nodes: Vec<ClusterNode> = Vec::new();
+    for row in list(reply)? {
+        let [first, last, holders @ ..] = list(row)? else {
+            return None;
+        };
+        let range = slot_range(&format!("{}-{}", text(first), text(last)))?;
+        let mut primary = None;
+        for holder in holders {
+            let [ip, port, rest @ ..] = list(holder)? else {
+                return None;
+            };
+            let ip = Some(text(ip)).filter(|ip| is_place(ip));
+            let address = NodeId::of(ip.as_deref().unwrap_or(host), text(port).parse().ok()?);
+            let id = rest.first().map_or_else(|| address.to_string(), text);
+            let id: std::sync::Arc<str> = inert(&id, 48).into();
+            let known = nodes.iter().position(|node| node.id == id);
+            let place = known.unwrap_or_else(|| {
+                nodes.push(ClusterNode {
+                    id: id.clone(),
+                    address: Some(address),
+                    role: Role::Replica,
+                    primary: primary.clone(),
+                    health: Health::Good,
+                    slots: Vec::new(),
+                    moving: 0,
+                });
+                nodes.len() - 1
+            });
+            if primary.is_none() {
+                (nodes[place].role, nodes[place].primary) = (Role::Primary, None);
+                nodes[place].slots.push(range);
+                primary = Some(id);
+            }
+        }
+    }
+    (!nodes.is_empty()).then_some(Topology { nodes })
+}
+
+/// The replicas of a shard follow its primary.
+fn follow(shard: &mut [ClusterNode]) {
+    let primary = shard.iter().find(|node| node.role == Role::Primary);
+    let primary = primary.map(|node| node.id.clone());
+    for node in shard.iter_mut().filter(|n| n.role == Role::Replica) {
+        node.primary.clone_from(&primary);
+    }
+}
+
+/// Redis writes nothing, or a question mark, for an address that it does not know.
+fn is_place(host: &str) -> bool {
+    !host.is_empty() && host != "?"
+}
+
+/// A word or a number as text.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Int(number) => number.to_string(),
+        value => slowlog::text(value),
+    }
+}
+
+fn list(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Array(rows) => Some(rows),
+        _ => None,
+    }
+}
+
+/// A field of a map, which RESP2 writes as a list.
+fn field<'v>(map: &'v Value, name: &str) -> Option<&'v Value> {
+    match map {
+        Value::Map(pairs) => pairs
+            .iter()
+            .find(|(key, _)| text(key) == name)
+            .map(|(_, v)| v),
+        Value::Array(cells) => {
+            let mut pairs = cells.chunks_exact(2);
+            pairs
+                .find(|pair| text(&pair[0]) == name)
+                .map(|pair| &pair[1])
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.as_bytes().to_vec())
+    }
+
+    fn node(id: &str, ip: &str, port: i64, role: &str) -> Value {
+        let cells = [
+            ("id", bulk(id)),
+            ("port", Value::Int(port)),
+            ("ip", bulk(ip)),
+            ("endpoint", bulk("?")),
+            ("role", bulk(role)),
+            ("health", bulk("online")),
+        ];
+        Value::Array(cells.into_iter().flat_map(|(k, v)| [bulk(k), v]).collect())
+    }
+
+    #[test]
+    fn shards_and_slots_tell_the_same() {
+        let range = [
+            Value::Int(0),
+            Value::Int(99),
+            Value::Int(200),
+            Value::Int(200),
+        ];
+        let nodes = vec![
+            node("a", "10.0.0.1", 7_001, "master"),
+            node("b", "", 7_002, "slave"),
+        ];
+        let shard = [
+            bulk("slots"),
+            Value::Array(range.into()),
+            bulk("nodes"),
+            Value::Array(nodes),
+        ];
+        let shards = Value::Array(vec![Value::Array(shard.into())]);
+        let by_shards = of_shards(&shards, "seed", false).expect("parses");
+
+        let holder =
+            |ip: &str, port, id: &str| Value::Array(vec![bulk(ip), Value::Int(port), bulk(id)]);
+        let row = |first, last| {
+            let holders = [holder("10.0.0.1", 7_001, "a"), holder("", 7_002, "b")];
+            let ends = [Value::Int(first), Value::Int(last)];
+            Value::Array(ends.into_iter().chain(holders).collect())
+        };
+        let slots = Value::Array(vec![row(0, 99), row(200, 200)]);
+        assert_eq!(of_slots(&slots, "seed"), Some(by_shards.clone()));
+        assert_eq!(by_shards.nodes[1].address, Some(NodeId::new("seed:7002")));
+        assert_eq!(by_shards.nodes[0].slot_count(), 101);
+        assert_eq!(by_shards.nodes[1].primary.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn nonsense_is_no_view() {
+        for odd in [
+            Value::Nil,
+            Value::Int(1),
+            Value::Array(vec![Value::Int(1)]),
+            bulk("x"),
+        ] {
+            assert_eq!(of_shards(&odd, "h", false), None);
+            assert_eq!(of_slots(&odd, "h"), None);
+        }
+        assert_eq!(of_slots(&Value::Array(vec![]), "h"), None);
+    }
+}
