@@ -277,13 +277,18 @@ impl Server {
 
 /// The `redis-server` of `PATH`.
 pub fn find() -> Option<PathBuf> {
-    find_in(&std::env::var_os("PATH")?)
+    find_named("redis-server")
 }
 
-fn find_in(path: &OsStr) -> Option<PathBuf> {
+/// The server of this name on `PATH`: `redis-server`, `valkey-server`.
+pub fn find_named(name: &str) -> Option<PathBuf> {
+    find_in(&std::env::var_os("PATH")?, name)
+}
+
+fn find_in(path: &OsStr, name: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     std::env::split_paths(path)
-        .map(|folder| folder.join("redis-server"))
+        .map(|folder| folder.join(name))
         .find(|file| {
             file.metadata()
                 .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
@@ -340,13 +345,13 @@ mod tests {
     fn a_server_is_looked_for_in_the_whole_path() {
         let folder = tempfile::tempdir().unwrap();
         let path = std::env::join_paths([Path::new("/nowhere"), folder.path()]).unwrap();
-        assert_eq!(find_in(&path), None);
+        assert_eq!(find_in(&path, "redis-server"), None);
         let binary = folder.path().join("redis-server");
         std::fs::write(&binary, "").unwrap();
-        assert_eq!(find_in(&path), None, "a file that cannot be run");
+        assert_eq!(find_in(&path, "redis-server"), None, "a file that cannot be run");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&binary, mode).unwrap();
-        assert_eq!(find_in(&path), Some(binary));
+        assert_eq!(find_in(&path, "redis-server"), Some(binary));
     }
 
     #[test]

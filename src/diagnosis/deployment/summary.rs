@@ -7,6 +7,8 @@ use crate::model::{ChangeKind, Health};
 
 /// Readings that one verdict of the whole shows at most.
 const MOST_EVIDENCE: usize = 24;
+/// Bytes from which on one sentence is enough.
+const MOST_WORDS: usize = 320;
 
 /// The verdict on one cause, by the members whose word counts.
 pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
@@ -148,14 +150,19 @@ fn several(
     format!("{node}: {own}; {all}")
 }
 
-/// The one that needs a human more; a loss takes the other's readings along.
+/// The one that needs a human more; it takes along what the other says of losses and dangers.
 fn stronger(a: Verdict, b: Verdict) -> Verdict {
     let rank = |verdict: &Verdict| {
         let keys = verdict.keys_lost.unwrap_or(0);
-        (verdict.level, verdict.scope, std::cmp::Reverse(keys))
+        let urgency = verdict.mechanism.map_or(u8::MAX, urgency);
+        (verdict.level, verdict.scope, urgency, std::cmp::Reverse(keys))
     };
-    let (mut whole, less) = if rank(&b) < rank(&a) { (b, a) } else { (a, b) };
-    if whole.is_loss_in_window() && less.is_loss_in_window() {
+    // Of two that say that all is well, the later knows of a change of the primary.
+    let is_better = rank(&b) < rank(&a) || (b.level == Level::Clear && a.level == Level::Clear);
+    let (mut whole, less) = if is_better { (b, a) } else { (a, b) };
+    let both = |is: fn(&Verdict) -> bool| is(&whole) && is(&less);
+    let is_told = both(Verdict::is_loss_in_window) || both(|v| v.level == Level::AtRisk);
+    if is_told {
         let keys = whole.keys_lost.into_iter().chain(less.keys_lost);
         whole.keys_lost = keys.reduce(u64::saturating_add);
         whole.at_least |= less.at_least;
@@ -164,12 +171,28 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
         let room = MOST_EVIDENCE.saturating_sub(whole.evidence.len());
         whole.evidence.extend(less.evidence.into_iter().take(room));
         whole.suspects.extend(less.suspects);
-        whole.summary = format!("{}; {}", whole.summary, less.summary);
+        let room = whole.summary.len() + less.summary.len() < MOST_WORDS;
+        if room {
+            whole.summary = format!("{}; {}", whole.summary, less.summary);
+        }
     }
     if whole.docs.is_empty() {
         whole.docs = less.docs;
     }
+    if whole.next_steps.is_empty() && whole.level == less.level {
+        whole.next_steps = less.next_steps;
+    }
     whole
+}
+
+/// Of dangers of one level, those first that get worse while one looks.
+fn urgency(mechanism: Mechanism) -> u8 {
+    match mechanism {
+        Mechanism::SplitBrain => 0,
+        Mechanism::FullResync | Mechanism::Replicaof => 1,
+        Mechanism::Unreachable => 2,
+        _ => 3,
+    }
 }
 
 /// What the replicas say of themselves: never a loss of the whole, but what the next failure would
@@ -217,6 +240,7 @@ fn silent(court: &Court<'_>) -> Vec<Verdict> {
             None => format!("replica {node} does not answer: one copy less to take over"),
         };
         verdict.level = Level::AtRisk;
+        verdict.mechanism = Some(Mechanism::Unreachable);
         verdict.keys_lost = None;
         (verdict.at_least, verdict.at_most) = (false, None);
         Some(verdict)

@@ -1,0 +1,14 @@
+//! Whole deployments of real servers: found from any one node, judged together, followed through
+//! failovers. Every trial runs on both servers of `PATH`, and numbers are compared with what was
+//! written to the servers and is found on them.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a trial whose servers cannot be set up has failed"
+)]
+
+mod cluster;
+mod failover;
+mod healthy;
+mod replicas;
+mod scene;

@@ -1,0 +1,148 @@
+//! Primaries and replicas: what befalls the copies is told of the whole once.
+
+use amr_top::demo::server::Signal;
+use amr_top::diagnosis::{Cause, Level, Mechanism};
+use amr_top::model::Role;
+use rstest::rstest;
+
+use crate::scene::{Scene, client, confirmed, fill, id, keys, replica, run, server, wait};
+
+#[rstest]
+#[tokio::test]
+async fn any_node_leads_to_all_others(#[values("redis-server", "valkey-server")] kind: &str) {
+    let primary = server(kind, &[]);
+    fill(&mut client(&primary), "k", 500, 10);
+    let one = replica(kind, &primary, &[]).await;
+    let two = replica(kind, &primary, &[]).await;
+    for from in [&primary, &one, &two] {
+        let mut scene = Scene::found(from, 3).await;
+        scene.must_stay_healthy();
+        scene.polls(3).await;
+        assert_eq!(scene.deployment.first().node(), &id(from));
+        assert_eq!(scene.deployment.shards().len(), 1, "one shard");
+        let diagnosis = scene.diagnosis();
+        assert_eq!(diagnosis.ledger.keys_after, Some(500), "copies are not counted");
+        for server in [&primary, &one, &two] {
+            let place = scene.deployment.place(&id(server)).expect("was found");
+            let sample = scene.deployment.members()[place].history().last_sample();
+            let role = sample.expect("answers").replication.role;
+            let is_primary = server.port() == primary.port();
+            assert_eq!(role == Role::Primary, is_primary);
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_same_process_under_two_names_is_one_node(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    fill(&mut client(&primary), "k", 100, 10);
+    let standby = replica(kind, &primary, &[]).await;
+    let mut plan = amr_top::config::Plan::one(crate::scene::settings(primary.port()));
+    plan.discover = true;
+    if let amr_top::config::Endpoint::Tcp { host, .. } = &mut plan.targets[0].endpoint {
+        *host = "localhost".to_owned();
+    }
+    let mut scene = Scene::open(plan);
+    let alias = id(&primary);
+    scene
+        .until("the other name is known to be the same", |deployment| {
+            let mut changes = deployment.changes();
+            changes.any(|change| change.kind.sentence().starts_with(alias.as_str()))
+        })
+        .await;
+    scene.polls(2).await;
+    let nodes: Vec<&str> = scene.deployment.members().iter().map(|m| m.node().as_str()).collect();
+    let named = format!("localhost:{}", primary.port());
+    assert_eq!(nodes, [&*named, &*standby.address()]);
+    assert_eq!(scene.deployment.shards().len(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_flush_is_one_loss_however_many_copies_there_are(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let mut redis = client(&primary);
+    fill(&mut redis, "k", 800, 10);
+    let one = replica(kind, &primary, &[]).await;
+    let _two = replica(kind, &primary, &[]).await;
+    let mut scene = Scene::found(&one, 3).await;
+    scene.may_only_be(&[Cause::Flush]);
+    run(&mut redis, "FLUSHALL");
+    let diagnosis = scene
+        .judged("the flush is told", |d| d.top_cause == Some(Cause::Flush))
+        .await;
+    assert_eq!(confirmed(&diagnosis, Cause::Flush).keys_lost, Some(800));
+    scene.polls(5).await;
+    let diagnosis = scene.diagnosis();
+    assert_eq!(confirmed(&diagnosis, Cause::Flush).keys_lost, Some(800));
+    assert_eq!(diagnosis.incidents.len(), 1, "{:#?}", diagnosis.incidents);
+    assert_eq!(diagnosis.incidents[0].keys, 800);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_empty_primary_wipes_its_replicas(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    fill(&mut client(&primary), "k", 900, 10);
+    let standby = replica(kind, &primary, &[]).await;
+    let mut scene = Scene::found(&standby, 2).await;
+    primary.signal(Signal::Kill).expect("it is killed");
+    primary.wait_exit(crate::scene::DEADLINE).expect("it ends");
+    primary.restart().expect("it starts again");
+    let mut its = client(&standby);
+    wait("the replica is empty too", || keys(&mut its) == 0).await;
+    let diagnosis = scene
+        .judged("the restart is told", |diagnosis| {
+            diagnosis.top_cause == Some(Cause::InstanceFailure)
+                && diagnosis.of(Cause::InstanceFailure).is_some_and(|v| v.keys_lost.is_some())
+        })
+        .await;
+    let verdict = confirmed(&diagnosis, Cause::InstanceFailure);
+    assert_eq!(verdict.mechanism, Some(Mechanism::RestartEmpty));
+    assert_eq!(verdict.keys_lost, Some(900));
+    let wiped = scene
+        .judged("the replica's part is told", |diagnosis| {
+            let verdict = diagnosis.of(Cause::Replication);
+            verdict.is_some_and(|v| v.mechanism == Some(Mechanism::FullResync))
+        })
+        .await;
+    let verdict = wiped.of(Cause::Replication).expect("a verdict");
+    assert!(verdict.summary.contains(&*standby.address()), "{verdict:#?}");
+    assert_eq!(verdict.level, Level::AtRisk, "the keys are counted once: {verdict:#?}");
+    assert_eq!(wiped.ledger.keys(amr_top::diagnosis::Way::Lost), 900);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_primary_that_follows_the_wrong_host_loses_its_own_data(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let mut redis = client(&primary);
+    fill(&mut redis, "k", 700, 10);
+    let _standby = replica(kind, &primary, &[]).await;
+    let other = server(kind, &[]);
+    fill(&mut client(&other), "other", 30, 10);
+    let mut scene = Scene::found(&primary, 2).await;
+    run(&mut redis, &format!("REPLICAOF 127.0.0.1 {}", other.port()));
+    let diagnosis = scene
+        .judged("the loss is told", |diagnosis| {
+            diagnosis.top_cause == Some(Cause::Replication)
+        })
+        .await;
+    let verdict = confirmed(&diagnosis, Cause::Replication);
+    assert_eq!(verdict.mechanism, Some(Mechanism::Replicaof));
+    assert_eq!(verdict.keys_lost, Some(670), "700 went, 30 came: {verdict:#?}");
+    scene
+        .until("the other server is found", |deployment| {
+            deployment.place(&id(&other)).is_some()
+        })
+        .await;
+}
