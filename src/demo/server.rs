@@ -348,7 +348,11 @@ mod tests {
         assert_eq!(find_in(&path, "redis-server"), None);
         let binary = folder.path().join("redis-server");
         std::fs::write(&binary, "").unwrap();
-        assert_eq!(find_in(&path, "redis-server"), None, "a file that cannot be run");
+        assert_eq!(
+            find_in(&path, "redis-server"),
+            None,
+            "a file that cannot be run"
+        );
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&binary, mode).unwrap();
         assert_eq!(find_in(&path, "redis-server"), Some(binary));

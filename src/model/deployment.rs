@@ -8,7 +8,7 @@ use super::node::{NodeId, Role};
 use super::observation::{Moment, Observation};
 use super::sample::{Assumptions, Replication};
 use super::timeline::History;
-use super::topology::{Health, Topology};
+use super::topology::{Health, Holders, Topology};
 use super::window::Window;
 
 /// Views of a cluster that are kept: only those that differ from the one before.
@@ -76,6 +76,7 @@ pub struct Deployment {
     assumptions: Assumptions,
     keep: Duration,
     views: VecDeque<(Moment, Topology)>,
+    holders: Holders,
     uncovered: u32,
     changes: VecDeque<Change>,
     /// Addresses that lead to a member under another.
@@ -162,6 +163,7 @@ impl Deployment {
             assumptions,
             keep,
             views: VecDeque::new(),
+            holders: Holders::default(),
             uncovered: 0,
             changes: VecDeque::new(),
             aliases: Vec::new(),
@@ -267,11 +269,11 @@ impl Deployment {
     /// A view of the cluster; only news are kept.
     fn view(&mut self, moment: Moment, mut topology: Topology) {
         topology.rename(&self.aliases);
+        let moved = self.holders.learn(&topology);
         if let Some((_, last)) = self.views.back() {
             if *last == topology {
                 return;
             }
-            let moved = topology.moved_since(last);
             let kinds: Vec<ChangeKind> = moved
                 .into_iter()
                 .filter_map(|(from, to, slots)| {

@@ -91,50 +91,41 @@ impl Topology {
         SLOTS.saturating_sub(held)
     }
 
-    /// Slots that changed their holder from an earlier view, with the ids of both.
-    pub fn moved_since(&self, earlier: &Self) -> Vec<(Arc<str>, Arc<str>, u32)> {
-        let (was, is) = (earlier.holders(), self.holders());
-        let mut moved: Vec<(Arc<str>, Arc<str>, u32)> = Vec::new();
-        for (was, is) in was.iter().zip(&is) {
-            let (Some(was), Some(is)) = (was, is) else {
-                continue;
-            };
-            if was == is {
-                continue;
-            }
-            let (from, to) = (&earlier.nodes[*was as usize], &self.nodes[*is as usize]);
-            if from.id == to.id {
-                continue;
-            }
-            match moved
-                .iter_mut()
-                .find(|(a, b, _)| *a == from.id && *b == to.id)
-            {
-                Some(row) => row.2 += 1,
-                None => moved.push((Arc::clone(&from.id), Arc::clone(&to.id), 1)),
-            }
-        }
-        moved
-    }
-
-    /// The place of the node that holds each slot.
-    fn holders(&self) -> Vec<Option<u16>> {
-        let mut holders = vec![None; SLOTS as usize];
-        for (place, node) in (0u16..).zip(&self.nodes) {
-            for (first, last) in &node.slots {
-                let range = usize::from(*first)..=usize::from(*last);
-                if let Some(range) = holders.get_mut(range) {
-                    range.fill(Some(place));
-                }
-            }
-        }
-        holders
-    }
-
     /// Whether a replica of the earlier view's primary holds its slots now.
     pub fn is_takeover(&self, earlier: &Self, from: &str, to: &str) -> bool {
         let known = earlier.nodes.iter().find(|node| &*node.id == to);
         known.is_some_and(|node| node.primary.as_deref() == Some(from))
+    }
+}
+
+/// Who holds each slot, as far as it was ever told: a view from the midst of a change may leave some
+/// out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Holders(Vec<Option<Arc<str>>>);
+
+impl Holders {
+    /// Takes a view in; slots that changed their holder by it, with the ids of both.
+    pub(super) fn learn(&mut self, view: &Topology) -> Vec<(Arc<str>, Arc<str>, u32)> {
+        self.0.resize(SLOTS as usize, None);
+        let mut moved: Vec<(Arc<str>, Arc<str>, u32)> = Vec::new();
+        for node in &view.nodes {
+            for (first, last) in &node.slots {
+                let range = usize::from(*first)..=usize::from(*last);
+                for holder in self.0.get_mut(range).into_iter().flatten() {
+                    match holder.replace(Arc::clone(&node.id)) {
+                        Some(was) if was != node.id => {
+                            let mut known = moved.iter_mut();
+                            match known.find(|(from, to, _)| *from == was && *to == node.id) {
+                                Some(row) => row.2 += 1,
+                                None => moved.push((was, Arc::clone(&node.id), 1)),
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        moved
     }
 }
 
@@ -242,14 +233,17 @@ garbage
     #[test]
     fn slots_that_moved_are_told_by_their_holders() {
         let earlier = topology();
-        let mut later = topology();
-        later.nodes[0].slots = vec![(1_000, 5_460)];
+        let mut holders = Holders::default();
+        assert_eq!(holders.learn(&earlier), []);
+        let mut between = topology();
+        between.nodes[0].slots = vec![(1_000, 5_460)];
+        assert_eq!(holders.learn(&between), [], "held by nobody for a moment");
+        let mut later = between;
         later.nodes[1].slots.push((0, 999));
-        let moved = later.moved_since(&earlier);
-        assert_eq!(moved, [("e1".into(), "e2".into(), 1_000)]);
+        assert_eq!(holders.learn(&later), [("e1".into(), "e2".into(), 1_000)]);
         assert!(!later.is_takeover(&earlier, "e1", "e2"));
         assert!(later.is_takeover(&earlier, "e1", "e3"));
-        assert!(earlier.moved_since(&earlier).is_empty());
+        assert_eq!(holders.learn(&later), []);
     }
 
     #[test]

@@ -413,8 +413,8 @@ impl Round {
         let fit = |node: &Node| {
             node.is_cluster && !node.is_mute && node.state == State::Answers && node.task.is_some()
         };
-        // Not always the same: what one sees, another may not.
-        let last = self.view.asked.map_or(0, |(_, place)| place + 1);
+        // The same as long as it tells: two that see a change one after the other would tell it twice.
+        let last = self.view.asked.map_or(0, |(_, place)| place);
         let places = (last..self.nodes.len()).chain(0..last.min(self.nodes.len()));
         let Some(place) = places.into_iter().find(|place| fit(&self.nodes[*place])) else {
             return;

@@ -36,7 +36,10 @@ async fn a_primary_is_killed_while_its_replica_is_behind(
     run(&mut its, "REPLICAOF NO ONE");
     let kept = keys(&mut its);
     let lost = had - kept;
-    assert!(lost > u64::from(LATE) / 2, "nothing to measure: {lost} lost");
+    assert!(
+        lost > u64::from(LATE) / 2,
+        "nothing to measure: {lost} lost"
+    );
     let diagnosis = scene
         .judged("the failover is measured", |diagnosis| {
             diagnosis.top_cause == Some(Cause::Replication)
@@ -52,7 +55,10 @@ async fn a_primary_is_killed_while_its_replica_is_behind(
     let second = offset(&field(&mut its, "second_repl_offset"));
     let bytes = offset(&written) - (second - 1);
     let by_size = lost * (SIZE as u64 + 50);
-    assert!(is_about(bytes, by_size), "{bytes} by offsets, {by_size} by size");
+    assert!(
+        is_about(bytes, by_size),
+        "{bytes} by offsets, {by_size} by size"
+    );
     let proof = verdict.evidence.iter();
     let mut proof = proof.filter(|proof| proof.field == "master_repl_offset");
     let proof = proof.next().expect("the offsets are evidence");
@@ -65,7 +71,10 @@ async fn a_primary_is_killed_while_its_replica_is_behind(
         verdict.summary
     );
     let incident = diagnosis.incidents.last().expect("an incident");
-    assert_eq!(incident.main().map(|share| share.cause), Some(Cause::Replication));
+    assert_eq!(
+        incident.main().map(|share| share.cause),
+        Some(Cause::Replication)
+    );
     assert_eq!(diagnosis.ledger.keys(amr_top::diagnosis::Way::Lost), told);
     // The old primary is missed by nobody any more.
     let failure = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
@@ -122,8 +131,15 @@ async fn two_primaries_are_a_split_brain_until_one_follows(
         })
         .await;
     let verdict = split.of(Cause::Replication).expect("a verdict");
-    assert_eq!(verdict.level, Level::AtRisk, "nothing is lost yet: {verdict:#?}");
-    run(&mut redis, &format!("REPLICAOF 127.0.0.1 {}", standby.port()));
+    assert_eq!(
+        verdict.level,
+        Level::AtRisk,
+        "nothing is lost yet: {verdict:#?}"
+    );
+    run(
+        &mut redis,
+        &format!("REPLICAOF 127.0.0.1 {}", standby.port()),
+    );
     let healed = scene
         .judged("one follows", |diagnosis| {
             diagnosis.top_cause == Some(Cause::Replication)
@@ -133,5 +149,8 @@ async fn two_primaries_are_a_split_brain_until_one_follows(
     assert_eq!(verdict.mechanism, Some(Mechanism::SplitBrain));
     // Fifty are on the new primary that the old one never had; of the counts alone 350 are known.
     assert_eq!(verdict.keys_lost, Some(350), "{verdict:#?}");
-    wait("the data is that of the new primary", || keys(&mut redis) == 1_050).await;
+    wait("the data is that of the new primary", || {
+        keys(&mut redis) == 1_050
+    })
+    .await;
 }

@@ -34,10 +34,17 @@ async fn replicas_come_and_go(#[values("redis-server", "valkey-server")] kind: &
         .await;
     let diagnosis = scene.diagnosis();
     let failure = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
-    assert!(failure.summary.contains("one copy less"), "{}", failure.summary);
+    assert!(
+        failure.summary.contains("one copy less"),
+        "{}",
+        failure.summary
+    );
     let order = ["found, a replica", "watching began", "has left"];
     let changes = scene.changes();
-    assert!(changes.iter().any(|change| change.ends_with(order[0])), "{changes:#?}");
+    assert!(
+        changes.iter().any(|change| change.ends_with(order[0])),
+        "{changes:#?}"
+    );
 }
 
 #[rstest]
@@ -74,7 +81,10 @@ async fn a_rolling_restart_with_persistence_loses_nothing(
     primary.wait_exit(DEADLINE).expect("it ends");
     primary.restart().expect("it starts again");
     // As a configuration that is kept would say.
-    run(&mut client(&primary), &format!("REPLICAOF 127.0.0.1 {}", standby.port()));
+    run(
+        &mut client(&primary),
+        &format!("REPLICAOF 127.0.0.1 {}", standby.port()),
+    );
     follows(&primary, &standby).await;
     scene.polls(6).await;
     let diagnosis = scene.diagnosis();

@@ -21,7 +21,11 @@ async fn any_node_leads_to_all_others(#[values("redis-server", "valkey-server")]
         assert_eq!(scene.deployment.first().node(), &id(from));
         assert_eq!(scene.deployment.shards().len(), 1, "one shard");
         let diagnosis = scene.diagnosis();
-        assert_eq!(diagnosis.ledger.keys_after, Some(500), "copies are not counted");
+        assert_eq!(
+            diagnosis.ledger.keys_after,
+            Some(500),
+            "copies are not counted"
+        );
         for server in [&primary, &one, &two] {
             let place = scene.deployment.place(&id(server)).expect("was found");
             let sample = scene.deployment.members()[place].history().last_sample();
@@ -54,7 +58,12 @@ async fn the_same_process_under_two_names_is_one_node(
         })
         .await;
     scene.polls(2).await;
-    let nodes: Vec<&str> = scene.deployment.members().iter().map(|m| m.node().as_str()).collect();
+    let nodes: Vec<&str> = scene
+        .deployment
+        .members()
+        .iter()
+        .map(|m| m.node().as_str())
+        .collect();
     let named = format!("localhost:{}", primary.port());
     assert_eq!(nodes, [&*named, &*standby.address()]);
     assert_eq!(scene.deployment.shards().len(), 1);
@@ -101,7 +110,9 @@ async fn an_empty_primary_wipes_its_replicas(
     let diagnosis = scene
         .judged("the restart is told", |diagnosis| {
             diagnosis.top_cause == Some(Cause::InstanceFailure)
-                && diagnosis.of(Cause::InstanceFailure).is_some_and(|v| v.keys_lost.is_some())
+                && diagnosis
+                    .of(Cause::InstanceFailure)
+                    .is_some_and(|v| v.keys_lost.is_some())
         })
         .await;
     let verdict = confirmed(&diagnosis, Cause::InstanceFailure);
@@ -114,8 +125,15 @@ async fn an_empty_primary_wipes_its_replicas(
         })
         .await;
     let verdict = wiped.of(Cause::Replication).expect("a verdict");
-    assert!(verdict.summary.contains(&*standby.address()), "{verdict:#?}");
-    assert_eq!(verdict.level, Level::AtRisk, "the keys are counted once: {verdict:#?}");
+    assert!(
+        verdict.summary.contains(&*standby.address()),
+        "{verdict:#?}"
+    );
+    assert_eq!(
+        verdict.level,
+        Level::AtRisk,
+        "the keys are counted once: {verdict:#?}"
+    );
     assert_eq!(wiped.ledger.keys(amr_top::diagnosis::Way::Lost), 900);
 }
 
@@ -139,7 +157,11 @@ async fn a_primary_that_follows_the_wrong_host_loses_its_own_data(
         .await;
     let verdict = confirmed(&diagnosis, Cause::Replication);
     assert_eq!(verdict.mechanism, Some(Mechanism::Replicaof));
-    assert_eq!(verdict.keys_lost, Some(670), "700 went, 30 came: {verdict:#?}");
+    assert_eq!(
+        verdict.keys_lost,
+        Some(670),
+        "700 went, 30 came: {verdict:#?}"
+    );
     scene
         .until("the other server is found", |deployment| {
             deployment.place(&id(&other)).is_some()

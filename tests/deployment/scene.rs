@@ -57,7 +57,9 @@ pub(crate) fn field(redis: &mut redis::Connection, name: &str) -> String {
 
 /// Keys of all databases.
 pub(crate) fn keys(redis: &mut redis::Connection) -> u64 {
-    redis::cmd("DBSIZE").query(redis).expect("DBSIZE is answered")
+    redis::cmd("DBSIZE")
+        .query(redis)
+        .expect("DBSIZE is answered")
 }
 
 /// Writes so many keys of so many bytes.
@@ -205,7 +207,11 @@ impl Scene {
             let diagnosis = self.diagnosis();
             let losses = diagnosis.verdicts.iter().filter(|v| v.is_loss_in_window());
             let wrong: Vec<&Verdict> = losses.filter(|v| !may_be.contains(&v.cause)).collect();
-            assert!(wrong.is_empty(), "called a loss: {wrong:#?}\n{}", self.story());
+            assert!(
+                wrong.is_empty(),
+                "called a loss: {wrong:#?}\n{}",
+                self.story()
+            );
         }
     }
 
@@ -302,7 +308,12 @@ impl Scene {
 
 /// The verdict on a cause, which must be the top cause, confirmed.
 pub(crate) fn confirmed(diagnosis: &Diagnosis, cause: Cause) -> &Verdict {
-    assert_eq!(diagnosis.top_cause, Some(cause), "{:#?}", diagnosis.verdicts);
+    assert_eq!(
+        diagnosis.top_cause,
+        Some(cause),
+        "{:#?}",
+        diagnosis.verdicts
+    );
     let verdict = diagnosis.of(cause).expect("a verdict");
     assert_eq!(verdict.level, Level::Confirmed, "{verdict:#?}");
     verdict

@@ -6,6 +6,8 @@
 //! offset, as it was last seen, less the one before that. It is a lower bound: what was written
 //! between the last poll and the end of the old primary was seen by nobody.
 
+use std::time::Duration;
+
 use crate::diagnosis::replication::NOISE_BYTES;
 use crate::model::{Class, Continuity, Creates, Entry, Moment, Role, Sample, Step, Window};
 
@@ -35,8 +37,9 @@ pub struct Handover {
     pub planned: bool,
     /// The old primary still takes writes, which the new one does not get.
     pub split: bool,
-    /// Bytes that it has written since the other took over; part of `bytes`.
-    pub split_bytes: u64,
+    /// It went on as a primary after the other had taken over, whether it does still or not: what is
+    /// missing was written to it meanwhile.
+    pub went_on: bool,
 }
 
 impl Handover {
@@ -58,6 +61,9 @@ impl Handover {
         }
     }
 }
+
+/// So long may an old primary take to hear that another took over.
+const HEARSAY: Duration = Duration::from_secs(5);
 
 /// The hand-overs of one shard, the oldest first.
 pub(super) fn of(shard: &[usize], windows: &[Window<'_>]) -> Vec<Handover> {
@@ -127,8 +133,9 @@ fn meter(
         .rev()
         .find(|sample| as_primary(sample) && sample.moment <= after.moment)
         .unwrap_or(last);
-    let offset = |sample: &Sample| sample.replication.offset.unwrap_or(0);
-    let goes_on = last.moment > after.moment;
+    let apart = last.moment.since(after.moment);
+    let went_on = !apart.is_zero();
+    let wrote = bytes.is_some_and(|bytes| bytes > NOISE_BYTES);
     let still = window.entries().next_back();
     let still = still
         .and_then(Entry::sample)
@@ -145,12 +152,8 @@ fn meter(
         keys_old: last.keys(),
         keys_new: after.keys(),
         planned: was_handed_over(window, at_takeover, taken),
-        split: goes_on && still,
-        split_bytes: if goes_on {
-            offset(last).saturating_sub(offset(at_takeover))
-        } else {
-            0
-        },
+        split: went_on && still && (wrote || apart > HEARSAY),
+        went_on,
     })
 }
 
@@ -159,7 +162,7 @@ fn was_handed_over(window: &Window<'_>, last: &Sample, taken: Moment) -> bool {
     let mut steps = window.steps().filter(|step| step.to > last.moment);
     let demoted =
         steps.find(|step| step.role_before == Role::Primary && step.role_after == Role::Replica);
-    let about = last.moment.max(taken).elapsed + std::time::Duration::from_secs(60);
+    let about = last.moment.max(taken).elapsed + Duration::from_secs(60);
     demoted.is_some_and(|step| {
         step.continuity == Continuity::Same && !step.over_gap && step.to.elapsed <= about
     })

@@ -4,9 +4,11 @@ use super::court::Court;
 use super::summary;
 use super::takeover;
 use crate::diagnosis::incident::{self, Incident};
-use crate::diagnosis::ledger::Sum;
-use crate::diagnosis::{Cause, Diagnosis, Ending, Fate, Ledger, State, Way, rank, top_cause, words};
-use crate::model::Window;
+use crate::diagnosis::ledger::{Loss, Sum};
+use crate::diagnosis::{
+    Cause, Diagnosis, Ending, Fate, Ledger, Mechanism, State, Way, rank, top_cause, words,
+};
+use crate::model::{Moment, Window};
 
 /// Notices of the whole at most.
 const MOST_NOTICES: usize = 40;
@@ -80,32 +82,45 @@ pub(super) struct Arrived {
     pub(super) keys: u64,
 }
 
-/// What moved away from some primaries, as far as others created as much meanwhile.
+/// What moved away from some primaries, as far as others created as much meanwhile. What left after
+/// the others were last heard is on its way: they cannot have told yet.
 pub(super) fn arrived(court: &Court<'_>) -> Arrived {
-    let moves = |mechanism| {
-        use crate::diagnosis::Mechanism as M;
-        matches!(mechanism, M::Migrate | M::SlotMigration)
+    let moves = |loss: &&Loss| {
+        matches!(
+            loss.mechanism,
+            Mechanism::Migrate | Mechanism::SlotMigration
+        )
     };
-    let left = |member: usize| {
+    let left = |member: usize, since: Option<Moment>| {
         let losses = court.parts[member].ledger.losses.iter();
-        let losses = losses.filter(|loss| moves(loss.mechanism) && court.counts(member, loss));
+        let losses = losses
+            .filter(moves)
+            .filter(|loss| court.counts(member, loss));
+        let losses = losses.filter(|loss| since.is_none_or(|since| loss.to > since));
         losses.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
     let came = |member: usize| court.parts[member].ledger.keys(Way::Created);
-    let from = court.primaries().max_by_key(|member| left(*member));
-    let Some(from) = from.filter(|from| left(*from) > 0) else {
+    let from = court.primaries().max_by_key(|member| left(*member, None));
+    let Some(from) = from.filter(|from| left(*from, None) > 0) else {
         return Arrived::default();
     };
     let others = || court.primaries().filter(|member| *member != from);
     let Some(to) = others().max_by_key(|member| came(*member)) else {
         return Arrived::default();
     };
-    let gone = court.primaries().map(left).fold(0, u64::saturating_add);
+    let answering = others().map(|member| &court.windows[member]);
+    let answering = answering.filter(|window| window.open_gap().is_none());
+    let heard = answering.filter_map(Window::end).min();
+    let gone = court
+        .primaries()
+        .map(|member| left(member, None))
+        .fold(0, u64::saturating_add);
+    let on_the_way = heard.map_or(0, |heard| left(from, Some(heard)));
     let came = others().map(came).fold(0, u64::saturating_add);
     Arrived {
         from,
         to,
-        keys: gone.min(came),
+        keys: gone.min(came.saturating_add(on_the_way)),
     }
 }
 
@@ -185,7 +200,10 @@ fn notices(court: &Court<'_>) -> Vec<String> {
         let node = court.node(members[0]);
         match members.len() {
             1 => format!("{node}: {notice}"),
-            n => format!("{node}: {notice} (and {} like it)", words::plural(n as u64 - 1, "other node")),
+            n => format!(
+                "{node}: {notice} (and {} like it)",
+                words::plural(n as u64 - 1, "other node")
+            ),
         }
     });
     unreached(court).chain(told).take(MOST_NOTICES).collect()

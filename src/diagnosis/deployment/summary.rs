@@ -155,7 +155,12 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
     let rank = |verdict: &Verdict| {
         let keys = verdict.keys_lost.unwrap_or(0);
         let urgency = verdict.mechanism.map_or(u8::MAX, urgency);
-        (verdict.level, verdict.scope, urgency, std::cmp::Reverse(keys))
+        (
+            verdict.level,
+            verdict.scope,
+            urgency,
+            std::cmp::Reverse(keys),
+        )
     };
     // Of two that say that all is well, the later knows of a change of the primary.
     let is_better = rank(&b) < rank(&a) || (b.level == Level::Clear && a.level == Level::Clear);

@@ -61,7 +61,7 @@ fn by_handover(court: &Court<'_>, handover: &Handover) -> Verdict {
 
 /// How a hand-over took keys.
 pub(super) fn mechanism(handover: &Handover) -> Mechanism {
-    if handover.split || handover.split_bytes > 0 {
+    if handover.split || handover.went_on {
         Mechanism::SplitBrain
     } else if handover.bytes.is_some() {
         Mechanism::Failover
@@ -99,7 +99,7 @@ fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> Stri
             format!("{new} became the primary without the data of {old}{keys}")
         }
         None => format!("{new} took over from {old}{how}; no key is missing"),
-        Some(_) if handover.split_bytes > 0 => format!(
+        Some(_) if handover.went_on && handover.is_loss() => format!(
             "{old} took writes on after {new} had taken over and lost them when it followed: {}{about}{keys}",
             words::bytes(bytes)
         ),
