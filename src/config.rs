@@ -24,6 +24,18 @@ pub struct Plan {
     pub discover: bool,
     /// How announced addresses are reached, where they cannot be reached as they are.
     pub node_map: NodeMap,
+    /// Who tells which node is the primary, where that is not given: the endpoint of the first target
+    /// is then a Sentinel's until [`settle`](crate::source::sentinel::settle) has asked it.
+    pub sentinel: Option<Sentinel>,
+}
+
+/// Sentinels that watch the same primary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentinel {
+    /// The name under which they know it.
+    pub name: String,
+    /// Where they are, asked in this order.
+    pub endpoints: Vec<Endpoint>,
 }
 
 impl Plan {
@@ -33,6 +45,7 @@ impl Plan {
             targets: vec![settings],
             discover: false,
             node_map: NodeMap::default(),
+            sentinel: None,
         }
     }
 }
@@ -120,7 +133,8 @@ pub enum ConfigError {
     Port,
     /// A scheme of another protocol.
     #[error(
-        "'{0}://' is not a scheme of Redis; use redis://, rediss:// (TLS) or redis+unix:///PATH"
+        "'{0}://' is not a scheme of Redis; use redis://, rediss:// (TLS), redis+unix:///PATH or \
+         redis-sentinel://HOST/NAME"
     )]
     Scheme(String),
     /// Credentials without a scheme.
@@ -136,6 +150,15 @@ pub enum ConfigError {
     /// More than a database number behind the host.
     #[error("the URL has a path that is not a database number; end it after the port")]
     Path,
+    /// A Sentinel without the name of what it watches.
+    #[error(
+        "a Sentinel is asked by the name of a primary; write \
+         redis-sentinel://HOST:26379/NAME, as in redis-sentinel://10.0.0.1,10.0.0.2/mymaster"
+    )]
+    SentinelName,
+    /// Several Sentinels' worth of targets, or one beside other targets.
+    #[error("a redis-sentinel:// URL is the only TARGET; its Sentinels find the others")]
+    SentinelAlone,
     /// Not an absolute path of a socket.
     #[error("a socket needs an absolute path; write redis+unix:///run/redis.sock")]
     SocketPath,

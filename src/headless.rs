@@ -30,6 +30,7 @@ use crate::report::{
 };
 use crate::source::Clock;
 use crate::source::deployment::watch_deployment;
+use crate::source::sentinel::{SentinelError, settle};
 
 /// Observations that may wait to be taken in.
 const CHANNEL: usize = 16;
@@ -56,6 +57,9 @@ pub enum HeadlessError {
     /// Standard output.
     #[error("cannot write to standard output ({0})")]
     Output(io::Error),
+    /// The Sentinels.
+    #[error(transparent)]
+    Sentinel(#[from] SentinelError),
     /// The runtime.
     #[error("cannot start ({0}); is a limit on threads or files reached?")]
     Runtime(io::Error),
@@ -253,9 +257,10 @@ fn look(
     let keep = time
         .saturating_mul(2)
         .saturating_add(Duration::from_secs(3_600));
+    let runtime = Runtime::new().map_err(HeadlessError::Runtime)?;
+    let plan = runtime.block_on(settle(plan, Clock::start()))?;
     let first = &plan.targets[0];
     let mut deployment = Deployment::new(first.node(), first.assumptions.clone(), keep);
-    let runtime = Runtime::new().map_err(HeadlessError::Runtime)?;
     runtime.block_on(poll(plan, &mut deployment, until));
     // A name that is still being looked up must not hold the program back.
     runtime.shutdown_background();

@@ -12,6 +12,7 @@ use amr_top::demo::{Demo, DemoError, bundled};
 use amr_top::headless::{self, HeadlessError};
 use amr_top::model::{Assumptions, NodeId};
 use amr_top::report::{Exit, Pages, Report, Scene, Snapshot};
+use amr_top::source::sentinel::SentinelError;
 use amr_top::tui;
 use color_eyre::eyre::{Report as Trouble, Result};
 
@@ -163,6 +164,8 @@ fn complain(report: &Trouble) -> Exit {
             Exit::Failed
         };
         (writeln!(out, "amr-top: {error}"), exit)
+    } else if let Some(error) = report.downcast_ref::<SentinelError>() {
+        (writeln!(out, "amr-top: {error}"), Exit::Failed)
     } else if let Some(error) = report.downcast_ref::<DemoError>() {
         (writeln!(out, "amr-top: {error}"), Exit::Failed)
     } else {

@@ -29,6 +29,7 @@
 //! | `monitor` | `MONITOR`, on demand only |
 //! | `topology` | who belongs to a cluster, asked of one of its nodes |
 //! | `neighbours` | whom an answer names: replicas, the primary |
+//! | [`sentinel`] | Sentinels: who is the primary, and what they say of it |
 //! | [`deployment`] | one poller a node, for every node that can be found from the first |
 //! | `schedule` | when to poll and when to try again |
 //! | `failure` | from errors to [`FailureKind`](crate::model::FailureKind) |
@@ -58,6 +59,7 @@ mod poll;
 mod questions;
 mod schedule;
 mod seal;
+pub mod sentinel;
 mod slowlog;
 mod tap;
 pub mod tls;

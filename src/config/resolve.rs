@@ -77,6 +77,7 @@ pub fn resolve(
     };
     let mut notices = Vec::new();
     let mut settings: Vec<Settings> = Vec::new();
+    let mut sentinel = None;
     let mut ask = Some(ask);
     for text in texts {
         let target = Target::parse(text)?;
@@ -86,6 +87,12 @@ pub fn resolve(
                  are shown"
                     .into(),
             );
+        }
+        if target.sentinel.is_some() {
+            if texts.len() > 1 {
+                return Err(ConfigError::SentinelAlone);
+            }
+            sentinel.clone_from(&target.sentinel);
         }
         let said = settings.first().map(|first| first.auth.password.clone());
         let prompt = |prompt: &str| match (said.flatten(), ask.take()) {
@@ -100,6 +107,7 @@ pub fn resolve(
             targets: settings,
             discover: !options.nodes.no_discover,
             node_map: NodeMap::parse(&options.nodes.node_map)?,
+            sentinel,
         },
         notices,
     })

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{Auth, ConfigError, Endpoint};
+use super::{Auth, ConfigError, Endpoint, Sentinel};
 use crate::model::inert;
 
 /// The port of Redis.
 const PORT: u16 = 6379;
 /// The port of Azure Managed Redis.
 const AZURE_PORT: u16 = 10_000;
+/// The port of Sentinels.
+const SENTINEL_PORT: u16 = 26_379;
 const AZURE_SUFFIX: &str = ".redis.azure.net";
 
 /// What a target says by itself.
@@ -28,6 +30,8 @@ pub(super) struct Target {
     pub(super) tls: bool,
     /// A database number, which has no meaning here.
     pub(super) database: Option<u32>,
+    /// The endpoints are those of Sentinels.
+    pub(super) sentinel: Option<Sentinel>,
 }
 
 impl Target {
@@ -38,6 +42,8 @@ impl Target {
             return match scheme.to_ascii_lowercase().as_str() {
                 "redis" | "valkey" => network(text, false),
                 "rediss" | "valkeys" => network(text, true),
+                "redis-sentinel" | "valkey-sentinel" => sentinels(text, false),
+                "rediss-sentinel" | "valkeys-sentinel" => sentinels(text, true),
                 "unix" | "redis+unix" | "valkey+unix" => socket(text),
                 _ => Err(ConfigError::Scheme(inert(scheme, 32))),
             };
@@ -64,6 +70,7 @@ impl Target {
             auth: Auth::default(),
             tls: false,
             database: None,
+            sentinel: None,
         }
     }
 }
@@ -150,10 +157,44 @@ fn network(text: &str, tls: bool) -> Result<Target, ConfigError> {
         auth: login.map_or(Ok(Auth::default()), login_of)?,
         tls,
         database,
+        sentinel: None,
         endpoint: Endpoint::Tcp {
             port: port.unwrap_or(default_port(&host)),
             host,
         },
+    })
+}
+
+/// `redis-sentinel://[user:password@]host[:port][,host[:port]…]/name`: the credentials are those of
+/// the servers.
+fn sentinels(text: &str, tls: bool) -> Result<Target, ConfigError> {
+    let (_, rest) = text.split_once("://").unwrap_or(("", text));
+    let (login, rest) = match rest.rsplit_once('@') {
+        Some((login, rest)) => (Some(login), rest),
+        None => (None, rest),
+    };
+    let (hosts, name) = rest.split_once('/').ok_or(ConfigError::SentinelName)?;
+    let name = decoded(name).ok_or(ConfigError::SentinelName)?;
+    let is_name = |c: char| c.is_alphanumeric() || ".-_:".contains(c);
+    if name.is_empty() || !name.chars().all(is_name) {
+        return Err(ConfigError::SentinelName);
+    }
+    let endpoint = |place: &str| {
+        let (host, port) = host_and_port(place)?;
+        Ok(Endpoint::Tcp {
+            host: checked_host(host)?,
+            port: port.unwrap_or(SENTINEL_PORT),
+        })
+    };
+    let endpoints: Vec<Endpoint> = hosts.split(',').map(endpoint).collect::<Result<_, _>>()?;
+    Ok(Target {
+        auth: login.map_or(Ok(Auth::default()), login_of)?,
+        tls,
+        sentinel: Some(Sentinel {
+            name,
+            endpoints: endpoints.clone(),
+        }),
+        ..Target::plain(endpoints[0].clone())
     })
 }
 
@@ -216,6 +257,26 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("redis-sentinel://a/mymaster", "a:26379", "mymaster")]
+    #[case("redis-sentinel://u:p@a:1,[::1]/m-1", "a:1 [::1]:26379", "m-1")]
+    fn sentinels_are_asked_by_a_name(#[case] text: &str, #[case] all: &str, #[case] name: &str) {
+        let target = Target::parse(text).expect("parses");
+        let sentinel = target.sentinel.expect("is one");
+        let places: Vec<String> = sentinel.endpoints.iter().map(ToString::to_string).collect();
+        assert_eq!((&*places.join(" "), &*sentinel.name), (all, name));
+        assert_eq!(target.auth.password.is_some(), text.contains('@'));
+    }
+
+    #[rstest]
+    #[case("redis-sentinel://a")]
+    #[case("redis-sentinel://a/")]
+    #[case("redis-sentinel://a/b c")]
+    #[case("redis-sentinel:///m")]
+    fn a_sentinel_without_host_or_name_is_refused(#[case] text: &str) {
+        assert!(Target::parse(text).is_err());
+    }
 
     #[rstest]
     #[case("localhost", "localhost:6379", false)]

@@ -159,6 +159,26 @@ pub const ALL: &[Entry] = &[
         purpose: "where cluster|shards is refused too",
     },
     Entry {
+        name: "sentinel|get-master-addr-by-name",
+        arguments: "<name>",
+        purpose: "to a Sentinel that the user named: at the start, and every second",
+    },
+    Entry {
+        name: "sentinel|replicas",
+        arguments: "<name>",
+        purpose: "to a Sentinel: every ten seconds",
+    },
+    Entry {
+        name: "sentinel|slaves",
+        arguments: "<name>",
+        purpose: "to a Sentinel before 5.0, which does not know the other",
+    },
+    Entry {
+        name: "subscribe",
+        arguments: SENTINEL_CHANNELS,
+        purpose: "to a Sentinel: once per connection",
+    },
+    Entry {
         name: "monitor",
         arguments: "",
         purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
@@ -258,6 +278,43 @@ pub(super) fn cluster_slots() -> Cmd {
 fn cluster(what: &str) -> Cmd {
     let mut command = redis::cmd("CLUSTER");
     command.arg(what);
+    command
+}
+
+/// What a Sentinel says of itself, and is listened to.
+const SENTINEL_CHANNELS: &str = "+switch-master +sdown -sdown +odown -odown +failover-end -failover-abort-no-good-slave \
+     -failover-abort-not-elected +tilt -tilt";
+
+/// `SENTINEL GET-MASTER-ADDR-BY-NAME …`.
+pub(super) fn sentinel_primary(name: &str) -> Cmd {
+    sentinel("GET-MASTER-ADDR-BY-NAME", name)
+}
+
+/// `SENTINEL REPLICAS …`.
+pub(super) fn sentinel_replicas(name: &str) -> Cmd {
+    sentinel("REPLICAS", name)
+}
+
+/// `SENTINEL SLAVES …`, the same by its old name.
+pub(super) fn sentinel_slaves(name: &str) -> Cmd {
+    sentinel("SLAVES", name)
+}
+
+fn sentinel(what: &str, name: &str) -> Cmd {
+    let mut command = redis::cmd("SENTINEL");
+    command.arg(what).arg(name);
+    command
+}
+
+/// `SUBSCRIBE` to what a Sentinel says; it is answered by pushes alone.
+pub(super) fn sentinel_news() -> Cmd {
+    let mut command = redis::cmd("SUBSCRIBE");
+    SENTINEL_CHANNELS
+        .split_ascii_whitespace()
+        .for_each(|channel| {
+            command.arg(channel);
+        });
+    command.set_no_response(true);
     command
 }
 
@@ -365,6 +422,10 @@ mod tests {
             cluster_nodes(),
             cluster_shards(),
             cluster_slots(),
+            sentinel_primary("<name>"),
+            sentinel_replicas("<name>"),
+            sentinel_slaves("<name>"),
+            sentinel_news(),
             monitor(),
             tripwire(),
             tracking(),

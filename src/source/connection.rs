@@ -141,6 +141,14 @@ impl Connection {
         Ok(value.extract_error()?)
     }
 
+    /// Says something that is answered by pushes, if at all.
+    pub(super) async fn say(&mut self, command: &Cmd) -> Result<(), Trouble> {
+        self.witness.asked();
+        let sent = timeout(self.timeout, self.wire.send_packed_command(command)).await;
+        sent.map_err(|_| Trouble::Timeout)??;
+        Ok(())
+    }
+
     /// Asks several questions in one round trip; each has its own result.
     pub(crate) async fn ask_all(
         &mut self,

@@ -5,7 +5,7 @@
 //! | an answer of a primary: its replicas (`slaveN`) | every answer |
 //! | an answer of a replica: its primary (`master_host`) | every answer |
 //! | a view of a cluster | when a cluster node is met, every [`VIEW_EVERY`], and when a node fails or changes its role |
-//! | a Sentinel | see `sentinel` |
+//! | a Sentinel | every ten seconds, and when it says that another is the primary |
 //!
 //! A node that turns out to be the process of another under a second address is dropped and never
 //! dialled again. One that was never reached stays, and so is told; one that fell silent is asked
@@ -24,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::neighbours::Neighbours;
 use super::poll::poll_asked;
+use super::sentinel::{self, Word};
 use super::{Clock, Control};
 use crate::config::{Endpoint, NodeMap, Plan, Settings};
 use crate::model::{FailureKind, MOST_WATCHED, Moment, NodeId, Observation, Told, Topology, Watch};
@@ -78,6 +79,12 @@ pub async fn watch_deployment(
         looking: 0,
         wanted: Vec::new(),
     };
+    let (words, mut spoken) = mpsc::channel(WAITING);
+    let _listener = plan.sentinel.map(|sentinel| {
+        let servers = plan.targets[0].clone();
+        let listener = sentinel::listen(sentinel, servers, clock, words);
+        AbortOnDropHandle::new(tokio::spawn(listener))
+    });
     for settings in plan.targets {
         round.begin(settings.node(), settings, true);
     }
@@ -95,6 +102,7 @@ pub async fn watch_deployment(
                     }
                     true
                 }
+                Some(word) = spoken.recv() => round.by_sentinel(word).await,
                 _ = tick.tick() => round.tend().await,
             };
             if !goes_on {
@@ -315,6 +323,22 @@ impl Round {
             self.watch_on(place);
         }
         self.ask_view(now);
+    }
+
+    /// A Sentinel named nodes, or said something.
+    async fn by_sentinel(&mut self, word: Word) -> bool {
+        let Word {
+            moment,
+            said,
+            named,
+        } = word;
+        for node in named {
+            self.consider(0, node, moment.elapsed);
+        }
+        match said {
+            Some(said) => self.tell(Told::Sentinel { moment, said }).await,
+            None => true,
+        }
     }
 
     /// Somebody names a node.

@@ -14,6 +14,7 @@ use crate::config::Plan;
 use crate::model::{Assumptions, Deployment, Moment, NodeId, Observation, Told, Watch};
 use crate::source::Clock;
 use crate::source::deployment::{Wish, watch_deployment};
+use crate::source::sentinel::settle;
 
 /// How much is remembered.
 const KEEP: Duration = Duration::from_secs(3_600);
@@ -41,12 +42,13 @@ pub async fn dashboard(
     options: Options,
     export: impl Fn(&App) -> ExportJob,
 ) -> Result<ExitCode> {
+    let clock = Clock::start();
+    let plan = settle(plan, clock).await?;
     let ends = terminal::ends().wrap_err("cannot listen to signals")?;
     // In this order: the terminal is given back last.
     let (_taken, mut tty) = terminal::take()?;
     let events = terminal::events().wrap_err("cannot read keys")?;
 
-    let clock = Clock::start();
     let first = &plan.targets[0];
     let interval = first.interval;
     let mut app = app(

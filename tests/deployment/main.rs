@@ -12,3 +12,4 @@ mod failover;
 mod healthy;
 mod replicas;
 mod scene;
+mod sentinel;

@@ -132,7 +132,7 @@ pub(crate) struct Scene {
     pub(crate) deployment: Deployment,
     pub(crate) clock: Clock,
     told: mpsc::Receiver<Told>,
-    pub(crate) wishes: mpsc::Sender<Wish>,
+    _wishes: mpsc::Sender<Wish>,
     stop: CancellationToken,
     /// Causes that may be told as losses; `None` for any.
     may_be: Option<Vec<Cause>>,
@@ -151,6 +151,7 @@ impl Scene {
             targets: vec![settings(server.port())],
             discover: true,
             node_map: NodeMap::default(),
+            sentinel: None,
         })
     }
 
@@ -167,7 +168,7 @@ impl Scene {
             deployment,
             clock,
             told,
-            wishes,
+            _wishes: wishes,
             stop,
             may_be: None,
         }

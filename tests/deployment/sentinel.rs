@@ -1,0 +1,190 @@
+//! Sentinels: they say where to begin, and a failover that they make is followed and measured.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+
+use amr_top::config::{Endpoint, NodeMap, Plan, Sentinel, Settings};
+use amr_top::demo::server::{Server, Signal, find_named};
+use amr_top::diagnosis::Cause;
+use amr_top::source::Clock;
+use amr_top::source::sentinel::{SentinelError, settle};
+use rstest::rstest;
+use tempfile::TempDir;
+
+use crate::scene::{
+    Scene, client, confirmed, field, fill, id, is_about, keys, replica, run, server, settings, wait,
+};
+
+const NAME: &str = "mymaster";
+
+/// Three Sentinels that watch one primary, and the folder with their configurations.
+struct Sentinels {
+    all: Vec<Server>,
+    _folder: TempDir,
+}
+
+impl Sentinels {
+    fn of(kind: &str, primary: &Server) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let binary = find_named(kind).expect("the server is on PATH");
+        let start = |n: usize| {
+            // A Sentinel keeps its state in its configuration, which comes first on its command line.
+            let conf = folder.path().join(format!("{n}.conf"));
+            std::fs::write(&conf, "").expect("a configuration");
+            let script = folder.path().join(format!("{n}.sh"));
+            let mut file = std::fs::File::create(&script).expect("a script");
+            let (binary, conf) = (binary.display(), conf.display());
+            writeln!(file, "#!/bin/sh\nexec {binary} {conf} \"$@\" --sentinel")
+                .expect("is written");
+            let may_run = std::fs::Permissions::from_mode(0o755);
+            file.set_permissions(may_run).expect("may be run");
+            drop(file);
+            let sentinel = Server::start_with(&script, &["--dir", "{dir}"]);
+            let sentinel = sentinel.unwrap_or_else(|error| panic!("{error}"));
+            let mut redis = client(&sentinel);
+            let port = primary.port();
+            run(
+                &mut redis,
+                &format!("SENTINEL MONITOR {NAME} 127.0.0.1 {port} 2"),
+            );
+            run(
+                &mut redis,
+                &format!("SENTINEL SET {NAME} down-after-milliseconds 1000"),
+            );
+            run(
+                &mut redis,
+                &format!("SENTINEL SET {NAME} failover-timeout 4000"),
+            );
+            sentinel
+        };
+        Self {
+            all: (0..3).map(start).collect(),
+            _folder: folder,
+        }
+    }
+
+    fn plan(&self, name: &str) -> Plan {
+        let endpoints: Vec<Endpoint> = self
+            .all
+            .iter()
+            .map(|s| settings(s.port()).endpoint)
+            .collect();
+        Plan {
+            targets: vec![Settings {
+                endpoint: endpoints[0].clone(),
+                ..settings(1)
+            }],
+            discover: true,
+            node_map: NodeMap::default(),
+            sentinel: Some(Sentinel {
+                name: name.to_owned(),
+                endpoints,
+            }),
+        }
+    }
+
+    /// Waits until all know each other and the replicas.
+    async fn agree(&self, replicas: usize) {
+        for sentinel in &self.all {
+            let mut redis = client(sentinel);
+            wait("the Sentinels know each other", || {
+                let info = field(&mut redis, "master0");
+                info.contains(&format!("slaves={replicas},sentinels=3"))
+            })
+            .await;
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_by_sentinels_is_followed_and_measured(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let mut redis = client(&primary);
+    fill(&mut redis, "early", 1_000, 100);
+    let standby = replica(kind, &primary, &[]).await;
+    let sentinels = Sentinels::of(kind, &primary);
+    sentinels.agree(1).await;
+    let plan = settle(sentinels.plan(NAME), Clock::start()).await;
+    let plan = plan.expect("the Sentinels say where to begin");
+    assert_eq!(plan.targets[0].node(), id(&primary));
+    let mut scene = Scene::open(plan);
+    scene
+        .until("both nodes answer", |deployment| {
+            let mut members = deployment.members().iter();
+            deployment.members().len() == 2
+                && members.all(|member| member.history().window().polls() >= 3)
+        })
+        .await;
+    standby.signal(Signal::Stop).expect("it is stopped");
+    fill(&mut redis, "late", 3_000, 10_000);
+    let had = keys(&mut redis);
+    scene.sees_all_of(&primary).await;
+    primary.signal(Signal::Kill).expect("it is killed");
+    standby.signal(Signal::Cont).expect("it goes on");
+    // A Sentinel cuts the connections of clients when it promotes a replica.
+    wait("the Sentinels promote the replica", || {
+        let mut its = client(&standby);
+        let info = redis::cmd("INFO")
+            .arg("replication")
+            .query::<String>(&mut its);
+        info.is_ok_and(|info| info.contains("role:master"))
+    })
+    .await;
+    let lost = had - keys(&mut client(&standby));
+    assert!(lost > 1_000, "nothing to measure: {lost} lost");
+    let diagnosis = scene
+        .judged("the failover is measured", |d| {
+            d.top_cause == Some(Cause::Replication)
+        })
+        .await;
+    let told = confirmed(&diagnosis, Cause::Replication)
+        .keys_lost
+        .expect("is counted");
+    assert!(is_about(told, lost), "{told} told, {lost} lost");
+    let switch = format!(
+        "Sentinel: +switch-master {NAME} 127.0.0.1 {} 127.0.0.1 {}",
+        primary.port(),
+        standby.port()
+    );
+    scene
+        .until("the Sentinels' word is told", |deployment| {
+            deployment
+                .changes()
+                .any(|change| change.kind.sentence() == switch)
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_name_that_sentinels_do_not_know_is_said() {
+    let primary = server("redis-server", &[]);
+    let sentinels = Sentinels::of("redis-server", &primary);
+    let error = settle(sentinels.plan("other"), Clock::start()).await;
+    let error = error.expect_err("is unknown");
+    assert!(matches!(error, SentinelError::Unknown { .. }), "{error}");
+    assert!(error.to_string().contains("'other'"), "{error}");
+}
+
+#[tokio::test]
+async fn the_next_sentinel_is_asked_where_one_does_not_answer() {
+    let primary = server("redis-server", &[]);
+    let mut sentinels = Sentinels::of("redis-server", &primary);
+    let plan = sentinels.plan(NAME);
+    sentinels.all.remove(0);
+    let plan = settle(plan, Clock::start()).await.expect("another answers");
+    assert_eq!(plan.targets[0].node(), id(&primary));
+    let none = Plan {
+        sentinel: Some(Sentinel {
+            name: NAME.to_owned(),
+            endpoints: vec![settings(1).endpoint],
+        }),
+        ..sentinels.plan(NAME)
+    };
+    let error = settle(none, Clock::start())
+        .await
+        .expect_err("none answers");
+    assert!(matches!(error, SentinelError::Silent(_)), "{error}");
+}
