@@ -9,14 +9,29 @@ use std::collections::BTreeSet;
 
 use amr_top::diagnosis::{Diagnosis, Level, Mechanism as M};
 use amr_top::model::{Assumptions, FailureKind};
-use support::story::{Facts, Story};
+use support::story::{Facts, Group, Story};
 
 /// One way to lose keys, or to be about to.
 struct Case {
     mechanism: M,
     level: Level,
     keys: Option<u64>,
-    story: fn() -> Story,
+    story: Played,
+}
+
+/// On one server, or on several.
+enum Played {
+    One(fn() -> Story),
+    Several(fn() -> Group),
+}
+
+impl Played {
+    fn diagnosis(&self) -> Diagnosis {
+        match self {
+            Self::One(story) => story().diagnosis(),
+            Self::Several(group) => group().diagnosis(),
+        }
+    }
 }
 
 fn case(mechanism: M, level: Level, keys: impl Into<Option<u64>>, story: fn() -> Story) -> Case {
@@ -25,7 +40,36 @@ fn case(mechanism: M, level: Level, keys: impl Into<Option<u64>>, story: fn() ->
         mechanism,
         level,
         keys,
-        story,
+        story: Played::One(story),
+    }
+}
+
+/// Two primaries take writes; then the old one follows the new and loses what it took.
+fn split_brain() -> Case {
+    let group = || {
+        let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+        let (of, replica) = group.nodes.split_at_mut(1);
+        replica[0].follow("10.0.0.1", &of[0].facts);
+        let quiet = group.repeat(3, |nodes| {
+            nodes[0].write(10);
+            nodes[1].write(10);
+        });
+        let promoted = quiet.then(|nodes| {
+            let offset = nodes[1].offset();
+            nodes[1].promote(offset);
+        });
+        let apart = promoted.repeat(3, |nodes| nodes[0].write(50));
+        apart.then(|nodes| {
+            let (old, new) = nodes.split_at_mut(1);
+            old[0].follow("10.0.0.2", &new[0].facts);
+            old[0].facts.dbs.clone_from(&new[0].facts.dbs);
+        })
+    };
+    Case {
+        mechanism: M::SplitBrain,
+        level: Level::Confirmed,
+        keys: Some(150),
+        story: Played::Several(group),
     }
 }
 
@@ -453,6 +497,7 @@ fn all() -> Vec<Case> {
         failures(),
         refusals(),
         moves(),
+        vec![split_brain()],
     ]
     .into_iter()
     .flatten()
@@ -494,7 +539,7 @@ fn every_mechanism_is_named() {
     let wrong: Vec<String> = all()
         .iter()
         .filter_map(|case| {
-            let told = check(case, &(case.story)().diagnosis());
+            let told = check(case, &case.story.diagnosis());
             told.err()
                 .map(|error| format!("{}: {error}", case.mechanism.id()))
         })

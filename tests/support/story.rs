@@ -1,6 +1,7 @@
 //! A pretended server whose INFO replies a test writes poll by poll.
 
 #![allow(
+    dead_code,
     unreachable_pub,
     reason = "a support module is used by several test crates"
 )]
@@ -9,8 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use amr_top::diagnosis::{Diagnosis, diagnose};
-use amr_top::model::{Assumptions, Failure, FailureKind, History, Moment, NodeId, Observation};
+use amr_top::diagnosis::{Diagnosis, diagnose, diagnose_deployment};
+use amr_top::model::{
+    Assumptions, Deployment, Failure, FailureKind, History, Moment, NodeId, Observation, Told,
+};
 use jiff::Timestamp;
 
 /// The facts that the next INFO reply will show.
@@ -303,5 +306,138 @@ impl Story {
     /// What is said of all of it.
     pub fn diagnosis(&self) -> Diagnosis {
         diagnose(&self.history.window())
+    }
+}
+
+/// One node of a [`Group`].
+pub struct Node {
+    pub id: NodeId,
+    pub facts: Facts,
+    /// It answers.
+    pub up: bool,
+}
+
+impl Node {
+    /// Makes it a replica of another: its history is the other's.
+    pub fn follow(&mut self, host: &'static str, of: &Facts) {
+        self.facts.replica_of = Some(host);
+        for name in ["master_replid", "master_replid2", "second_repl_offset"] {
+            let value = of.replication[name].clone();
+            self.facts.replication.insert(name, value);
+        }
+        self.facts
+            .replication
+            .insert("master_link_status", "up".into());
+    }
+
+    /// `REPLICAOF NO ONE`: a history of its own from an offset on.
+    pub fn promote(&mut self, offset: u64) {
+        self.facts.replica_of = None;
+        self.facts.replication.remove("master_link_status");
+        let old = self.facts.replication["master_replid"].clone();
+        let new = format!("{:x<40}", format!("of{}", self.id.as_str().len() + 7));
+        let values = [
+            ("master_replid2", old),
+            ("master_replid", new),
+            ("second_repl_offset", (offset + 1).to_string()),
+            ("master_repl_offset", offset.to_string()),
+        ];
+        self.facts.replication.extend(values);
+    }
+
+    /// So many writes of a hundred bytes each, every one a new key.
+    pub fn write(&mut self, writes: u64) {
+        let keys = self.facts.dbs.get(&0).map_or(0, |(keys, _)| *keys);
+        self.facts.keys(keys + writes);
+        self.facts.ran("set", writes);
+        let offset = self.offset() + writes * 100;
+        let offset = offset.to_string();
+        self.facts.replication.insert("master_repl_offset", offset);
+    }
+
+    pub fn offset(&self) -> u64 {
+        let offset = &self.facts.replication["master_repl_offset"];
+        offset.parse().expect("a number")
+    }
+}
+
+/// Several pretended servers, polled in turn every second.
+pub struct Group {
+    pub nodes: Vec<Node>,
+    pub deployment: Deployment,
+    elapsed: Duration,
+}
+
+impl Group {
+    /// Primaries at these hosts, with a thousand keys each.
+    pub fn of(hosts: &[&str]) -> Self {
+        let node = |(place, host): (usize, &&str)| {
+            let mut facts = Facts::default();
+            facts.keys(1_000);
+            // Every process and every history has an id of its own.
+            let letter = char::from(b'a' + u8::try_from(place % 26).expect("is small"));
+            facts.run_id = format!("{:0>40}", format!("{letter}{place}"));
+            let replid = format!("{:0>40}", format!("{place}e"));
+            facts.replication.insert("master_replid", replid);
+            Node {
+                id: NodeId::of(host, 6_379),
+                facts,
+                up: true,
+            }
+        };
+        let nodes: Vec<Node> = hosts.iter().enumerate().map(node).collect();
+        let keep = Duration::from_secs(3_600);
+        Self {
+            deployment: Deployment::new(nodes[0].id.clone(), Assumptions::default(), keep),
+            nodes,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// All nodes are polled after `change`.
+    pub fn then(mut self, change: impl FnOnce(&mut [Node])) -> Self {
+        change(&mut self.nodes);
+        self.elapsed += Duration::from_secs(1);
+        let began = Timestamp::from_second(1_795_400_000).expect("a time in range");
+        for (n, node) in (0u64..).zip(&mut self.nodes) {
+            let elapsed = self.elapsed + Duration::from_millis(n);
+            let moment = Moment {
+                elapsed,
+                at: began + elapsed,
+            };
+            let said = if node.up {
+                node.facts.uptime_s += 1;
+                node.facts.add("total_commands_processed", 7);
+                Observation::Answer {
+                    moment,
+                    round_trip: Duration::from_micros(300),
+                    info: node.facts.info().into(),
+                }
+            } else {
+                Observation::Failed {
+                    moment,
+                    failure: Failure {
+                        kind: FailureKind::Refused,
+                        detail: String::new(),
+                    },
+                    retry_in: Duration::from_secs(1),
+                }
+            };
+            self.deployment.observe(Told::Node(node.id.clone(), said));
+        }
+        self
+    }
+
+    /// So many polls, each after `change`.
+    pub fn repeat(mut self, polls: usize, mut change: impl FnMut(&mut [Node])) -> Self {
+        for _ in 0..polls {
+            self = self.then(&mut change);
+        }
+        self
+    }
+
+    /// What is said of all of them.
+    pub fn diagnosis(&self) -> Diagnosis {
+        diagnose_deployment(&self.deployment, None)
     }
 }

@@ -1,0 +1,213 @@
+//! Several nodes judged together, on pretended servers: whose word counts, who took over, what is
+//! counted once.
+
+mod support {
+    pub mod story;
+}
+
+use std::time::Duration;
+
+use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
+use amr_top::model::{ChangeKind, Moment, Told};
+use support::story::{Group, Node};
+
+/// A primary and its replica, which has what it has, after some polls under writes.
+fn pair() -> Group {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    let (of, replica) = group.nodes.split_at_mut(1);
+    replica[0].follow("10.0.0.1", &of[0].facts);
+    group.repeat(5, |nodes| nodes.iter_mut().for_each(|node| node.write(20)))
+}
+
+fn evict(node: &mut Node, keys: u64) {
+    node.facts.add("evicted_keys", keys);
+    let (has, _) = node.facts.dbs[&0];
+    node.facts.keys(has - keys);
+}
+
+#[test]
+fn what_a_failover_lost_is_the_offset_that_the_new_primary_lacks() {
+    let behind = pair().repeat(4, |nodes| nodes[0].write(300));
+    let dead = behind.repeat(3, |nodes| nodes[0].up = false);
+    let group = dead.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(diagnosis.top_cause, Some(Cause::Replication));
+    assert_eq!(verdict.level, Level::Confirmed);
+    assert_eq!(verdict.mechanism, Some(Mechanism::Failover));
+    assert_eq!((verdict.keys_lost, verdict.at_least), (Some(1_200), true));
+    // 1,200 writes of a hundred bytes; thirty thousand more a second for the second without a word.
+    for words in [
+        "10.0.0.2:6379 took over from 10.0.0.1:6379 without its last 117 KB of writes",
+        "(about 1,200 writes)",
+        "1,200 keys fewer",
+    ] {
+        assert!(verdict.summary.contains(words), "{}", verdict.summary);
+    }
+    assert!(
+        verdict
+            .summary
+            .contains("more were written after the last poll")
+    );
+    assert_eq!(diagnosis.ledger.keys(Way::Lost), 1_200);
+    assert_eq!(diagnosis.incidents.len(), 1, "{:#?}", diagnosis.incidents);
+    let failure = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(failure.level, Level::AtRisk);
+    assert!(
+        failure
+            .summary
+            .starts_with("10.0.0.1:6379 does not answer; 10.0.0.2:6379 took over")
+    );
+}
+
+#[test]
+fn what_was_known_before_is_still_told_of_then() {
+    let group = pair().repeat(3, |nodes| nodes[0].up = false);
+    let group = group.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let then = diagnose_deployment(&group.deployment, Some(Duration::from_millis(5_500)));
+    assert_eq!(then.top_cause, None);
+    let verdict = then.of(Cause::Replication).expect("a verdict");
+    assert!(
+        !verdict.summary.contains("took over"),
+        "{}",
+        verdict.summary
+    );
+    let now = group.diagnosis();
+    let verdict = now.of(Cause::Replication).expect("a verdict");
+    assert!(verdict.summary.contains("took over"), "{}", verdict.summary);
+    assert_eq!(verdict.level, Level::Clear, "nothing was missing");
+}
+
+#[test]
+fn a_replica_that_is_promoted_without_the_data_is_no_copy() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    // It follows and has a history of its own: it was still loading.
+    group.nodes[1].facts.replica_of = Some("10.0.0.1");
+    group.nodes[1].facts.keys(30);
+    let group = group.repeat(4, |_| {});
+    let group = group.repeat(2, |nodes| nodes[0].up = false);
+    let group = group.then(|nodes| nodes[1].facts.replica_of = None);
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Replication));
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.mechanism, Some(Mechanism::Promotion));
+    assert_eq!(verdict.keys_lost, Some(970), "{verdict:#?}");
+}
+
+#[test]
+fn a_history_that_changes_for_want_of_replicas_is_no_failover() {
+    let group = pair().then(|nodes| {
+        let old = "000000000000000000000000000000000000beef".to_owned();
+        nodes[0].facts.replication.insert("master_replid", old);
+    });
+    let group = group.repeat(3, |_| {});
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None);
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert!(
+        !verdict.summary.contains("took over"),
+        "{}",
+        verdict.summary
+    );
+}
+
+#[test]
+fn losses_of_several_shards_add_up_to_one() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts
+            .memory
+            .insert("maxmemory_policy", "allkeys-lru".into());
+        node.facts.memory.insert("used_memory", "9990000".into());
+    }
+    let group = group.repeat(4, |_| {});
+    let group = group.then(|nodes| {
+        evict(&mut nodes[1], 300);
+        evict(&mut nodes[2], 50);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Eviction));
+    let verdict = diagnosis.of(Cause::Eviction).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(350));
+    assert!(
+        verdict.summary.starts_with("10.0.0.2:6379: "),
+        "{}",
+        verdict.summary
+    );
+    assert!(
+        verdict.summary.ends_with("350 keys on 2 nodes in all"),
+        "{}",
+        verdict.summary
+    );
+    assert_eq!(diagnosis.incidents.len(), 1, "{:#?}", diagnosis.incidents);
+    assert_eq!(diagnosis.incidents[0].keys, 350);
+    assert_eq!(diagnosis.ledger.keys_before, Some(3_000));
+    assert_eq!(diagnosis.ledger.keys_after, Some(2_650));
+    assert_eq!(diagnosis.ledger.keys(Way::Evicted), 350);
+}
+
+#[test]
+fn a_replica_repeats_its_primary_and_adds_nothing() {
+    let group = pair().then(|nodes| {
+        nodes[0].facts.ran("flushall", 1);
+        nodes[1].facts.ran("flushall", 1);
+        nodes.iter_mut().for_each(|node| node.facts.keys(0));
+    });
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(1_100));
+    assert_eq!(diagnosis.ledger.keys_before, Some(1_020));
+    assert_eq!(diagnosis.ledger.keys(Way::Flushed), 1_100);
+}
+
+#[test]
+fn a_node_that_was_never_reached_is_a_notice_and_no_outage() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    group.nodes[1].up = false;
+    let group = group.repeat(5, |_| {});
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None);
+    let notice = diagnosis
+        .notices
+        .iter()
+        .find(|notice| notice.contains("never reached"));
+    let notice = notice.expect("is told");
+    assert!(
+        notice.contains("--node-map 10.0.0.2:6379=HOST:PORT"),
+        "{notice}"
+    );
+}
+
+#[test]
+fn an_alias_is_no_node_and_its_replicas_are_kin() {
+    let mut group = pair();
+    let moment = Moment {
+        elapsed: Duration::from_secs(6),
+        at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let alias = amr_top::model::NodeId::new("172.17.0.2:6379");
+    let node = group.nodes[0].id.clone();
+    group.deployment.observe(Told::Same {
+        moment,
+        alias,
+        node,
+    });
+    // From now on the replica names its primary by the alias, and shares no history with it.
+    let group = group.then(|nodes| {
+        nodes[1].facts.replica_of = Some("172.17.0.2");
+        let other = "00000000000000000000000000000000000cafe0".to_owned();
+        nodes[1].facts.replication.insert("master_replid", other);
+    });
+    assert_eq!(group.deployment.members().len(), 2);
+    assert_eq!(group.deployment.shards(), [vec![0, 1]]);
+    let told = group.deployment.changes().any(|change| {
+        matches!(&change.kind, ChangeKind::SameNode { alias, .. } if alias.as_str() == "172.17.0.2:6379")
+    });
+    assert!(told);
+}
