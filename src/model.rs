@@ -11,6 +11,7 @@
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
 //! | [`KeyRead`] | what a key is that somebody wants to know about by name |
+//! | [`Heard`] | which keys went, where the server publishes that |
 //! | [`Clients`] | who is connected and may have done it |
 //! | [`Monitored`] | what a short `MONITOR` showed |
 //! | [`Denied`] | who tried and was refused |
@@ -25,6 +26,7 @@ mod command;
 mod continuity;
 mod counter;
 mod denied;
+mod events;
 mod monitored;
 mod node;
 mod observation;
@@ -47,6 +49,7 @@ pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
+pub use events::{EventKind, Gathering, Group, Heard, Listening, Published, Removed};
 pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};

@@ -6,6 +6,7 @@ use crate::format;
 
 use super::continuity::Continuity;
 use super::counter::Counter;
+use super::events::Listening;
 use super::node::Role;
 use super::observation::{FailureKind, Moment};
 use super::sample::{Limit, Sample};
@@ -67,6 +68,8 @@ pub enum ChangeKind {
     NoTripwire(String),
     /// What the watch on keys says of itself.
     Watching(Watching),
+    /// What the ear for keyspace events says of itself.
+    Listening(Listening),
     /// A flushing command was refused or failed.
     FlushDenied {
         /// The command, upper case.
@@ -176,6 +179,7 @@ impl ChangeKind {
                 format!("flushes are seen at the next poll, not at once: {why}")
             }
             Self::Watching(told) => told.sentence(),
+            Self::Listening(told) => told.sentence(),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
             plain => plain.plain().to_owned(),
@@ -208,6 +212,7 @@ impl ChangeKind {
             Self::Attached
                 | Self::NoTripwire(_)
                 | Self::Watching(_)
+                | Self::Listening(_)
                 | Self::LoadingEnded { .. }
                 | Self::ReplicasJoined(_)
                 | Self::LinkUp

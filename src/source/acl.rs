@@ -4,7 +4,7 @@
 //! and `HELLO` need none on any server.
 
 use super::commands::{self, Entry};
-use crate::model::{Product, Sample, Watch, inert};
+use crate::model::{EventKind, Product, Sample, Watch, inert};
 
 /// A kind of server, by what its access rules know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl Dialect {
     /// Each right, as a rule, and what it is for.
     pub fn rights(self) -> Vec<(String, &'static str)> {
         let mut rights: Vec<(String, &'static str)> = Vec::new();
-        let needed = |entry: &&Entry| !entry.is_open() && !entry.is_on_demand();
+        let needed =
+            |entry: &&Entry| !entry.is_open() && !entry.is_on_demand() && !entry.hears_channels();
         for entry in commands::ALL.iter().filter(needed) {
             let rule = format!("+{}", entry.name);
             let is_new = rights.iter().all(|(known, _)| *known != rule);
@@ -79,6 +80,18 @@ impl Dialect {
             }
         }
         rights
+    }
+
+    /// What is needed besides to hear removals where the server publishes them: the right, then the
+    /// channels, each letter by letter, for a pattern does not match a pattern.
+    pub fn hearing(self) -> String {
+        let rights = commands::ALL.iter().filter(|entry| entry.hears_channels());
+        let rights = rights.map(|entry| format!("+{}", entry.name));
+        let kinds = EventKind::ALL.into_iter();
+        let channels = kinds.map(|kind| format!("&{}", commands::channels(kind.id())));
+        // Redis 6.0 has no rules for channels.
+        let channels = channels.filter(|_| self != Self::Redis60);
+        rights.chain(channels).collect::<Vec<_>>().join(" ")
     }
 
     /// What is needed besides to watch these keys: rights, then what may be read.

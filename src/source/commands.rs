@@ -31,6 +31,11 @@ impl Entry {
         self.name == "monitor" || self.reads_keys()
     }
 
+    /// Whether it needs the right to channels besides: only where the server publishes removals.
+    pub fn hears_channels(&self) -> bool {
+        self.name == "psubscribe"
+    }
+
     /// Whether it reads a key by name: only where the user asks to watch one.
     pub fn reads_keys(&self) -> bool {
         self.arguments.starts_with("<key>") || self.name == "scan"
@@ -143,6 +148,19 @@ pub const ALL: &[Entry] = &[
                   Redis Enterprise; may be refused",
     },
     Entry {
+        name: "config|get",
+        arguments: "notify-keyspace-events",
+        purpose: "once per server process: whether it publishes removals; nothing is ever set; may \
+                  be refused",
+    },
+    Entry {
+        name: "psubscribe",
+        arguments: "__keyevent@*__:<event>",
+        purpose: "only where it does, on a connection of its own, for del, expired, evicted, \
+                  rename_from and move_from: which keys went; more than 1,000 a second switch it \
+                  off; may be refused",
+    },
+    Entry {
         name: "monitor",
         arguments: "",
         purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
@@ -228,6 +246,25 @@ pub(super) fn monitor() -> Cmd {
 pub(super) fn denied() -> Cmd {
     let mut command = redis::cmd("ACL");
     command.arg("LOG").arg(FEW);
+    command
+}
+
+/// `CONFIG GET notify-keyspace-events`. Never `CONFIG SET`.
+pub(super) fn published() -> Cmd {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("notify-keyspace-events");
+    command
+}
+
+/// The channels of one kind of event in all databases, as a pattern.
+pub(super) fn channels(event: &str) -> String {
+    format!("__keyevent@*__:{event}")
+}
+
+/// `PSUBSCRIBE` of one kind of event.
+pub(super) fn subscribe(event: &str) -> Cmd {
+    let mut command = redis::cmd("PSUBSCRIBE");
+    command.arg(channels(event));
     command
 }
 
@@ -327,6 +364,8 @@ mod tests {
             denied(),
             monitor(),
             tripwire(),
+            published(),
+            subscribe("<event>"),
             tracking(),
             tracking_prefix("<prefix>"),
             scan(b"<cursor>"),

@@ -10,7 +10,7 @@ use super::connection::{Connection, Trouble};
 use super::slowlog::{self, Log, text};
 use super::{Clock, commands, seal};
 use crate::config::Auth;
-use crate::model::{Clients, Denied, SLOW_LOG, SlowEntry};
+use crate::model::{Clients, Denied, Published, SLOW_LOG, SlowEntry};
 
 /// Why a question brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +98,20 @@ impl Ear<'_> {
             };
             let rows = rows.iter().take(commands::FEW);
             Ok(rows.filter_map(|row| denied(row, now, &auth)).collect())
+        }
+    }
+
+    /// What the server publishes; nothing where it does not know the setting.
+    pub(super) fn published(&self) -> impl Future<Output = Answer<Published>> + Send + use<> {
+        let reply = self.ask(commands::published(), "+config|get");
+        async move {
+            let pairs = match reply.await? {
+                Value::Array(cells) => cells,
+                Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [a, b]).collect(),
+                _ => return Err(odd("the reply is no list")),
+            };
+            let flags = pairs.get(1).map(text).unwrap_or_default();
+            Ok(Published::new(&flags))
         }
     }
 
