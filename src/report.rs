@@ -25,7 +25,7 @@ pub use text::Style;
 use self::incidents::Episode;
 use self::ledger::Balance;
 use self::watched::Key;
-use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Scope, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Removals, Scope, Verdict};
 use crate::format;
 use crate::model::{NodeId, Product, Role, Sample, Window};
 
@@ -78,6 +78,9 @@ pub struct Report<'a> {
     /// Left out where no keys are sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<&'a Forecast>,
+    /// Left out where no keyspace events are heard; times to the millisecond.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Removals>,
     ledger: Balance<'a>,
     changes: Vec<Happened>,
     notices: Vec<String>,
@@ -152,6 +155,7 @@ impl<'a> Report<'a> {
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
             watched: watched_keys(window, diagnosis),
             forecast: diagnosis.forecast.as_ref(),
+            events: diagnosis.events.iter().map(events).collect(),
             ledger: Balance(&diagnosis.ledger),
             changes: window
                 .changes()
@@ -309,6 +313,14 @@ fn watched_keys<'a>(window: &Window<'_>, diagnosis: &'a Diagnosis) -> Vec<Key<'a
     let end = window.end().map(|moment| moment.elapsed);
     let fates = diagnosis.fates.iter();
     fates.map(|fate| Key::new(fate, end)).collect()
+}
+
+fn events(heard: &Removals) -> Removals {
+    Removals {
+        from: to_millisecond(heard.from),
+        to: to_millisecond(heard.to),
+        ..heard.clone()
+    }
 }
 
 fn to_millisecond(at: Timestamp) -> Timestamp {

@@ -1,0 +1,221 @@
+//! Which keys went, where the server publishes each removal: what no count tells.
+//!
+//! Events support a verdict and never make one. They are heard on a connection of their own, so one
+//! may be told a moment before or after the reading that counts it; and a `del` of a key that was
+//! written again is an event, but no fall. So the ledger does not book by them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::case::Case;
+use super::ledger::Loss;
+use super::verdict::Evidence;
+use super::{Cause, Reading, Verdict, words};
+use crate::model::{ChangeKind, EventKind, Group, Heard, Listening, Moment, Removed};
+
+/// The field of the evidence, before the server's word for the event.
+const FIELD: &str = "keyspace event";
+/// Groups of names in one line.
+const NAMED: usize = 4;
+/// Two connections are not heard in order: what one tells may come this much after the other.
+const SLACK: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Removals of one kind, with the names of the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removals {
+    /// The server's word: `del`, `expired`, `evicted`, `rename_from`, `move_from`.
+    pub event: &'static str,
+    /// Events that were heard; there may have been more while nobody listened.
+    pub count: u64,
+    /// The first that was heard.
+    pub from: Timestamp,
+    /// The last that was heard.
+    pub to: Timestamp,
+    /// How the names begin, the most first; empty where names are left out.
+    pub keys: Vec<Name>,
+    /// Events of keys that are not named.
+    pub others: u64,
+}
+
+/// Keys whose names begin alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Name {
+    /// `session:*`, or the whole name where it was one event; inert.
+    pub name: String,
+    /// Events.
+    pub count: u64,
+}
+
+impl Removals {
+    pub(super) fn leave_out_names(&mut self) {
+        self.keys.clear();
+        self.others = self.count;
+    }
+}
+
+/// Everything that was heard in the window, summed up.
+pub(super) fn all(case: &Case<'_>) -> Vec<Removals> {
+    let kinds = EventKind::ALL.into_iter();
+    let sums = kinds.filter_map(|kind| Sum::of(case, kind, |_| true));
+    sums.map(|sum| Removals {
+        event: sum.removed.kind.id(),
+        count: sum.removed.count,
+        from: sum.from.at,
+        to: sum.to.at,
+        keys: sum.removed.groups.iter().map(Name::of).collect(),
+        others: sum.removed.others(),
+    })
+    .collect()
+}
+
+impl Name {
+    fn of(group: &Group) -> Self {
+        Self {
+            name: group.name().to_owned(),
+            count: group.count,
+        }
+    }
+}
+
+/// Adds what was heard at the time of a loss to the verdict on it.
+pub(super) fn support(case: &Case<'_>, verdict: &mut Verdict) {
+    let kind = match verdict.cause {
+        Cause::Deletion => EventKind::Deleted,
+        Cause::Expiration => EventKind::Expired,
+        Cause::Eviction => EventKind::Evicted,
+        Cause::Overwrite => EventKind::Renamed,
+        Cause::Relocation => EventKind::Moved,
+        Cause::Flush => return flushed(case, verdict),
+        _ => return,
+    };
+    let Some(account) = case.account(verdict.cause) else {
+        return;
+    };
+    let losses = &account.losses;
+    let is_then = |heard: &Heard| {
+        // Losses are booked in the order of time.
+        let before = |loss: &&Loss| loss.to.elapsed + SLACK < heard.from.elapsed;
+        let first = losses.get(losses.partition_point(before));
+        first.is_some_and(|loss| loss.from.elapsed <= heard.to.elapsed)
+    };
+    let Some(sum) = Sum::of(case, kind, is_then) else {
+        return;
+    };
+    let ear = Ear::of(case);
+    let is_whole = !sum.is_cut && losses.iter().all(|loss| ear.is_open(loss));
+    let part = if is_whole { "" } else { "heard in part, " };
+    let (from, to) = (sum.from.at, sum.to.at);
+    let note = format!("{part}{}: {}", span(from, to), named(&sum.removed));
+    let field = format!("{FIELD} {}", kind.id());
+    let proof = case.evidence(field, Reading::None, sum.removed.count, note, Some(to));
+    verdict.evidence.push(proof);
+}
+
+/// That nothing was heard of a flush is no contradiction.
+fn flushed(case: &Case<'_>, verdict: &mut Verdict) {
+    let Some(account) = case.account(Cause::Flush) else {
+        return;
+    };
+    let loss = account.biggest;
+    if Ear::of(case).is_open(loss) {
+        let note = "a flush is never published as an event: none could show it";
+        let at = Some(loss.to.at);
+        let proof = case.evidence(FIELD, Reading::None, "none", note, at);
+        verdict.evidence.push(proof);
+    }
+}
+
+/// `session:* 400, user:* 12, 3 of other keys`.
+fn named(removed: &Removed) -> String {
+    if removed.groups.is_empty() {
+        return "names left out".to_owned();
+    }
+    let groups = removed.groups.iter().take(NAMED);
+    let mut named: Vec<String> = groups
+        .clone()
+        .map(|group| format!("{} {}", group.name(), words::count(group.count)))
+        .collect();
+    let told = groups.fold(0u64, |sum, group| sum.saturating_add(group.count));
+    let others = removed.count.saturating_sub(told);
+    if others > 0 {
+        named.push(format!("others {}", words::count(others)));
+    }
+    named.join(", ")
+}
+
+/// Takes the names out of a line of evidence.
+pub(super) fn leave_out_names(proof: &mut Evidence) {
+    if proof.field.starts_with(FIELD)
+        && let Some(end) = proof.note.find(": ")
+    {
+        proof.note.truncate(end);
+    }
+}
+
+/// What was heard of one kind.
+struct Sum {
+    removed: Removed,
+    /// The first and the last moment of what was told together with it.
+    from: Moment,
+    to: Moment,
+    /// There was more than may be heard.
+    is_cut: bool,
+}
+
+impl Sum {
+    fn of(case: &Case<'_>, kind: EventKind, is_meant: impl Fn(&Heard) -> bool) -> Option<Self> {
+        let testimony = case.window.witnesses();
+        let mut found: Option<Self> = None;
+        for heard in testimony.heard().filter(|heard| is_meant(heard)) {
+            let Some(removed) = heard.of(kind) else {
+                continue;
+            };
+            let sum = found.get_or_insert_with(|| Self {
+                removed: Removed::new(kind),
+                from: heard.from,
+                to: heard.to,
+                is_cut: false,
+            });
+            sum.removed.add(removed);
+            sum.to = heard.to;
+            sum.is_cut |= heard.is_cut;
+        }
+        found
+    }
+}
+
+/// `14:03:07.412–14:03:07.430`.
+fn span(from: Timestamp, to: Timestamp) -> String {
+    let clock = |at: Timestamp| at.strftime("%H:%M:%S.%3f").to_string();
+    let (from, to) = (clock(from), clock(to));
+    if from == to {
+        from
+    } else {
+        format!("{from}–{to}")
+    }
+}
+
+/// When somebody listened, and when not: each change with its moment, oldest first.
+struct Ear(Vec<(Moment, bool)>);
+
+impl Ear {
+    fn of(case: &Case<'_>) -> Self {
+        let changes = case.window.changes();
+        let told = changes.filter_map(|change| match &change.kind {
+            ChangeKind::Listening(told) => Some((change.moment, matches!(told, Listening::On(_)))),
+            _ => None,
+        });
+        Self(told.collect())
+    }
+
+    /// Whether it was open all the time in which a loss may have happened.
+    fn is_open(&self, loss: &Loss) -> bool {
+        let was = self.0.iter().rev();
+        let mut was = was.skip_while(|(moment, _)| moment.elapsed > loss.from.elapsed);
+        let meanwhile = |(moment, _): &&(Moment, bool)| {
+            moment.elapsed > loss.from.elapsed && moment.elapsed <= loss.to.elapsed
+        };
+        was.next().is_some_and(|(_, is_on)| *is_on)
+            && self.0.iter().filter(meanwhile).all(|(_, is_on)| *is_on)
+    }
+}
