@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use amr_top::config::Settings;
 use amr_top::demo::server::Server;
-use amr_top::diagnosis::{Cause, Evidence, Level, Reading, Verdict};
-use amr_top::model::{Listening, Observation};
-use amr_top::source::acl::Dialect;
+use amr_top::diagnosis::{Cause, Ending, Evidence, Level, Reading, Verdict};
+use amr_top::model::{Listening, Observation, Watch};
+use amr_top::source::{acl::Dialect, commands};
 use eye::{Eye, SERVERS, start};
 use redis::Value;
 use report::{amr_top, assert_schema, json, list};
@@ -400,6 +400,76 @@ async fn one_event_after_a_quiet_time_is_told_at_once_and_others_in_sums() {
         .await;
     let first = heard.removed[0].count;
     assert!((1..=100).contains(&first), "{heard:?}");
+}
+
+/// A key is renamed among deletes of others: which of both it was, the counts alone do not tell.
+#[rstest]
+#[case::not_heard("", Ending::Deleted, &[Ending::Moved])]
+#[case::heard("AKE", Ending::Moved, &[])]
+#[tokio::test]
+async fn an_event_on_a_watched_key_decides_its_fate(
+    #[case] flags: &str,
+    #[case] ending: Ending,
+    #[case] others: &[Ending],
+    #[values(SERVERS[0], SERVERS[1])] binary: &str,
+) {
+    let server = start(binary, &["--notify-keyspace-events", flags]);
+    let mut redis = client(&server);
+    run(&mut redis, "MSET k v other v");
+    let mut eye = Eye::open(Settings {
+        interval: Duration::from_secs(3_600),
+        watch: vec![Watch::Key("first".to_owned()), Watch::Key("k".to_owned())],
+        ..settings(server.port())
+    });
+    asked(&mut eye).await;
+    if !flags.is_empty() {
+        eye.line("keyspace events are on").await;
+    }
+    let is_there = |eye: &Eye| eye.fate("k").filter(|fate| fate.ending == Ending::Present);
+    eye.until("the key", is_there).await;
+    redis::pipe()
+        .atomic()
+        .cmd("DEL")
+        .arg("other")
+        .cmd("RENAME")
+        .arg("k")
+        .arg("renamed")
+        .exec(&mut redis)
+        .expect("both run");
+    let is_settled = |eye: &Eye| {
+        let fate = eye.fate("k")?;
+        (fate.ending.is_gone() && fate.ending != Ending::Pending).then_some(fate)
+    };
+    let fate = eye.until("its end", is_settled).await;
+    assert_eq!((fate.ending, &*fate.others), (ending, others), "{fate:#?}");
+    let proofs = fate.evidence.iter();
+    let events = proofs.filter(|proof| proof.field == "keyspace event rename_from");
+    assert_eq!(events.count(), usize::from(!flags.is_empty()), "{fate:#?}");
+}
+
+/// With events on, too, nothing is sent that is not in the list, and nothing that writes.
+#[rstest]
+#[tokio::test]
+async fn what_is_sent_stands_in_the_list(#[values(SERVERS[0], SERVERS[1])] binary: &str) {
+    let server = start(binary, ON);
+    let mut redis = client(&server);
+    run(&mut redis, "CONFIG RESETSTAT");
+    let mut eye = listening(&server).await;
+    eye.poll().await;
+    let stats: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(&mut redis)
+        .expect("INFO");
+    let names = stats.lines().filter_map(|line| {
+        let name = line.strip_prefix("cmdstat_")?.split(':').next()?;
+        (name != "config|resetstat").then_some(name)
+    });
+    for name in names {
+        let mut list = commands::ALL.iter();
+        assert!(list.any(|entry| entry.name == name), "{name} in {stats}");
+    }
+    assert_eq!(calls(&mut redis, "config|get"), 1);
+    assert_eq!(calls(&mut redis, "psubscribe"), 5);
 }
 
 #[test]

@@ -219,3 +219,115 @@ impl Ear {
             && self.0.iter().filter(meanwhile).all(|(_, is_on)| *is_on)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::diagnosis::{Diagnosis, Level, diagnose};
+    use crate::model::{
+        Assumptions, EventKind, Gathering, History, NodeId, Observation, Published,
+    };
+
+    fn moment(ms: u64) -> Moment {
+        let elapsed = Duration::from_millis(ms);
+        let at = Timestamp::constant(1_700_000_000, 0) + elapsed;
+        Moment { elapsed, at }
+    }
+
+    fn answer(ms: u64, keys: u64, deletes: u64) -> Observation {
+        let info = format!(
+            "# Server\nredis_version:7.0.15\nrun_id:a\n# Stats\nexpired_keys:0\nevicted_keys:0\n\
+             # Replication\nrole:master\n# Commandstats\ncmdstat_del:calls={deletes}\n\
+             # Keyspace\ndb0:keys={keys},expires=0\n"
+        );
+        Observation::Answer {
+            moment: moment(ms),
+            round_trip: Duration::ZERO,
+            info: info.into(),
+        }
+    }
+
+    fn listening(ms: u64, told: Listening) -> Observation {
+        let moment = moment(ms);
+        Observation::Listening { moment, told }
+    }
+
+    fn on(ms: u64) -> Observation {
+        listening(ms, Listening::On(Published::new("AKE")))
+    }
+
+    /// So many deletes at a millisecond.
+    fn heard(ms: u64, count: u64) -> Observation {
+        let mut gathering = Gathering::default();
+        for n in 0..count {
+            let name = format!("a: b:{n}");
+            gathering.add(EventKind::Deleted, name.as_bytes(), moment(ms));
+        }
+        Observation::Heard {
+            moment: moment(ms),
+            heard: gathering.take().expect("was heard"),
+        }
+    }
+
+    /// Two quiet polls, then 400 of 500 keys deleted between 3 and 4 s.
+    fn diagnosed(told: Vec<Observation>) -> Diagnosis {
+        let keep = Duration::from_secs(3_600);
+        let mut history = History::new(NodeId::new("h:1"), Assumptions::default(), keep);
+        let polls = [(1, 500, 0), (2, 500, 0), (3, 500, 0), (4, 100, 400)];
+        let polls = polls.map(|(s, keys, deletes)| answer(s * 1_000, keys, deletes));
+        let mut all: Vec<Observation> = polls.into_iter().chain(told).collect();
+        all.sort_by_key(Observation::moment);
+        for observation in all {
+            history.observe(observation);
+        }
+        diagnose(&history.window())
+    }
+
+    fn note(diagnosis: &Diagnosis) -> Option<&str> {
+        let verdict = diagnosis.of(Cause::Deletion).expect("a verdict");
+        assert_eq!(verdict.level, Level::Confirmed);
+        let mut proofs = verdict.evidence.iter();
+        let proof = proofs.find(|proof| proof.field == "keyspace event del")?;
+        Some(&proof.note)
+    }
+
+    #[rstest]
+    #[case::all_the_time(vec![on(1_500)], "22:13:23.500: a:* 400")]
+    #[case::from_the_middle_on(vec![on(3_400)], "heard in part, 22:13:23.500: a:* 400")]
+    #[case::with_a_hole(
+        vec![on(1_500), listening(3_600, Listening::Lost), on(3_700)],
+        "heard in part, 22:13:23.500: a:* 400"
+    )]
+    #[case::with_a_hole_before(
+        vec![on(1_500), listening(1_600, Listening::Lost), on(1_700)],
+        "22:13:23.500: a:* 400"
+    )]
+    fn what_was_heard_says_whether_it_is_all(
+        #[case] mut told: Vec<Observation>,
+        #[case] expected: &str,
+    ) {
+        told.push(heard(3_500, 400));
+        let diagnosis = diagnosed(told);
+        assert_eq!(note(&diagnosis), Some(expected));
+    }
+
+    #[test]
+    fn events_of_another_time_prove_nothing() {
+        let diagnosis = diagnosed(vec![on(1_100), heard(1_500, 3), heard(2_500, 2)]);
+        assert_eq!(note(&diagnosis), None);
+        assert_eq!(diagnosis.events[0].count, 5);
+    }
+
+    #[test]
+    fn without_names_the_numbers_stay() {
+        let diagnosis = diagnosed(vec![on(1_500), heard(3_500, 400)]);
+        let diagnosis = diagnosis.without_names();
+        assert_eq!(note(&diagnosis), Some("22:13:23.500"));
+        assert_eq!(diagnosis.events[0].others, 400);
+        assert!(!format!("{diagnosis:?}").contains("a:*"));
+    }
+}

@@ -216,8 +216,21 @@ pub struct Heard {
     pub to: Moment,
     /// One sum for each kind that was heard.
     pub removed: Vec<Removed>,
+    /// Events on keys that are watched by their full names.
+    pub watched: Vec<OnWatched>,
     /// More came than may be heard, and was not.
     pub is_cut: bool,
+}
+
+/// An event on a watched key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnWatched {
+    /// The key's number, as in [`KeyRead::id`](super::KeyRead::id).
+    pub id: u64,
+    /// What happened to it.
+    pub kind: EventKind,
+    /// When it was heard.
+    pub moment: Moment,
 }
 
 impl Heard {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::{PushInfo, PushKind, Value};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,7 +24,9 @@ use super::tripwire::{is_refusal, refused, silent};
 use super::{Clock, commands, seal};
 use crate::config::Settings;
 use crate::format::count;
-use crate::model::{EventKind, Failure, FailureKind, Gathering, Listening, Observation, Published};
+use crate::model::{
+    EventKind, Failure, FailureKind, Gathering, Listening, Observation, OnWatched, Published,
+};
 
 /// Events that may come in a second.
 const MOST: usize = 1_000;
@@ -32,6 +34,9 @@ const MOST: usize = 1_000;
 const GAP: Duration = Duration::from_millis(50);
 /// Observations that wait to be told.
 const WAITING: usize = 4;
+
+/// The names of watched keys; their places are their numbers.
+type Names = watch::Receiver<Vec<Vec<u8>>>;
 
 /// Hears events. Goes when dropped.
 pub(super) struct Listener {
@@ -43,9 +48,15 @@ pub(super) struct Listener {
 
 impl Listener {
     /// Sets it up in the background, for the kinds of events that are published.
-    pub(super) fn set_up(settings: Settings, clock: Clock, published: Published) -> Self {
+    /// `names` are those of the watched keys, by their numbers.
+    pub(super) fn set_up(
+        settings: Settings,
+        clock: Clock,
+        names: Names,
+        published: Published,
+    ) -> Self {
         let (out, told) = mpsc::channel(WAITING);
-        let heard = Arc::new(Pushed::new(settings.clone(), clock));
+        let heard = Arc::new(Pushed::new(settings.clone(), clock, names));
         let ear = Ear {
             settings,
             clock,
@@ -74,6 +85,7 @@ pub(super) fn follow(
     told: &Observation,
     settings: &Settings,
     clock: Clock,
+    names: &watch::Sender<Vec<Vec<u8>>>,
 ) {
     let Observation::Listening { told, .. } = told else {
         return;
@@ -83,7 +95,8 @@ pub(super) fn follow(
         Listening::Setting(published) if settings.tripwire => {
             let is_for = |listener: &Listener| listener.published == *published;
             if !listener.as_ref().is_some_and(is_for) {
-                let set_up = Listener::set_up(settings.clone(), clock, published.clone());
+                let (settings, names) = (settings.clone(), names.subscribe());
+                let set_up = Listener::set_up(settings, clock, names, published.clone());
                 *listener = Some(set_up);
             }
         }
@@ -108,6 +121,7 @@ pub(super) async fn told(listener: &mut Option<Listener>) -> Observation {
 struct Pushed {
     settings: Settings,
     clock: Clock,
+    names: Names,
     state: Mutex<State>,
     news: Notify,
 }
@@ -121,10 +135,11 @@ struct State {
 }
 
 impl Pushed {
-    fn new(settings: Settings, clock: Clock) -> Self {
+    fn new(settings: Settings, clock: Clock, names: Names) -> Self {
         Self {
             settings,
             clock,
+            names,
             state: Mutex::new(State {
                 gathering: Gathering::default(),
                 rate: Rate::new(MOST),
@@ -141,7 +156,7 @@ impl Pushed {
 
     /// Takes in what the client library was pushed; nothing more once it is too much.
     fn push(&self, push: &PushInfo) {
-        let Some((kind, name)) = event(push) else {
+        let Some((kind, name, is_of_db0)) = event(push) else {
             return;
         };
         let moment = self.clock.now();
@@ -151,12 +166,22 @@ impl Pushed {
         }
         let is_first = state.gathering.since().is_none();
         state.gathering.add(kind, name, moment);
+        if let Some(id) = self.number(name).filter(|_| is_of_db0) {
+            state.gathering.add_watched(OnWatched { id, kind, moment });
+        }
         state.is_too_much = state.rate.is_beyond(moment.elapsed, 1);
         let is_news = is_first || state.is_too_much;
         drop(state);
         if is_news {
             self.news.notify_one();
         }
+    }
+
+    /// The number of a watched key.
+    fn number(&self, name: &[u8]) -> Option<u64> {
+        let names = self.names.borrow();
+        let place = names.iter().position(|watched| watched == name)?;
+        u64::try_from(place).ok()
     }
 
     /// When there is something to tell: what waits is told with the next poll, unless that is late
@@ -180,8 +205,9 @@ impl Pushed {
     }
 }
 
-/// The kind of an event and the name of its key: `pmessage`, the pattern, the channel, the name.
-fn event(push: &PushInfo) -> Option<(EventKind, &[u8])> {
+/// The kind of an event, the name of its key, and whether that is in database 0: `pmessage`, the
+/// pattern, the channel, the name.
+fn event(push: &PushInfo) -> Option<(EventKind, &[u8], bool)> {
     let [_, Value::BulkString(channel), Value::BulkString(name)] = &*push.data else {
         return None;
     };
@@ -190,8 +216,8 @@ fn event(push: &PushInfo) -> Option<(EventKind, &[u8])> {
     }
     let channel = std::str::from_utf8(channel).ok()?;
     let (place, id) = channel.split_once("__:")?;
-    let is_event = place.starts_with("__keyevent@");
-    Some((EventKind::from_id(id).filter(|_| is_event)?, name))
+    let db = place.strip_prefix("__keyevent@")?;
+    Some((EventKind::from_id(id)?, name, db == "0"))
 }
 
 /// The task.

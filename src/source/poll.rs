@@ -79,6 +79,7 @@ pub async fn poll_asked(
         events: None,
         wishes: Some(wishes),
         watcher: None,
+        names: watch::Sender::new(Vec::new()),
         monitor: None,
         monitors,
         polled: Duration::ZERO,
@@ -109,6 +110,8 @@ struct Poller {
     wishes: Option<mpsc::Receiver<Watch>>,
     /// Watches keys, after the first answer and where somebody wants that.
     watcher: Option<Watcher>,
+    /// The full names of watched keys, by their numbers.
+    names: watch::Sender<Vec<Vec<u8>>>,
     /// Runs when the user asks for it.
     monitor: Option<monitor::Running>,
     /// How often that was.
@@ -142,13 +145,10 @@ impl Poller {
             let (observation, mut due) = self.attempt().await;
             // What was heard belongs to the interval that this ends.
             let heard = self.events.as_ref().and_then(Listener::take);
-            if let Some(heard) = heard
-                && self.out.send(heard).await.is_err()
-            {
-                return;
-            }
-            if self.out.send(observation).await.is_err() {
-                return;
+            for told in heard.into_iter().chain([observation]) {
+                if self.out.send(told).await.is_err() {
+                    return;
+                }
             }
             while let Some((told, next)) = self.rest(due).await {
                 if self.out.send(told).await.is_err() {
@@ -295,11 +295,11 @@ impl Poller {
                 }
                 Some(seen) = monitor::seen(&mut self.monitor) => return Some((seen, due)),
                 told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
-                    events::follow(&mut self.events, &told, &self.settings, self.clock);
+                    self.listen(&told);
                     return Some((told, due));
                 }
                 told = events::told(&mut self.events) => {
-                    events::follow(&mut self.events, &told, &self.settings, self.clock);
+                    self.listen(&told);
                     return Some((told, due));
                 }
                 told = tripwire::told(&mut self.tripwire) => {
@@ -321,9 +321,14 @@ impl Poller {
     }
 
     fn watcher(&mut self) -> &mut Watcher {
-        let (settings, clock) = (&self.settings, self.clock);
+        let (settings, clock, names) = (&self.settings, self.clock, &self.names);
         let watcher = &mut self.watcher;
-        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock))
+        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock, names.clone()))
+    }
+
+    fn listen(&mut self, told: &Observation) {
+        let (settings, names) = (&self.settings, &self.names);
+        events::follow(&mut self.events, told, settings, self.clock, names);
     }
 
     /// Runs `MONITOR`, unless it runs already.
@@ -334,7 +339,7 @@ impl Poller {
         }
     }
 
-    /// What is pushed, and when the next poll is due by it.
+    /// What is pushed, and when the next poll is due.
     fn told(&mut self, told: &Observation, due: Due) -> Due {
         let soon = match told {
             Observation::Emptied { moment } => Some(tripwire::poll_after(*moment, self.polled)),

@@ -31,7 +31,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn new(ending: Ending, how: impl Into<String>, causes: &'static [Cause]) -> Self {
+    pub(super) fn new(ending: Ending, how: impl Into<String>, causes: &'static [Cause]) -> Self {
         Self {
             ending,
             how: how.into(),

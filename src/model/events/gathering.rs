@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{EventKind, Group, Heard, Removed};
+use super::{EventKind, Group, Heard, OnWatched, Removed};
 use crate::model::observation::Moment;
 use crate::model::watched::shown_name;
 
 /// Groups that are kept apart until they are told; names beyond are only counted.
 const GATHERED: usize = 256;
+/// Events on watched keys that are kept until they are told.
+const WATCHED: usize = 1_000;
 /// Bytes of a name within which its group is looked for.
 const LOOKED_AT: usize = 64;
 /// Bytes of a name that can be needed to show 64 characters.
@@ -22,6 +24,7 @@ pub struct Gathering {
     span: Option<(Moment, Moment)>,
     counts: HashMap<EventKind, u64>,
     groups: HashMap<(EventKind, Vec<u8>), Group>,
+    watched: Vec<OnWatched>,
 }
 
 impl Gathering {
@@ -47,6 +50,13 @@ impl Gathering {
                 count: 1,
             };
             self.groups.insert(key, group);
+        }
+    }
+
+    /// Notes that an event was on a watched key.
+    pub fn add_watched(&mut self, event: OnWatched) {
+        if self.watched.len() < WATCHED {
+            self.watched.push(event);
         }
     }
 
@@ -81,6 +91,7 @@ impl Gathering {
             from,
             to,
             removed,
+            watched: std::mem::take(&mut self.watched),
             is_cut: false,
         })
     }
