@@ -49,7 +49,9 @@ pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
-pub use events::{EventKind, Gathering, Group, Heard, Listening, OnWatched, Published, Removed};
+pub use events::{
+    EventKind, Gathering, Group, HEARD_DATABASES, Heard, Listening, OnWatched, Published, Removed,
+};
 pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};

@@ -11,7 +11,9 @@ use super::case::Case;
 use super::ledger::Loss;
 use super::verdict::Evidence;
 use super::{Cause, Reading, Verdict, words};
-use crate::model::{ChangeKind, EventKind, Group, Heard, Listening, Moment, Removed};
+use crate::model::{
+    ChangeKind, EventKind, Group, HEARD_DATABASES, Heard, Listening, Moment, Removed,
+};
 
 /// The field of the evidence, before the server's word for the event.
 const FIELD: &str = "keyspace event";
@@ -102,7 +104,7 @@ pub(super) fn support(case: &Case<'_>, verdict: &mut Verdict) {
         return;
     };
     let ear = Ear::of(case);
-    let is_whole = !sum.is_cut && losses.iter().all(|loss| ear.is_open(loss));
+    let is_whole = !sum.is_cut && hears_all(case) && losses.iter().all(|loss| ear.is_open(loss));
     let part = if is_whole { "" } else { "heard in part, " };
     let (from, to) = (sum.from.at, sum.to.at);
     let note = format!("{part}{}: {}", span(from, to), named(&sum.removed));
@@ -182,6 +184,15 @@ impl Sum {
         }
         found
     }
+}
+
+/// Whether no database lies beyond those whose events are heard.
+fn hears_all(case: &Case<'_>) -> bool {
+    let mut dbs = case
+        .window
+        .samples()
+        .flat_map(|sample| &sample.keyspace.dbs);
+    dbs.all(|db| db.index < HEARD_DATABASES)
 }
 
 /// `14:03:07.412–14:03:07.430`.

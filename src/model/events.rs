@@ -15,6 +15,9 @@ pub use gathering::Gathering;
 /// Groups of names that are told of one kind of event at most, the largest.
 const TOLD: usize = 8;
 
+/// Databases whose events are heard, from 0 on: as many as a server has by default.
+pub const HEARD_DATABASES: u32 = 16;
+
 /// A way for a key to leave its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {

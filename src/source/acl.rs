@@ -4,7 +4,7 @@
 //! and `HELLO` need none on any server.
 
 use super::commands::{self, Entry};
-use crate::model::{EventKind, Product, Sample, Watch, inert};
+use crate::model::{Product, Sample, Watch, inert};
 
 /// A kind of server, by what its access rules know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +83,12 @@ impl Dialect {
     }
 
     /// What is needed besides to hear removals where the server publishes them: the right, then the
-    /// channels, each letter by letter, for a pattern does not match a pattern.
+    /// channels.
     pub fn hearing(self) -> String {
         let rights = commands::ALL.iter().filter(|entry| entry.hears_channels());
         let rights = rights.map(|entry| format!("+{}", entry.name));
-        let kinds = EventKind::ALL.into_iter();
-        let channels = kinds.map(|kind| format!("&{}", commands::channels(kind.id())));
         // Redis 6.0 has no rules for channels.
-        let channels = channels.filter(|_| self != Self::Redis60);
+        let channels = (self != Self::Redis60).then(|| format!("&{}", commands::channel("*", "*")));
         rights.chain(channels).collect::<Vec<_>>().join(" ")
     }
 

@@ -8,6 +8,7 @@
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
+use crate::model::{EventKind, HEARD_DATABASES};
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Entry {
 
     /// Whether it needs the right to channels besides: only where the server publishes removals.
     pub fn hears_channels(&self) -> bool {
-        self.name == "psubscribe"
+        self.name == "subscribe"
     }
 
     /// Whether it reads a key by name: only where the user asks to watch one.
@@ -154,11 +155,11 @@ pub const ALL: &[Entry] = &[
                   be refused",
     },
     Entry {
-        name: "psubscribe",
-        arguments: "__keyevent@*__:<event>",
+        name: "subscribe",
+        arguments: "__keyevent@<db>__:<event>",
         purpose: "only where it does, on a connection of its own, for del, expired, evicted, \
-                  rename_from and move_from: which keys went; more than 1,000 a second switch it \
-                  off; may be refused",
+                  rename_from and move_from of databases 0 to 15: which keys went; more than 1,000 \
+                  a second switch it off; may be refused",
     },
     Entry {
         name: "monitor",
@@ -256,16 +257,28 @@ pub(super) fn published() -> Cmd {
     command
 }
 
-/// The channels of one kind of event in all databases, as a pattern.
-pub(super) fn channels(event: &str) -> String {
-    format!("__keyevent@*__:{event}")
+/// The channel of one kind of event in one database.
+pub(super) fn channel(db: &str, event: &str) -> String {
+    format!("__keyevent@{db}__:{event}")
 }
 
-/// `PSUBSCRIBE` of one kind of event.
-pub(super) fn subscribe(event: &str) -> Cmd {
-    let mut command = redis::cmd("PSUBSCRIBE");
-    command.arg(channels(event));
+fn subscribe(channel: &str) -> Cmd {
+    let mut command = redis::cmd("SUBSCRIBE");
+    command.arg(channel);
     command
+}
+
+/// `SUBSCRIBE` of each kind of event in each database, in one round trip. Never `PSUBSCRIBE`: a server
+/// compares every pattern with every event that it publishes, those of writes included.
+pub(super) fn subscriptions(events: impl Iterator<Item = EventKind>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for event in events {
+        for db in 0..HEARD_DATABASES {
+            pipeline.add_command(subscribe(&channel(&db.to_string(), event.id())));
+        }
+    }
+    pipeline.ignore_errors();
+    pipeline
 }
 
 /// `CLIENT TRACKING ON OPTIN`. A connection that never reads a key is told of emptied databases
@@ -365,7 +378,7 @@ mod tests {
             monitor(),
             tripwire(),
             published(),
-            subscribe("<event>"),
+            subscribe(&channel("<db>", "<event>")),
             tracking(),
             tracking_prefix("<prefix>"),
             scan(b"<cursor>"),

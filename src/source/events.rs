@@ -6,13 +6,14 @@
 //! [`GAP`] of the first after a quiet time, and every second interval where no poll is answered. More
 //! than [`MOST`] a second end it: each costs the server a message.
 //!
-//! Access rules of channels are compared letter by letter with the pattern of a `PSUBSCRIBE` (acl.c,
-//! `ACLCheckChannelAgainstList`), so that `&__key*` does not allow it: `amr-top acl` names each.
+//! The channels of each database are subscribed to by their names, not by patterns: a server compares
+//! every pattern with every event, those of writes included. Measured on Redis 7.0 with `AKE`, five
+//! patterns made a `SET` cost 3.3 µs in the place of 2.4 µs, eighty channels nothing that shows.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{PushInfo, PushKind, Value};
+use redis::{PushInfo, PushKind, RedisError, Value};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -205,13 +206,13 @@ impl Pushed {
     }
 }
 
-/// The kind of an event, the name of its key, and whether that is in database 0: `pmessage`, the
-/// pattern, the channel, the name.
+/// The kind of an event, the name of its key, and whether that is in database 0: `message`, the
+/// channel, the name.
 fn event(push: &PushInfo) -> Option<(EventKind, &[u8], bool)> {
-    let [_, Value::BulkString(channel), Value::BulkString(name)] = &*push.data else {
+    let [Value::BulkString(channel), Value::BulkString(name)] = &*push.data else {
         return None;
     };
-    if push.kind != PushKind::PMessage {
+    if push.kind != PushKind::Message {
         return None;
     }
     let channel = std::str::from_utf8(channel).ok()?;
@@ -280,9 +281,7 @@ impl Ear {
         let mut connection = timeout(patience, opening)
             .await
             .map_err(|_| silent("no answer to HELLO"))??;
-        for kind in self.published.kinds() {
-            self.subscribe(&mut connection, kind).await?;
-        }
+        self.subscribe(&mut connection).await?;
         self.say(Listening::On(self.published.clone())).await;
         loop {
             let due = self.heard.due();
@@ -310,23 +309,38 @@ impl Ear {
         }
     }
 
-    async fn subscribe(&self, connection: &mut Connection, kind: EventKind) -> Result<(), Failure> {
-        match connection.ask(&commands::subscribe(kind.id())).await {
-            Ok(Value::Push { .. }) => Ok(()),
-            Ok(_) => Err(refused("an odd reply to PSUBSCRIBE")),
-            Err(Trouble::Timeout) => Err(silent("no answer to PSUBSCRIBE")),
-            Err(Trouble::Rubbish(words)) => Err(refused(&words)),
-            Err(Trouble::Error(error)) if error.is_io_error() => Err(silent("hung up")),
-            Err(Trouble::Error(error)) => {
-                let (code, said) = (error.code(), error.detail());
-                let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
-                let mut words = format!("{code} {said}");
-                if code == "NOPERM" {
-                    words.push_str("; 'amr-top acl' prints the rule that allows it");
-                }
-                Err(refused(&words))
+    async fn subscribe(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let subscriptions = commands::subscriptions(self.published.kinds());
+        let replies = match connection.ask_all(&subscriptions).await {
+            Ok(replies) => replies,
+            Err(Trouble::Timeout) => return Err(silent("no answer to SUBSCRIBE")),
+            Err(Trouble::Rubbish(words)) => return Err(refused(&words)),
+            Err(Trouble::Error(error)) => return Err(self.why(&error)),
+        };
+        for reply in replies {
+            match reply {
+                Ok(Value::Push { .. }) => {}
+                Ok(_) => return Err(refused("an odd reply to SUBSCRIBE")),
+                Err(error) => return Err(self.why(&error)),
             }
         }
+        Ok(())
+    }
+
+    fn why(&self, error: &RedisError) -> Failure {
+        if error.is_io_error() {
+            return silent("hung up");
+        }
+        let (code, said) = (error.code(), error.detail());
+        let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
+        let grant = if code == "NOPERM" {
+            let user = self.settings.auth.user.as_deref().unwrap_or("default");
+            let channels = commands::channel("*", "*");
+            format!("; grant it: ACL SETUSER {user} +subscribe &{channels}")
+        } else {
+            String::new()
+        };
+        refused(&format!("{code} {said}{grant}"))
     }
 
     fn words(&self, failure: &Failure) -> String {
