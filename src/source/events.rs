@@ -7,8 +7,9 @@
 //! than [`MOST`] a second end it: each costs the server a message.
 //!
 //! The channels of each database are subscribed to by their names, not by patterns: a server compares
-//! every pattern with every event, those of writes included. Measured on Redis 7.0 with `AKE`, five
-//! patterns made a `SET` cost 3.3 µs in the place of 2.4 µs, eighty channels nothing that shows.
+//! every pattern with every event, those of writes included. Measured on Redis 7.0 with
+//! `AKE`, medians of seven rounds, a `SET` took 2.3 µs alone, 2.0 µs beside eighty channels and 3.2 µs
+//! beside five patterns.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
