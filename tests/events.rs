@@ -282,6 +282,29 @@ async fn a_lost_connection_is_told_and_comes_back() {
     .await;
 }
 
+/// A setting that was not written down is gone with the process.
+#[rstest]
+#[tokio::test]
+async fn a_process_that_publishes_nothing_is_not_listened_to(
+    #[values(SERVERS[0], SERVERS[1])] binary: &str,
+) {
+    let server = start(binary, &[]);
+    let mut redis = client(&server);
+    run(&mut redis, "CONFIG SET notify-keyspace-events AKE");
+    let mut eye = listening(&server).await;
+    drop(redis);
+    server.restart().expect("starts again");
+    eye.line("keyspace events of removals are off").await;
+    for _ in 0..5 {
+        eye.poll().await;
+    }
+    let mut redis = client(&server);
+    assert_eq!(calls(&mut redis, "subscribe"), 0);
+    let lines = eye.lines();
+    let told = lines.iter().filter(|line| line.contains("events"));
+    assert_eq!(told.count(), 3, "on, lost, off: {lines:#?}");
+}
+
 #[tokio::test]
 async fn other_databases_are_heard_too_and_the_furthest_are_not() {
     let server = start(SERVERS[0], &[ON, &["--databases", "20"]].concat());

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::{Connection, Trouble};
+use super::questions::published;
 use super::rate::Rate;
 use super::schedule::BackOff;
 use super::tripwire::{is_refusal, refused, silent};
@@ -234,19 +235,29 @@ struct Ear {
 /// Why a connection is not listened to any more.
 enum Ended {
     HungUp,
+    /// The server publishes no removals any more.
+    SwitchedOff,
     TooMuch,
 }
 
 impl Ear {
     /// Listens until it is refused, becomes too much, or nobody wants to know any more.
-    async fn stand(self) {
+    async fn stand(mut self) {
         let mut back_off = BackOff::new();
+        let mut is_first = true;
         loop {
-            let why = match self.listen().await {
+            let ended = self.listen(is_first).await;
+            is_first = false;
+            let why = match ended {
                 Ok(Ended::HungUp) => {
                     back_off.reset();
                     self.say(Listening::Lost).await;
                     None
+                }
+                Ok(Ended::SwitchedOff) => {
+                    let setting = Listening::Setting(self.published.clone());
+                    self.say(setting).await;
+                    return;
                 }
                 Ok(Ended::TooMuch) => Some(format!("more than {} a second", count(MOST as u64))),
                 Err(failure) => is_refusal(failure.kind).then(|| self.words(&failure)),
@@ -273,8 +284,9 @@ impl Ear {
         }
     }
 
-    /// One connection, from its set-up to its end.
-    async fn listen(&self) -> Result<Ended, Failure> {
+    /// One connection, from its set-up to its end. What was lost may have been the server: from the
+    /// second on it is asked again what it publishes.
+    async fn listen(&mut self, is_first: bool) -> Result<Ended, Failure> {
         let heard = Arc::clone(&self.heard);
         let pushed = move |push: PushInfo| heard.push(&push);
         let patience = self.settings.connect_timeout + self.settings.timeout;
@@ -282,6 +294,15 @@ impl Ear {
         let mut connection = timeout(patience, opening)
             .await
             .map_err(|_| silent("no answer to HELLO"))??;
+        if !is_first {
+            let reply = connection.ask(&commands::published()).await.ok();
+            self.published = reply
+                .and_then(published)
+                .unwrap_or_else(|| self.published.clone());
+            if !self.published.tells_removals() {
+                return Ok(Ended::SwitchedOff);
+            }
+        }
         self.subscribe(&mut connection).await?;
         self.say(Listening::On(self.published.clone())).await;
         loop {

@@ -104,15 +104,7 @@ impl Ear<'_> {
     /// What the server publishes; nothing where it does not know the setting.
     pub(super) fn published(&self) -> impl Future<Output = Answer<Published>> + Send + use<> {
         let reply = self.ask(commands::published(), "+config|get");
-        async move {
-            let pairs = match reply.await? {
-                Value::Array(cells) => cells,
-                Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [a, b]).collect(),
-                _ => return Err(odd("the reply is no list")),
-            };
-            let flags = pairs.get(1).map(text).unwrap_or_default();
-            Ok(Published::new(&flags))
-        }
+        async move { published(reply.await?).ok_or_else(|| odd("the reply is no list")) }
     }
 
     fn ask(
@@ -130,6 +122,17 @@ impl Ear<'_> {
             })
         }
     }
+}
+
+/// The value of the one setting that was asked for, in a list or a map of names and values.
+pub(super) fn published(reply: Value) -> Option<Published> {
+    let cells = match reply {
+        Value::Array(cells) => cells,
+        Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [a, b]).collect(),
+        _ => return None,
+    };
+    let flags = cells.get(1).map(text).unwrap_or_default();
+    Some(Published::new(&flags))
 }
 
 fn sealed<T>(answer: Result<T, String>, auth: &Auth) -> Answer<T> {

@@ -46,7 +46,8 @@ impl History {
         let is_news = match &told {
             Listening::Setting(published) => {
                 self.witnesses.events_are_known();
-                !published.tells_removals() && matches!(last, Some(Listening::On(_)))
+                !published.tells_removals()
+                    && matches!(last, Some(Listening::On(_) | Listening::Lost))
             }
             Listening::Unknown(why) => {
                 self.witnesses.no_events(since, why.clone());
