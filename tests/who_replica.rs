@@ -278,9 +278,13 @@ fn a_watched_key_is_lost_at_a_failover(#[values(SERVERS[0], SERVERS[1])] binary:
                 .contains("lost (at a failover: the replica that took over"),
             "{fate:#?}"
         );
-        // Nobody took the key; who promoted the replica is named.
-        let did: Vec<_> = fate.suspects.iter().map(|one| &*one.command).collect();
-        assert_eq!(did, ["REPLICAOF NO ONE"], "{fate:#?}");
+        // Nobody took the key; who promoted the replica is named once the witnesses have spoken.
+        let is_named = |eye: &Eye| {
+            let fate = eye.fate("late")?;
+            let did = fate.suspects.iter().map(|one| &*one.command);
+            did.eq(["REPLICAOF NO ONE"]).then_some(fate)
+        };
+        eye.until("whoever promoted it", is_named).await;
         let kept = eye.fate("k:1").expect("is watched");
         assert_eq!(kept.ending, Ending::Present, "{kept:#?}");
         let replication = eye.diagnosis();
