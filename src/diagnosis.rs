@@ -29,6 +29,7 @@ mod felt;
 mod first_contact;
 mod flush;
 mod forecast;
+mod heard;
 mod incident;
 mod instance_failure;
 mod ledger;
@@ -50,6 +51,7 @@ pub use cause::Cause;
 pub use deployment::{Handover, diagnose_deployment, merge};
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
+pub use heard::{Name, Removals};
 pub use incident::{Incident, Share, State};
 pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
@@ -72,6 +74,8 @@ pub struct Diagnosis {
     pub fates: Vec<Fate>,
     /// What a sample of keys foretells; `None` where none was asked for.
     pub forecast: Option<Forecast>,
+    /// Removals that the server published while it was watched, by kind of event.
+    pub events: Vec<Removals>,
     /// What happened besides, one line each: denied attempts, resets, gaps, missing sections.
     pub notices: Vec<String>,
 }
@@ -149,12 +153,14 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {
         witness::name(&case, verdict);
+        heard::support(&case, verdict);
     }
     let top_cause = top_cause(&verdicts, window.has_interval());
     let notices = notices::of(&case);
     let incidents = incident::of(&case);
     let fates = fate::of(&case);
     let forecast = forecast::of(&case);
+    let events = heard::all(&case);
     Diagnosis {
         verdicts,
         top_cause,
@@ -162,6 +168,7 @@ pub fn diagnose(window: &Window<'_>) -> Diagnosis {
         incidents,
         fates,
         forecast,
+        events,
         notices,
     }
 }

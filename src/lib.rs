@@ -9,6 +9,7 @@
 //!
 //! ```text
 //!  redis ── pushes: emptied databases, watched keys ──► source::{tripwire, watched} ─┐
+//!  redis ── keyspace events, where they are on already ──► source::events ───────────┤
 //!  redis ── SLOWLOG, CLIENT LIST, ACL LOG, when something moved ──► source::witness ─┤
 //!  redis ── INFO ──► source::poll ◄──────────────────────────────────────────────────┘
 //!                        └──► [bounded channel] ──► tui::run ◄── keys, 1 Hz tick, signals

@@ -11,6 +11,7 @@
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
 //! | [`KeyRead`] | what a key is that somebody wants to know about by name |
+//! | [`Heard`] | which keys went, where the server publishes that |
 //! | [`Clients`] | who is connected and may have done it |
 //! | [`Monitored`] | what a short `MONITOR` showed |
 //! | [`Denied`] | who tried and was refused |
@@ -28,6 +29,7 @@ mod continuity;
 mod counter;
 mod denied;
 mod deployment;
+mod events;
 mod monitored;
 mod node;
 mod observation;
@@ -52,6 +54,9 @@ pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
 pub use deployment::{Deployment, Member, Told};
+pub use events::{
+    EventKind, Gathering, Group, HEARD_DATABASES, Heard, Listening, OnWatched, Published, Removed,
+};
 pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};

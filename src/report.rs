@@ -27,7 +27,7 @@ pub use text::Style;
 use self::incidents::Episode;
 use self::ledger::Balance;
 use self::watched::Key;
-use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Scope, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Removals, Scope, Verdict};
 use crate::format;
 use crate::model::{Change, Deployment, NodeId, Product, Role, Sample, Window};
 
@@ -80,6 +80,9 @@ pub struct Report<'a> {
     /// Left out where no keys are sampled.
     #[serde(skip_serializing_if = "Option::is_none")]
     forecast: Option<&'a Forecast>,
+    /// Left out where no keyspace events are heard; times to the millisecond.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Removals>,
     ledger: Balance<'a>,
     changes: Vec<Happened<'a>>,
     notices: Vec<String>,
@@ -209,6 +212,7 @@ impl<'a> Report<'a> {
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
             watched: watched_keys(windows, diagnosis),
             forecast: diagnosis.forecast.as_ref(),
+            events: diagnosis.events.iter().map(events).collect(),
             ledger: Balance(&diagnosis.ledger),
             changes: changes(windows, common),
             notices: all,
@@ -398,6 +402,14 @@ fn watched_keys<'a>(windows: &[Window<'_>], diagnosis: &'a Diagnosis) -> Vec<Key
     fates
         .map(|fate| Key::new(fate, end.map(|end| end.elapsed)))
         .collect()
+}
+
+fn events(heard: &Removals) -> Removals {
+    Removals {
+        from: to_millisecond(heard.from),
+        to: to_millisecond(heard.to),
+        ..heard.clone()
+    }
 }
 
 fn to_millisecond(at: Timestamp) -> Timestamp {

@@ -21,10 +21,11 @@
 //! | `ask` | how to get a full `INFO` out of this server in one round trip |
 //! | `tripwire` | a second connection that hears at once when a database is emptied |
 //! | `watched` | more connections on which it tells at once that a watched key was changed |
-//! | `slowlog` | the slow log, asked for once: who ran what before we came |
+//! | `events` | one more, where the server publishes removals: which keys went |
+//! | `rate` | how much comes in a second, for what must not become too much |
 //! | `alarm` | whether an answer is worth asking the witnesses |
 //! | `witness` | when they are asked, and what that may cost |
-//! | `questions` | what they are asked: slow log, client list, denied attempts |
+//! | `questions` | what they are asked: slow log, client list, denied attempts, what is published |
 //! | `slowlog` | the slow log, understood |
 //! | `monitor` | `MONITOR`, on demand only |
 //! | `topology` | who belongs to a cluster, asked of one of its nodes |
@@ -40,6 +41,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::model::Moment;
 #[cfg(doc)]
@@ -52,11 +54,13 @@ pub mod commands;
 mod connection;
 pub mod deployment;
 mod dial;
+mod events;
 mod failure;
 mod monitor;
 mod neighbours;
 mod poll;
 mod questions;
+mod rate;
 mod schedule;
 mod seal;
 pub mod sentinel;
@@ -125,5 +129,18 @@ impl Control {
             monitors: 0,
             topologies: 0,
         }
+    }
+}
+
+/// What the user has just chosen; never returns when nobody can choose any more.
+async fn chosen(control: &mut Option<watch::Receiver<Control>>) -> Control {
+    loop {
+        let Some(receiver) = control else {
+            return std::future::pending().await;
+        };
+        if receiver.changed().await.is_ok() {
+            return *receiver.borrow_and_update();
+        }
+        *control = None;
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use amr_top::diagnosis::Cause;
 use amr_top::keymap;
+use amr_top::source::acl::Dialect;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
@@ -52,4 +53,13 @@ fn the_tables_are_those_of_the_program() {
         readme == expected,
         "out of date: UPDATE_README=1 cargo test --test readme"
     );
+}
+
+#[test]
+fn the_access_rules_are_those_of_the_program() {
+    let readme = std::fs::read_to_string(PATH).expect("the README is there");
+    let hearing = format!("ACL SETUSER amrtop {}", Dialect::Redis7.hearing());
+    for rule in [Dialect::Redis7.rule("amrtop"), hearing] {
+        assert!(readme.lines().any(|line| line == rule), "not there: {rule}");
+    }
 }

@@ -251,7 +251,7 @@ async fn a_user_needs_what_the_readme_says_and_nothing_else() {
     run(
         &mut own,
         "ACL SETUSER ann on >pw resetkeys resetchannels -@all +info +slowlog|get +client|tracking \
-         +client|list +acl|log",
+         +client|list +acl|log +config|get",
     );
     run(&mut own, "ACL SETUSER bob on >pw allkeys +@all -info");
     let as_user = |user: &str| Settings {

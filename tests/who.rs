@@ -286,7 +286,7 @@ async fn a_server_that_does_not_tell_is_asked_once_and_watched_all_the_same() {
     watch.answer().await;
     let diagnosis = diagnosed(&watch);
     assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
-    for rule in ["+slowlog|get", "+client|list", "+acl|log"] {
+    for rule in ["+slowlog|get", "+client|list", "+acl|log", "+config|get"] {
         let told = diagnosis
             .notices
             .iter()
@@ -297,7 +297,7 @@ async fn a_server_that_does_not_tell_is_asked_once_and_watched_all_the_same() {
         .arg("commandstats")
         .query(&mut redis)
         .expect("INFO");
-    for name in ["slowlog|get", "client|list", "acl|log"] {
+    for name in ["slowlog|get", "client|list", "acl|log", "config|get"] {
         let line = format!("cmdstat_{name}:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,");
         assert!(stats.contains(&line), "{name}: {stats}");
     }

@@ -228,6 +228,7 @@ async fn the_printed_rule_is_enough_and_nothing_writes() {
         "client|list",
         "slowlog|get",
         "acl|log",
+        "config|get",
         "client|tracking",
         "info",
     ] {

@@ -6,6 +6,7 @@
 //! is named first, with the word *probably*, and the others are named too.
 
 mod candidates;
+mod published;
 mod ran;
 mod sentence;
 
@@ -18,7 +19,7 @@ use serde::Serialize;
 use super::case::Case;
 use super::verdict::{Evidence, Suspect};
 use super::witness;
-use crate::model::{Asked, Fact, KeyState, Moment, Seen, Step, WatchedKey};
+use crate::model::{Asked, Fact, KeyState, Moment, OnWatched, Seen, Step, WatchedKey};
 use candidates::Candidate;
 
 /// How a key ended, or that it did not.
@@ -162,8 +163,10 @@ pub(super) fn of(case: &Case<'_>) -> Vec<Fate> {
     if watched.peek().is_none() {
         return Vec::new();
     }
+    let testimony = case.window.witnesses();
     let court = Court {
         case,
+        events: testimony.heard().flat_map(|heard| &heard.watched).collect(),
         steps: case.window.steps().collect(),
     };
     let mut fates: Vec<Fate> = watched.map(|(key, fact)| court.judge(key, fact)).collect();
@@ -188,6 +191,8 @@ struct Court<'c, 'a> {
     case: &'c Case<'a>,
     /// Oldest first.
     steps: Vec<&'a Step>,
+    /// What the server published of watched keys.
+    events: Vec<&'a OnWatched>,
 }
 
 impl Court<'_, '_> {
@@ -268,7 +273,8 @@ impl Court<'_, '_> {
             emptied: fact.asked == Asked::Emptied,
             last: fate.last.as_ref(),
         };
-        let found = view.candidates();
+        let published = published::event(&self.events, fate.id, span, &steps);
+        let found = published::fitting(view.candidates(), published, self.case.node());
         let is_told = steps.last().is_some_and(|step| step.to >= span.to);
         self.settle(found, is_told, span, fate);
     }

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::deed::Deed;
 use super::case::Case;
+use super::heard::{self, Removals};
 use super::{Cause, Certainty, Diagnosis, Reading, Scope, Suspect, Verdict};
 use crate::format;
 use crate::model::{Denied, Monitored};
@@ -211,6 +212,9 @@ pub(super) fn silent(case: &Case<'_>) -> impl Iterator<Item = String> + use<> {
         testimony
             .no_denied()
             .map(|words| format!("denied attempts are not readable: {words}")),
+        testimony.no_events().map(|words| {
+            format!("whether keyspace events tell which keys went is not readable: {words}")
+        }),
     ];
     lines.into_iter().flatten()
 }
@@ -247,6 +251,13 @@ impl Diagnosis {
                     command.truncate(command.find(' ').unwrap_or(command.len()));
                 }
             }
+        }
+        diagnosis
+            .events
+            .iter_mut()
+            .for_each(Removals::leave_out_names);
+        for proof in diagnosis.verdicts.iter_mut().flat_map(|v| &mut v.evidence) {
+            heard::leave_out_names(proof);
         }
         for fate in &mut diagnosis.fates {
             *fate = fate.without_names();

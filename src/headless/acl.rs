@@ -83,5 +83,13 @@ fn page(dialect: Dialect, server: &str, watched: &[Watch]) -> String {
          each key; add --watch KEY here.",
         dialect.watching(&[])
     );
+    let _ = writeln!(
+        page,
+        "\nWhere the server publishes keyspace events (notify-keyspace-events has E, and one of g, x, \
+         e, A), these rights\nlet it tell which keys went: {}\n\n+config|get lets the user read every \
+         setting of the server, its passwords for replication included; without it,\nnothing is \
+         missing but these events.",
+        dialect.hearing()
+    );
     page
 }

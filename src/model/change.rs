@@ -6,6 +6,7 @@ use crate::format;
 
 use super::continuity::Continuity;
 use super::counter::Counter;
+use super::events::Listening;
 use super::node::{NodeId, Role};
 use super::observation::{FailureKind, Moment};
 use super::sample::{Limit, Sample};
@@ -67,6 +68,8 @@ pub enum ChangeKind {
     NoTripwire(String),
     /// What the watch on keys says of itself.
     Watching(Watching),
+    /// What the ear for keyspace events says of itself.
+    Listening(Listening),
     /// A flushing command was refused or failed.
     FlushDenied {
         /// The command, upper case.
@@ -240,6 +243,7 @@ impl ChangeKind {
                 format::plural(u64::from(*slots), "slot")
             ),
             Self::Sentinel(said) => format!("Sentinel: {said}"),
+            Self::Listening(told) => told.sentence(),
             Self::Gap(kind) => format!("poll failed: {}", kind.problem()),
             Self::Reconnected { after_s: s } => format!("answers after {}", format::seconds(*s)),
             plain => plain.plain().to_owned(),
@@ -273,6 +277,7 @@ impl ChangeKind {
             Self::Attached
                 | Self::NoTripwire(_)
                 | Self::Watching(_)
+                | Self::Listening(_)
                 | Self::LoadingEnded { .. }
                 | Self::NodeFound { .. }
                 | Self::SameNode { .. }

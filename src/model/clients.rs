@@ -14,8 +14,11 @@ const LONGEST: usize = 64;
 /// One reply to `CLIENT LIST`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clients {
-    /// Clients whose last command can make keys vanish; 64 at most.
+    /// Clients whose last command can make keys vanish; 64 at most. The link to a primary is none:
+    /// what it sends, others have done.
     pub rows: Vec<Client>,
+    /// On a replica: the address of the link to its primary (flag `M`), inert.
+    pub primary: Option<String>,
     /// All rows of the reply, our own connections among them.
     pub total: usize,
     /// Size of the reply.
@@ -51,12 +54,15 @@ impl Clients {
     /// Reads a reply: one client a line, `name=value` words.
     pub fn parse(text: &str, took: Duration) -> Self {
         let lines = || text.lines().filter(|line| line.contains('='));
-        let mut rows: Vec<Client> = lines().filter_map(Client::parse).collect();
+        let link = lines().find(|line| is_primary(line));
+        let people = lines().filter(|line| !is_primary(line));
+        let mut rows: Vec<Client> = people.filter_map(Client::parse).collect();
         let is_mild = |class| !matches!(class, Class::Flush | Class::Admin);
         rows.sort_by_key(|row| (is_mild(row.class), row.class, row.idle_s));
         rows.truncate(MOST);
         Self {
             rows,
+            primary: link.and_then(|line| Some(inert(field(line, "addr")?, LONGEST))),
             total: lines().count(),
             bytes: text.len(),
             took,
@@ -67,11 +73,7 @@ impl Clients {
 impl Client {
     /// Reads a line; `None` for a client whose last command takes no key away.
     fn parse(line: &str) -> Option<Self> {
-        let field = |name: &str| {
-            let mut words = line.split(' ');
-            let value = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
-            Some(value).filter(|value| !value.is_empty())
-        };
+        let field = |name: &str| field(line, name);
         let command = field("cmd")?.to_ascii_lowercase();
         let plain = command.split('|').next().unwrap_or_default();
         let class = class_of(&command).or_else(|| class_of(plain))?;
@@ -92,6 +94,18 @@ impl Client {
             db: field("db").and_then(|n| n.parse().ok()),
         })
     }
+}
+
+/// A word of a line; `None` where it is empty.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let mut words = line.split(' ');
+    let value = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
+    Some(value).filter(|value| !value.is_empty())
+}
+
+/// Whether this is the link of a replica to its primary.
+fn is_primary(line: &str) -> bool {
+    field(line, "flags").is_some_and(|flags| flags.contains('M'))
 }
 
 #[cfg(test)]
@@ -124,6 +138,15 @@ id=7 addr=10.0.0.9:3 fd=12 name=new age=0 idle=0 flags=N db=0 cmd=NULL\n";
         );
         assert_eq!(clients.rows[0].name, None);
         assert_eq!(clients.rows[1].name.as_deref(), Some("␛[2J"));
+    }
+
+    #[test]
+    fn the_link_to_a_primary_is_nobody() {
+        let link = "id=8 addr=10.0.0.2:6379 name= idle=0 flags=M db=0 cmd=flushall";
+        let clients = Clients::parse(&format!("{link}\n{REPLY}"), Duration::ZERO);
+        assert_eq!(clients.primary.as_deref(), Some("10.0.0.2:6379"));
+        assert_eq!((clients.rows.len(), clients.total), (3, 6));
+        assert_eq!(Clients::parse(REPLY, Duration::ZERO).primary, None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::clients::Clients;
 use super::denied::Denied;
+use super::events::{Heard, Listening};
 use super::monitored::Monitored;
 use super::slowlog::SlowEntry;
 use super::topology::Topology;
@@ -100,6 +101,20 @@ pub enum Observation {
         /// What.
         told: Watching,
     },
+    /// The server published removals.
+    Heard {
+        /// When that was told; the events came before.
+        moment: Moment,
+        /// What was heard since the last time.
+        heard: Heard,
+    },
+    /// Something about listening itself.
+    Listening {
+        /// When that was known.
+        moment: Moment,
+        /// What.
+        told: Listening,
+    },
     /// The server was asked who is connected.
     Clients {
         /// When the reply had arrived.
@@ -142,6 +157,8 @@ impl Observation {
             | Self::Keys { moment, .. }
             | Self::Sampled { moment, .. }
             | Self::Watching { moment, .. }
+            | Self::Heard { moment, .. }
+            | Self::Listening { moment, .. }
             | Self::Clients { moment, .. }
             | Self::Denied { moment, .. }
             | Self::Topology { moment, .. }

@@ -1,5 +1,7 @@
 //! The history of one node.
 
+mod told;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use super::observation::{Connection, Failure, Moment, Observation};
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
 use super::ttl_sample::TtlSample;
-use super::watched::{WatchedKeys, Watching};
+use super::watched::WatchedKeys;
 use super::window::Window;
 use super::witnesses::Witnesses;
 use crate::info::Info;
@@ -152,18 +154,11 @@ impl History {
             Observation::Watching { moment, told } => self.watching(moment, told),
             // Of the deployment, not of this node.
             Observation::Topology { .. } => {}
-        }
-    }
-
-    /// What the watch on keys says of itself, where that is news.
-    fn watching(&mut self, moment: Moment, told: Watching) {
-        let moment = self.after_the_last(moment);
-        let told = ChangeKind::Watching(told);
-        let mut said = self.changes.iter().rev();
-        let last = said.find(|change| matches!(change.kind, ChangeKind::Watching(_)));
-        let is_known = last.is_some_and(|change| change.kind == told);
-        if !is_known && told != ChangeKind::Watching(Watching::Stands(Ok(()))) {
-            self.note(Change { moment, kind: told });
+            Observation::Heard { moment, heard } => {
+                let since = self.known_since(moment);
+                self.witnesses.heard(since, heard);
+            }
+            Observation::Listening { moment, told } => self.listening(moment, told),
         }
     }
 
@@ -194,20 +189,6 @@ impl History {
                 moment,
                 kind: ChangeKind::Emptied,
             });
-        }
-    }
-
-    fn tripwire(&mut self, moment: Moment, stands: Result<(), String>) {
-        let moment = self.after_the_last(moment);
-        let kind = match &stands {
-            Err(why) if self.tripwire.as_ref() != Some(&stands) => {
-                Some(ChangeKind::NoTripwire(why.clone()))
-            }
-            _ => None,
-        };
-        self.tripwire = Some(stands);
-        if let Some(kind) = kind {
-            self.note(Change { moment, kind });
         }
     }
 

@@ -1,4 +1,5 @@
-//! What the witnesses of one node have said: slow log, client list, log of denied attempts.
+//! What the witnesses of one node have said: slow log, client list, log of denied attempts, keyspace
+//! events.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use super::clients::Clients;
 use super::denied::Denied;
+use super::events::Heard;
 use super::monitored::Monitored;
 use super::observation::Moment;
 use super::slowlog::SlowEntry;
@@ -18,6 +20,9 @@ const LISTS: usize = 32;
 const DENIED: usize = 32;
 /// Monitors that are kept at most, the newest.
 const MONITORS: usize = 8;
+
+/// Sums of keyspace events that are kept at most, the newest: an hour of events every other second.
+const HEARD: usize = 2_000;
 
 /// Everything that was said, bounded.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +38,9 @@ pub(super) struct Witnesses {
     denied: Option<Known<Result<Vec<Denied>, String>>>,
     /// The oldest first.
     monitors: VecDeque<Known<Result<Monitored, String>>>,
+    /// The oldest first.
+    heard: VecDeque<Known<Heard>>,
+    no_events: Option<Known<String>>,
 }
 
 /// Something, and since when windows know it.
@@ -106,6 +114,24 @@ impl Witnesses {
         self.monitors.push_back(Known { since, what });
     }
 
+    /// Takes in what was heard of removals.
+    pub(super) fn heard(&mut self, since: Duration, what: Heard) {
+        if self.heard.len() == HEARD {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(Known { since, what });
+    }
+
+    /// Takes in why it is not known whether events are published.
+    pub(super) fn no_events(&mut self, since: Duration, what: String) {
+        self.no_events = Some(Known { since, what });
+    }
+
+    /// It is known again.
+    pub(super) fn events_are_known(&mut self) {
+        self.no_events = None;
+    }
+
     pub(super) fn leave_out_names(&mut self) {
         for known in &mut self.entries {
             known.what = known.what.without_names();
@@ -113,6 +139,9 @@ impl Witnesses {
         self.lists.clear();
         self.denied = None;
         self.monitors.clear();
+        for known in &mut self.heard {
+            known.what.leave_out_names();
+        }
     }
 }
 
@@ -177,6 +206,18 @@ impl<'a> Testimony<'a> {
         let monitors = self.all.monitors.iter();
         let monitors = monitors.filter_map(move |known| this.known(known));
         monitors.map(|what| what.as_ref().map_err(String::as_str))
+    }
+
+    /// What was heard of removals, the oldest first.
+    pub fn heard(&self) -> impl DoubleEndedIterator<Item = &'a Heard> + use<'a> {
+        let this = *self;
+        let heard = self.all.heard.iter();
+        heard.filter_map(move |known| this.known(known))
+    }
+
+    /// Why it is not known whether events are published.
+    pub fn no_events(&self) -> Option<&'a str> {
+        self.known(self.all.no_events.as_ref()?).map(String::as_str)
     }
 
     /// Why denied attempts are not known.

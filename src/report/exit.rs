@@ -94,6 +94,7 @@ mod tests {
             incidents: Vec::new(),
             fates: Vec::new(),
             forecast: None,
+            events: Vec::new(),
             notices: Vec::new(),
         }
     }

@@ -170,6 +170,7 @@ pub(super) fn flush() -> (History, Diagnosis) {
         incidents: incidents(),
         fates: Vec::new(),
         forecast: None,
+        events: Vec::new(),
         notices: vec!["statistics began anew at 13:59:00".into()],
     };
     (history, diagnosis)
@@ -202,6 +203,7 @@ pub(super) fn outage() -> (History, Diagnosis) {
         incidents: Vec::new(),
         fates: Vec::new(),
         forecast: None,
+        events: Vec::new(),
         notices: Vec::new(),
     };
     (history, diagnosis)

@@ -70,7 +70,8 @@ impl Dialect {
     /// Each right, as a rule, and what it is for.
     pub fn rights(self) -> Vec<(String, &'static str)> {
         let mut rights: Vec<(String, &'static str)> = Vec::new();
-        let needed = |entry: &&Entry| !entry.is_open() && !entry.is_on_demand();
+        let needed =
+            |entry: &&Entry| !entry.is_open() && !entry.is_on_demand() && !entry.hears_channels();
         for entry in commands::ALL.iter().filter(needed) {
             let rule = format!("+{}", entry.name);
             let is_new = rights.iter().all(|(known, _)| *known != rule);
@@ -79,6 +80,16 @@ impl Dialect {
             }
         }
         rights
+    }
+
+    /// What is needed besides to hear removals where the server publishes them: the right, then the
+    /// channels.
+    pub fn hearing(self) -> String {
+        let rights = commands::ALL.iter().filter(|entry| entry.hears_channels());
+        let rights = rights.map(|entry| format!("+{}", entry.name));
+        // Redis 6.0 has no rules for channels.
+        let channels = (self != Self::Redis60).then(|| format!("&{}", commands::channel("*", "*")));
+        rights.chain(channels).collect::<Vec<_>>().join(" ")
     }
 
     /// What is needed besides to watch these keys: rights, then what may be read.

@@ -8,6 +8,7 @@
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
+use crate::model::{EventKind, HEARD_DATABASES};
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,11 @@ impl Entry {
     /// Whether it is only sent when the user asks for it.
     pub fn is_on_demand(&self) -> bool {
         self.name == "monitor" || self.reads_keys()
+    }
+
+    /// Whether it needs the right to channels besides: only where the server publishes removals.
+    pub fn hears_channels(&self) -> bool {
+        self.name == "subscribe"
     }
 
     /// Whether it reads a key by name: only where the user asks to watch one.
@@ -179,6 +185,19 @@ pub const ALL: &[Entry] = &[
         purpose: "to a Sentinel: once per connection",
     },
     Entry {
+        name: "config|get",
+        arguments: "notify-keyspace-events",
+        purpose: "once per server process, and when the connection that hears them was lost: whether \
+                  it publishes removals; nothing is ever set; may be refused",
+    },
+    Entry {
+        name: "subscribe",
+        arguments: "__keyevent@<db>__:<event>",
+        purpose: "only where it does, on a connection of its own, for del, expired, evicted, \
+                  rename_from and move_from of databases 0 to 15: which keys went; more than 1,000 \
+                  a second switch it off; may be refused",
+    },
+    Entry {
         name: "monitor",
         arguments: "",
         purpose: "only when the user asks for it, on a connection of its own, for five seconds at \
@@ -325,6 +344,37 @@ pub(super) fn denied() -> Cmd {
     command
 }
 
+/// `CONFIG GET notify-keyspace-events`. Never `CONFIG SET`.
+pub(super) fn published() -> Cmd {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("notify-keyspace-events");
+    command
+}
+
+/// The channel of one kind of event in one database.
+pub(super) fn channel(db: &str, event: &str) -> String {
+    format!("__keyevent@{db}__:{event}")
+}
+
+fn subscribe(channel: &str) -> Cmd {
+    let mut command = redis::cmd("SUBSCRIBE");
+    command.arg(channel);
+    command
+}
+
+/// `SUBSCRIBE` of each kind of event in each database, in one round trip. Never `PSUBSCRIBE`: a server
+/// compares every pattern with every event that it publishes, those of writes included.
+pub(super) fn subscriptions(events: impl Iterator<Item = EventKind>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for event in events {
+        for db in 0..HEARD_DATABASES {
+            pipeline.add_command(subscribe(&channel(&db.to_string(), event.id())));
+        }
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
 /// `CLIENT TRACKING ON OPTIN`. A connection that never reads a key is told of emptied databases
 /// only (tracking.c, `trackingInvalidateKeysOnFlush`).
 pub(super) fn tripwire() -> Cmd {
@@ -381,76 +431,4 @@ pub(super) fn look(names: &[&[u8]], sizes: bool) -> Pipeline {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(command: &Cmd) -> String {
-        String::from_utf8_lossy(&command.get_packed_command()).into_owned()
-    }
-
-    #[test]
-    fn the_default_user_is_authenticated_in_the_way_that_old_servers_know() {
-        let with = |user: Option<&str>| {
-            auth(&Auth {
-                user: user.map(str::to_owned),
-                password: Some("p".to_owned()),
-            })
-            .map(|command| words(&command))
-        };
-        assert_eq!(
-            with(None).as_deref(),
-            Some("*2\r\n$4\r\nAUTH\r\n$1\r\np\r\n")
-        );
-        assert_eq!(with(Some("default")), with(None));
-        assert_eq!(
-            with(Some("ann")).as_deref(),
-            Some("*3\r\n$4\r\nAUTH\r\n$3\r\nann\r\n$1\r\np\r\n")
-        );
-        assert_eq!(auth(&Auth::default()).map(|c| words(&c)), None);
-    }
-
-    #[test]
-    fn what_is_built_stands_in_the_list() {
-        let single = [
-            info_sections(),
-            info_all(),
-            slow_log(FEW),
-            slow_log(crate::model::SLOW_LOG),
-            large_requests(),
-            clients(),
-            denied(),
-            cluster_nodes(),
-            cluster_shards(),
-            cluster_slots(),
-            sentinel_primary("<name>"),
-            sentinel_replicas("<name>"),
-            sentinel_slaves("<name>"),
-            sentinel_news(),
-            monitor(),
-            tripwire(),
-            tracking(),
-            tracking_prefix("<prefix>"),
-            scan(b"<cursor>"),
-        ];
-        let (parts, keys) = (info_parts(), look(&[b"<key>"], true));
-        let several = parts.cmd_iter().chain(keys.cmd_iter());
-        for command in single.iter().chain(several) {
-            let line: Vec<String> = command
-                .args_iter()
-                .map(|arg| match arg {
-                    redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                    _ => String::new(),
-                })
-                .collect();
-            let line = line.join(" ").to_ascii_lowercase();
-            let whole = |entry: &Entry| {
-                let name = entry.name.replace('|', " ");
-                format!("{name} {}", entry.arguments).trim_end().to_owned()
-            };
-            assert!(
-                ALL.iter().any(|entry| whole(entry) == line),
-                "not in the list: {line:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The poller: one task per node, one [`Observation`] per attempt. After the first answer it sets
 //! up the tripwire: when that tells of an emptied database, the next poll is made at once. When
-//! something moved, the witnesses are asked, beside the polls.
+//! something moved, the witnesses are asked, beside the polls. Where the server publishes removals,
+//! they are heard, and told with the poll that follows them.
 //!
 //! After a failure, what happens to the connection:
 //!
@@ -23,12 +24,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
+use super::events::{self, Listener};
 use super::monitor;
 use super::schedule::{BackOff, Grid};
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
-use super::{Clock, Control, failure, seal, topology};
+use super::{Clock, Control, chosen, failure, seal, topology};
 use crate::config::{MONITOR_TIME, Settings};
 use crate::model::{Failure, FailureKind, Observation, Watch};
 
@@ -78,8 +80,10 @@ pub async fn poll_asked(
         out,
         link: None,
         tripwire: None,
+        events: None,
         wishes: Some(wishes),
         watcher: None,
+        names: watch::Sender::new(Vec::new()),
         monitor: None,
         monitors,
         topology: None,
@@ -106,10 +110,14 @@ struct Poller {
     witnesses: Witnesses,
     /// Stands after the first answer, unless the server refused it.
     tripwire: Option<Tripwire>,
+    /// Hears removals, where the server publishes them.
+    events: Option<Listener>,
     /// Keys that are asked for while it runs; `None` when nobody can ask any more.
     wishes: Option<mpsc::Receiver<Watch>>,
     /// Watches keys, after the first answer and where somebody wants that.
     watcher: Option<Watcher>,
+    /// The full names of watched keys, by their numbers.
+    names: watch::Sender<Vec<Vec<u8>>>,
     /// Runs when the user asks for it.
     monitor: Option<monitor::Running>,
     /// How often that was.
@@ -145,8 +153,12 @@ impl Poller {
     async fn run(mut self) {
         loop {
             let (observation, mut due) = self.attempt().await;
-            if self.out.send(observation).await.is_err() {
-                return;
+            // What was heard belongs to the interval that this ends.
+            let heard = self.events.as_ref().and_then(Listener::take);
+            for told in heard.into_iter().chain([observation]) {
+                if self.out.send(told).await.is_err() {
+                    return;
+                }
             }
             while let Some((told, next)) = self.rest(due).await {
                 if self.out.send(told).await.is_err() {
@@ -281,7 +293,7 @@ impl Poller {
             };
             tokio::select! {
                 () = sleep(until.saturating_sub(now)) => return None,
-                wish = changed(&mut self.control) => {
+                wish = chosen(&mut self.control) => {
                     if wish.interval != self.grid.interval() {
                         from = self.clock.elapsed();
                         self.grid.change(from, wish.interval);
@@ -298,9 +310,14 @@ impl Poller {
                 Some(seen) = monitor::seen(&mut self.monitor) => return Some((seen, due)),
                 Some(told) = topology::told(&mut self.topology) => return Some((told, due)),
                 told = self.witnesses.next(self.link.as_ref().map(|link| &link.connection)) => {
+                    self.listen(&told);
                     return Some((told, due));
                 }
-                told = tripped(&mut self.tripwire) => {
+                told = events::told(&mut self.events) => {
+                    self.listen(&told);
+                    return Some((told, due));
+                }
+                told = tripwire::told(&mut self.tripwire) => {
                     let due = self.told(&told, due);
                     return Some((told, due));
                 }
@@ -319,9 +336,14 @@ impl Poller {
     }
 
     fn watcher(&mut self) -> &mut Watcher {
-        let (settings, clock) = (&self.settings, self.clock);
+        let (settings, clock, names) = (&self.settings, self.clock, &self.names);
         let watcher = &mut self.watcher;
-        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock))
+        watcher.get_or_insert_with(|| Watcher::new(settings.clone(), clock, names.clone()))
+    }
+
+    fn listen(&mut self, told: &Observation) {
+        let (settings, names) = (&self.settings, &self.names);
+        events::follow(&mut self.events, told, settings, self.clock, names);
     }
 
     /// Runs `MONITOR`, unless it runs already.
@@ -340,7 +362,7 @@ impl Poller {
         }
     }
 
-    /// What is pushed, and when the next poll is due by it.
+    /// What is pushed, and when the next poll is due.
     fn told(&mut self, told: &Observation, due: Due) -> Due {
         let soon = match told {
             Observation::Emptied { moment } => Some(tripwire::poll_after(*moment, self.polled)),
@@ -388,27 +410,6 @@ enum Due {
     Poll,
     /// At a moment, whatever the interval is.
     At(Duration),
-}
-
-/// What the user has just chosen; never returns when nobody can choose any more.
-async fn changed(control: &mut Option<watch::Receiver<Control>>) -> Control {
-    loop {
-        let Some(receiver) = control else {
-            return std::future::pending().await;
-        };
-        if receiver.changed().await.is_ok() {
-            return *receiver.borrow_and_update();
-        }
-        *control = None;
-    }
-}
-
-/// What the tripwire tells next; never returns when there is none.
-async fn tripped(tripwire: &mut Option<Tripwire>) -> Observation {
-    match tripwire {
-        Some(tripwire) => tripwire.next().await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn ended(link: Option<&Link>) {

@@ -10,7 +10,7 @@ use super::connection::{Connection, Trouble};
 use super::slowlog::{self, Log, text};
 use super::{Clock, commands, seal};
 use crate::config::Auth;
-use crate::model::{Clients, Denied, SLOW_LOG, SlowEntry};
+use crate::model::{Clients, Denied, Published, SLOW_LOG, SlowEntry};
 
 /// Why a question brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,12 @@ impl Ear<'_> {
         }
     }
 
+    /// What the server publishes; nothing where it does not know the setting.
+    pub(super) fn published(&self) -> impl Future<Output = Answer<Published>> + Send + use<> {
+        let reply = self.ask(commands::published(), "+config|get");
+        async move { published(reply.await?).ok_or_else(|| odd("the reply is no list")) }
+    }
+
     fn ask(
         &self,
         command: Cmd,
@@ -116,6 +122,17 @@ impl Ear<'_> {
             })
         }
     }
+}
+
+/// The value of the one setting that was asked for, in a list or a map of names and values.
+pub(super) fn published(reply: Value) -> Option<Published> {
+    let cells = match reply {
+        Value::Array(cells) => cells,
+        Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [a, b]).collect(),
+        _ => return None,
+    };
+    let flags = cells.get(1).map(text).unwrap_or_default();
+    Some(Published::new(&flags))
 }
 
 fn sealed<T>(answer: Result<T, String>, auth: &Auth) -> Answer<T> {

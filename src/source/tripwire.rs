@@ -43,11 +43,19 @@ impl Tripwire {
     }
 
     /// What it has to tell; never returns when it has gone for good.
-    pub(super) async fn next(&mut self) -> Observation {
+    async fn next(&mut self) -> Observation {
         match self.told.recv().await {
             Some(observation) => observation,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// What the tripwire tells next; never returns when there is none.
+pub(super) async fn told(tripwire: &mut Option<Tripwire>) -> Observation {
+    match tripwire {
+        Some(tripwire) => tripwire.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -142,7 +150,7 @@ pub(super) async fn switch_on(
     }
 }
 
-fn refused(words: &str) -> Failure {
+pub(super) fn refused(words: &str) -> Failure {
     Failure {
         kind: FailureKind::Server,
         detail: words.trim().to_owned(),

@@ -70,8 +70,12 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Nothing is watched and no connection made yet.
-    pub(super) fn new(settings: Settings, clock: Clock) -> Self {
+    /// Nothing is watched and no connection made yet. `names` will be those of the watched keys.
+    pub(super) fn new(
+        settings: Settings,
+        clock: Clock,
+        names: watch::Sender<Vec<Vec<u8>>>,
+    ) -> Self {
         let (out, told) = mpsc::channel(WAITING);
         Self {
             settings,
@@ -79,7 +83,7 @@ impl Watcher {
             out,
             told,
             wanted: Vec::new(),
-            names: watch::Sender::new(Vec::new()),
+            names,
             members: Arc::new(AtomicU64::new(MEMBERS)),
             keys: None,
             prefixes: Vec::new(),

@@ -1,4 +1,5 @@
-//! When the witnesses are asked: slow log, client list, log of denied attempts.
+//! When the witnesses are asked: slow log, client list, log of denied attempts, and once what the
+//! server publishes.
 //!
 //! Only when something moved: a process was met, the tripwire tripped, or an answer is alarming.
 //! A round runs beside the polls and never holds one up.
@@ -23,7 +24,9 @@ use super::questions::{Answer, Ear};
 use crate::config::Settings;
 use crate::format::plural;
 use crate::info::Info;
-use crate::model::{Clients, Denied, Observation, Product, Sample, SlowEntry};
+use crate::model::{
+    Clients, Denied, Listening, Observation, Product, Published, Sample, SlowEntry,
+};
 
 /// The shortest time between two rounds after first contact.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -83,6 +86,8 @@ struct Process {
     large: Strikes,
     clients: Strikes,
     denied: Strikes,
+    /// Also out when it has answered.
+    published: Strikes,
 }
 
 /// Questions in a row that one witness did not answer.
@@ -116,6 +121,7 @@ struct Answers {
     large: Option<Answer<Vec<SlowEntry>>>,
     clients: Option<Answer<Clients>>,
     denied: Option<Answer<Vec<Denied>>>,
+    published: Option<Answer<Published>>,
 }
 
 impl Witnesses {
@@ -218,15 +224,22 @@ impl Witnesses {
         let large = large.then(|| ear.large_requests());
         let denied = denied && server.has_acl_log && !process.denied.is_out();
         let denied = denied.then(|| ear.denied());
+        let published = (!process.published.is_out()).then(|| ear.published());
         let answers = tokio::spawn(async move {
             // In this order: the last command of a client is gone first.
-            let (clients, slow, large, denied) =
-                tokio::join!(maybe(clients), maybe(slow), maybe(large), maybe(denied));
+            let (clients, slow, large, denied, published) = tokio::join!(
+                maybe(clients),
+                maybe(slow),
+                maybe(large),
+                maybe(denied),
+                maybe(published)
+            );
             Answers {
                 slow,
                 large,
                 clients,
                 denied,
+                published,
             }
         });
         self.round = Some(Running {
@@ -262,6 +275,7 @@ impl Witnesses {
             large,
             clients,
             denied,
+            published,
         } = answers;
         if let Some(clients) = clients {
             self.process.clients.note(&clients);
@@ -274,6 +288,10 @@ impl Witnesses {
             let denied = denied.map_err(|no| no.words);
             let told = Observation::Denied { moment, denied };
             self.ready.push_back(told);
+        }
+        if let Some(told) = published.and_then(|answer| self.process.publishes(answer)) {
+            self.ready
+                .push_back(Observation::Listening { moment, told });
         }
         // Servers have the log of large requests or not, and nothing is lost without.
         let large = large.and_then(|large| {
@@ -292,6 +310,22 @@ impl Witnesses {
         } else if let Some(log) = large {
             let log = Ok(log);
             self.ready.push_back(Observation::SlowLog { moment, log });
+        }
+    }
+}
+
+impl Process {
+    /// What the server said that it publishes. A refusal is told where a right is missing; a service
+    /// that has no `CONFIG` is left in peace.
+    fn publishes(&mut self, answer: Answer<Published>) -> Option<Listening> {
+        self.published.note(&answer);
+        match answer {
+            Ok(published) => {
+                self.published = Strikes(STRIKES);
+                Some(Listening::Setting(published))
+            }
+            Err(no) if no.words.starts_with("NOPERM") => Some(Listening::Unknown(no.words)),
+            Err(_) => None,
         }
     }
 }

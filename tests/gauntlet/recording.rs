@@ -393,6 +393,8 @@ pub(crate) fn to_the_millisecond(mut observation: Observation) -> Observation {
         | Observation::Keys { moment, .. }
         | Observation::Sampled { moment, .. }
         | Observation::Topology { moment, .. }
+        | Observation::Heard { moment, .. }
+        | Observation::Listening { moment, .. }
         | Observation::Watching { moment, .. } => {
             let at = Timestamp::from_millisecond(moment.at.as_millisecond());
             *moment = Moment {

@@ -6,7 +6,7 @@ use super::takeover;
 use crate::diagnosis::incident::{self, Incident};
 use crate::diagnosis::ledger::{Loss, Sum};
 use crate::diagnosis::{
-    Cause, Diagnosis, Ending, Fate, Ledger, Mechanism, State, Way, rank, top_cause, words,
+    Cause, Diagnosis, Ending, Fate, Ledger, Mechanism, Removals, State, Way, rank, top_cause, words,
 };
 use crate::model::{Moment, Window};
 
@@ -26,6 +26,7 @@ pub(super) fn merge(court: &Court<'_>) -> Diagnosis {
         ledger: ledger(court),
         incidents: incidents(court),
         fates: fates(court),
+        events: events(court),
         forecast: court.parts.iter().find_map(|part| part.forecast.clone()),
         notices: notices(court),
     }
@@ -154,6 +155,21 @@ fn incidents(court: &Court<'_>) -> Vec<Incident> {
         incident.state = State::Over;
     }
     merged
+}
+
+/// What the primaries published, by kind.
+fn events(court: &Court<'_>) -> Vec<Removals> {
+    let mut all: Vec<Removals> = Vec::new();
+    for heard in court
+        .primaries()
+        .flat_map(|member| &court.parts[member].events)
+    {
+        match all.iter_mut().find(|known| known.event == heard.event) {
+            Some(known) => known.join(heard),
+            None => all.push(heard.clone()),
+        }
+    }
+    all
 }
 
 /// What became of each watched key. In a cluster all nodes are asked, and those that do not hold

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::ran::{Ran, ran};
 use super::{Ending, Span};
+use crate::diagnosis::ledger::is_failover;
 use crate::diagnosis::{Cause, Evidence, Reading};
 use crate::format::count;
 use crate::model::{
@@ -30,7 +31,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn new(ending: Ending, how: impl Into<String>, causes: &'static [Cause]) -> Self {
+    pub(super) fn new(ending: Ending, how: impl Into<String>, causes: &'static [Cause]) -> Self {
         Self {
             ending,
             how: how.into(),
@@ -213,6 +214,11 @@ impl View<'_, '_> {
             (Some(step), _) if step.continuity == Continuity::Restart => {
                 (step, "the server restarted", &[Cause::InstanceFailure])
             }
+            (Some(step), _) if is_failover(step) => (
+                step,
+                "at a failover: the replica that took over did not have it",
+                &[Cause::Replication],
+            ),
             (Some(step), _) => (
                 step,
                 "another server answers at this address",
@@ -235,6 +241,17 @@ impl View<'_, '_> {
             note: how.to_owned(),
             at: Some(step.to.at),
         });
+        let histories = step.replication.as_deref().filter(|_| is_failover(step));
+        candidate
+            .evidence
+            .extend(histories.map(|(was, is)| Evidence {
+                node: self.node().clone(),
+                field: "master_replid2".into(),
+                before: was.replid2.as_deref().into(),
+                after: is.replid2.as_deref().into(),
+                note: "the history that the new primary goes on with is the old one's".into(),
+                at: Some(step.to.at),
+            }));
         Some(candidate)
     }
 

@@ -6,7 +6,8 @@ use rstest::rstest;
 use super::{Ending, Fate};
 use crate::diagnosis::diagnose;
 use crate::model::{
-    Asked, Assumptions, History, KeyRead, KeyState, Moment, NodeId, Observation, Seen, SlowEntry,
+    Asked, Assumptions, EventKind, Heard, History, KeyRead, KeyState, Moment, NodeId, Observation,
+    OnWatched, Seen, SlowEntry,
 };
 
 fn moment(ms: u64) -> Moment {
@@ -235,4 +236,56 @@ fn another_type_is_an_overwrite_and_another_size_is_not() {
         "was overwritten at 22:13:21.500: string, is list now (RESTORE)"
     );
     assert_eq!(of(present("string", Some(9))).ending, Ending::Present);
+}
+
+/// Deleted or evicted, by what was counted; and what was published of it, each at its millisecond.
+#[rstest]
+#[case::nothing(&[], "master", Ending::Deleted, 1)]
+#[case::evicted(&[(EventKind::Evicted, 1_502)], "master", Ending::Evicted, 0)]
+#[case::deleted(&[(EventKind::Deleted, 1_498)], "master", Ending::Deleted, 0)]
+#[case::what_was_not_counted_too(&[(EventKind::Renamed, 1_502)], "master", Ending::Moved, 0)]
+#[case::both(&[(EventKind::Evicted, 1_502), (EventKind::Deleted, 1_503)], "master", Ending::Deleted, 1)]
+#[case::before(&[(EventKind::Evicted, 1_300)], "master", Ending::Deleted, 1)]
+#[case::after(&[(EventKind::Evicted, 1_700)], "master", Ending::Deleted, 1)]
+// A replica publishes 'del' for every removal of its primary.
+#[case::on_a_replica(&[(EventKind::Deleted, 1_502)], "slave", Ending::Deleted, 1)]
+fn an_event_leaves_one_ending(
+    #[case] events: &[(EventKind, u64)],
+    #[case] role: &str,
+    #[case] ending: Ending,
+    #[case] others: usize,
+) {
+    let calls = &[("del", 8), ("get", 9)];
+    let watched = events.iter().map(|(kind, ms)| OnWatched {
+        id: 0,
+        kind: *kind,
+        moment: moment(*ms),
+    });
+    let heard = Heard {
+        from: moment(1_498),
+        to: moment(1_503),
+        removed: Vec::new(),
+        watched: watched.collect(),
+        is_cut: false,
+    };
+    let fate = judged(vec![
+        answer(&Poll { role, ..QUIET }),
+        changed(present("string", None), KeyState::Absent),
+        Observation::Heard {
+            moment: moment(1_550),
+            heard,
+        },
+        answer(&Poll {
+            ms: 2_000,
+            evicted: 6,
+            role,
+            calls,
+            ..QUIET
+        }),
+    ]);
+    assert_eq!(
+        (fate.ending, fate.others.len()),
+        (ending, others),
+        "{fate:#?}"
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -59,7 +60,8 @@ pub(super) struct Deed<'a> {
     pub(super) entry: Option<&'a SlowEntry>,
 }
 
-/// Everything that the witnesses told.
+/// Everything that the witnesses told, but for what a primary sent to its replica: whoever did that
+/// is connected to the primary.
 pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Deed<'a>> {
     let ahead = ahead(case);
     let testimony = case.window.witnesses();
@@ -70,7 +72,33 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Deed<'a>> {
     let monitors = testimony.monitors().filter_map(Result::ok);
     let caught = monitors.flat_map(|monitor| &monitor.caught);
     let caught = caught.map(|caught| Deed::caught(caught, ahead));
-    logged.chain(clients).chain(caught).collect()
+    let deeds = logged.chain(clients).chain(caught);
+    let links = links(case);
+    deeds
+        .filter(|deed| !deed.address.is_some_and(|address| is_link(&links, address)))
+        .collect()
+}
+
+/// The primaries that this node had, as `INFO` names them and as its list of clients does.
+fn links<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
+    let samples = case.window.samples();
+    let named = samples.filter_map(|sample| sample.replication.primary.as_deref());
+    let lists = case.window.witnesses();
+    let linked = lists.clients();
+    named
+        .chain(linked.filter_map(|(_, list)| list.primary.as_deref()))
+        .collect()
+}
+
+/// Where `INFO` knows a primary by a host name only, its port tells.
+fn is_link(links: &BTreeSet<&str>, address: &str) -> bool {
+    let port = |address: &str| Some(address.rsplit_once(':')?.1.to_owned());
+    let is_name = |link: &str| {
+        let host = link.rsplit_once(':').map_or(link, |(host, _)| host);
+        !host.contains(':') && host.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    let mut links = links.iter();
+    links.any(|link| *link == address || (is_name(link) && port(link) == port(address)))
 }
 
 /// How far the server's clock is ahead of ours; nothing where it does not tell.

@@ -258,3 +258,40 @@ fn names_are_left_out_on_demand() {
     }
     assert!(told.contains("FLUSHALL") && told.contains("48.9 ms"));
 }
+
+/// A replica whose primary flushed; `INFO` knows the primary as `host`, port 6379.
+#[rstest::rstest]
+#[case::by_its_address("10.0.0.2", "10.0.0.2:6379", false)]
+#[case::by_a_name("primary-0.svc", "10.0.0.2:6379", false)]
+// A replica that may be written to is flushed by anybody.
+#[case::somebody_else("10.0.0.2", "10.0.0.7:51234", true)]
+#[case::another_port_of_the_host("10.0.0.2", "10.0.0.2:51234", true)]
+fn a_primary_is_no_suspect_of_its_replica(
+    #[case] host: &str,
+    #[case] address: &str,
+    #[case] is_named: bool,
+) {
+    let of_replica = |answer: Observation| match answer {
+        Observation::Answer {
+            moment,
+            round_trip,
+            info,
+        } => Observation::Answer {
+            moment,
+            round_trip,
+            info: info
+                .replace(
+                    "role:master",
+                    &format!("role:slave\nmaster_host:{host}\nmaster_port:6379"),
+                )
+                .into(),
+        },
+        other => other,
+    };
+    let answers = [answer(10, 500, 0, 0), answer(12, 0, 1, 0)];
+    let log = vec![entry(17, 11, "FLUSHALL", address)];
+    let diagnosis = diagnosed(answers.map(of_replica).into(), log);
+    let flush = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(flush.keys_lost, Some(500));
+    assert_eq!(!flush.suspects.is_empty(), is_named, "{flush:#?}");
+}

@@ -20,6 +20,7 @@ use crate::model::{
     Asked, Failure, KeyRead, KeyState, Moment, Observation, Seen, Watch, Watching, shown_name,
 };
 use crate::source::connection::{Connection, Trouble};
+use crate::source::rate::Rate;
 use crate::source::schedule::BackOff;
 use crate::source::tripwire::{is_refusal, switch_on};
 use crate::source::{Clock, commands};
@@ -51,8 +52,7 @@ pub(super) struct Keeper {
     members: HashMap<Vec<u8>, Member>,
     /// Names in the order in which they were first seen.
     order: VecDeque<Vec<u8>>,
-    /// The beginning of this second, and names in it.
-    second: (Duration, usize),
+    rate: Rate,
 }
 
 impl Keeper {
@@ -73,7 +73,7 @@ impl Keeper {
             pushes: Arc::default(),
             members: HashMap::new(),
             order: VecDeque::new(),
-            second: (Duration::ZERO, 0),
+            rate: Rate::new(MOST_NAMES),
         }
     }
 
@@ -130,7 +130,7 @@ impl Keeper {
                 () = self.out.closed() => return Ok(Ended::HungUp),
             }
             let heard = self.pushes.take();
-            if self.is_too_much(heard.count) {
+            if self.rate.is_beyond(self.clock.elapsed(), heard.count) {
                 return Ok(Ended::TooMuch);
             }
             let mut looked = Ok(());
@@ -153,15 +153,6 @@ impl Keeper {
             }
             sleep(GAP).await;
         }
-    }
-
-    fn is_too_much(&mut self, count: usize) -> bool {
-        let now = self.clock.elapsed();
-        if now >= self.second.0 + Duration::from_secs(1) {
-            self.second = (now, 0);
-        }
-        self.second.1 = self.second.1.saturating_add(count);
-        self.second.1 > MOST_NAMES
     }
 
     /// Reads keys and tells which went and which came back.
