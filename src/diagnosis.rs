@@ -42,7 +42,7 @@ mod words;
 
 use std::cmp::Reverse;
 
-use case::Case;
+use case::{Case, Ends};
 pub use cause::Cause;
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
@@ -140,7 +140,8 @@ impl Cause {
 /// Judges every cause over a window.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let ledger = Ledger::of(window);
-    let case = Case::new(*window, &ledger);
+    let ends = Ends::of(window);
+    let case = Case::new(*window, &ledger, &ends);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
     let watched = window.has_interval();
     verdicts.sort_by_key(|verdict| {

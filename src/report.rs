@@ -27,7 +27,7 @@ use self::ledger::Balance;
 use self::watched::Key;
 use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Scope, Verdict};
 use crate::format;
-use crate::model::{NodeId, Product, Role, Sample, Window};
+use crate::model::{NodeId, Packed, Product, Role, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -162,7 +162,7 @@ impl<'a> Report<'a> {
                 })
                 .collect(),
             notices: all,
-            answered: window.last_sample().is_some(),
+            answered: window.last().is_some(),
         }
     }
 
@@ -279,13 +279,13 @@ impl Watched {
 
 impl<'a> Node<'a> {
     fn new(window: &Window<'a>) -> Self {
-        let sample = window.last_sample();
+        let sample = window.last();
         Self {
             id: window.node(),
-            role: sample.map_or(Role::Unknown, |sample| sample.replication.role),
-            product: sample.map_or(Product::Unknown, Sample::product),
-            version: sample.and_then(|sample| sample.server.version.0.as_deref()),
-            keys: sample.and_then(Sample::keys),
+            role: sample.map_or(Role::Unknown, Packed::role),
+            product: sample.map_or(Product::Unknown, Packed::product),
+            version: sample.and_then(Packed::version),
+            keys: sample.and_then(Packed::keys),
         }
     }
 }

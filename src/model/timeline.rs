@@ -7,6 +7,7 @@ use super::change::{Change, ChangeKind, changes};
 use super::counter::Counter;
 use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
+use super::packed::{Packed, Packer};
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
 use super::ttl_sample::TtlSample;
@@ -32,7 +33,7 @@ pub struct Gap {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// An answered poll, and the step that led to it (none for the first).
-    Sample(Box<Sample>, Option<Box<Step>>),
+    Sample(Packed, Option<Step>),
     /// Polls that failed.
     Gap(Gap),
 }
@@ -55,7 +56,7 @@ impl Entry {
     }
 
     /// The sample, if it is one.
-    pub fn sample(&self) -> Option<&Sample> {
+    pub fn sample(&self) -> Option<&Packed> {
         match self {
             Self::Sample(sample, _) => Some(sample),
             Self::Gap(_) => None,
@@ -65,7 +66,7 @@ impl Entry {
     /// The step that led to it, if it is a sample with one before it.
     pub fn step(&self) -> Option<&Step> {
         match self {
-            Self::Sample(_, step) => step.as_deref(),
+            Self::Sample(_, step) => step.as_ref(),
             Self::Gap(_) => None,
         }
     }
@@ -78,6 +79,9 @@ pub struct History {
     assumptions: Assumptions,
     keep: Duration,
     pub(super) entries: VecDeque<Entry>,
+    packer: Packer,
+    /// The latest sample, as it was before it was packed.
+    last: Option<Box<Sample>>,
     pub(super) changes: VecDeque<Change>,
     pub(super) witnesses: Witnesses,
     /// A push that a database was emptied, since the last answer.
@@ -102,6 +106,8 @@ impl History {
             assumptions,
             keep,
             entries: VecDeque::new(),
+            packer: Packer::default(),
+            last: None,
             changes: VecDeque::new(),
             witnesses: Witnesses::default(),
             emptied: None,
@@ -230,7 +236,9 @@ impl History {
             sample.share(last);
             let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
             let mut step = Step::between(last, &sample, over_gap);
-            step.emptied = emptied;
+            if let Some(emptied) = emptied {
+                step.push(emptied);
+            }
             let was_evicting = self
                 .last_step()
                 .is_some_and(|s| s.counter(Counter::EvictedKeys).at_least() > 0);
@@ -258,7 +266,7 @@ impl History {
                 for change in found {
                     self.note(change);
                 }
-                Some(Box::new(step))
+                Some(step)
             }
         };
         self.first_info.get_or_insert_with(|| info.text().into());
@@ -268,8 +276,9 @@ impl History {
             round_trip,
         };
         self.polls += 1;
-        self.entries
-            .push_back(Entry::Sample(Box::new(sample), step));
+        let packed = self.packer.pack(&mut sample);
+        self.last = Some(Box::new(sample));
+        self.entries.push_back(Entry::Sample(packed, step));
         self.forget(moment);
     }
 
@@ -377,7 +386,7 @@ impl History {
 
     /// The latest sample.
     pub fn last_sample(&self) -> Option<&Sample> {
-        self.entries.iter().rev().find_map(Entry::sample)
+        self.last.as_deref()
     }
 
     fn last_step(&self) -> Option<&Step> {

@@ -7,7 +7,7 @@ use super::{Ending, Span};
 use crate::diagnosis::{Cause, Evidence, Reading};
 use crate::format::count;
 use crate::model::{
-    Class, CommandDelta, Continuity, Counter, KeyState, NodeId, Role, Seen, Step, Window,
+    Class, CommandDelta, Continuity, Counter, KeyState, NodeId, Packed, Role, Seen, Step, Window,
 };
 
 /// A deadline is read over a network, and keys are reaped a little late.
@@ -195,7 +195,7 @@ impl View<'_, '_> {
     /// A step in which the data set was replaced by another server's.
     fn resync(&self) -> Option<&Step> {
         let replaced = |step: &&&Step| {
-            step.replication.as_deref().is_some_and(|(was, is)| {
+            step.replication().is_some_and(|(was, is)| {
                 is.role == Role::Replica && (was.role != is.role || was.replid != is.replid)
             })
         };
@@ -239,7 +239,7 @@ impl View<'_, '_> {
     }
 
     fn deleted(&self) -> Option<Candidate> {
-        let can = |command: &CommandDelta| {
+        let can = |command: &CommandDelta<'_>| {
             command.class == Some(Class::Delete)
                 && match &*command.name {
                     "getdel" => self.kind().is_none_or(|kind| kind == "string"),
@@ -290,8 +290,7 @@ impl View<'_, '_> {
 
     fn evicted(&self) -> Option<Candidate> {
         let evidence = self.counted(Counter::EvictedKeys, "keys removed for memory")?;
-        let memory = self.window.last_sample().map(|sample| &sample.memory);
-        let policy = memory.and_then(|memory| memory.policy.as_deref());
+        let policy = self.window.last().and_then(Packed::policy);
         let stays = matches!(self.last, Some(seen) if seen.deadline().is_none());
         let is_safe = match policy {
             Some("noeviction") => true,
@@ -310,7 +309,7 @@ impl View<'_, '_> {
     /// Renamed, or put into another database or node.
     fn moved(&self) -> Option<Candidate> {
         let pushed = self.span.is_pushed;
-        let moves = |command: &CommandDelta| match (&*command.name, command.class) {
+        let moves = |command: &CommandDelta<'_>| match (&*command.name, command.class) {
             ("rename" | "renamenx", _) => true,
             // Nothing is pushed for it.
             ("swapdb", _) => !pushed,

@@ -148,9 +148,9 @@ impl Pace {
             return pace;
         };
         let mut calls = Calls::default();
-        for stat in commands {
+        for stat in commands.iter() {
             if let Some(class) = stat.class {
-                calls.add(class, &stat.name, stat.effective());
+                calls.add(class, stat.name, stat.effective());
             }
         }
         for (pace, calls) in pace.0.iter_mut().zip(calls.0) {
@@ -163,6 +163,9 @@ impl Pace {
     fn excess(&self, calls: &Calls, seconds: f64) -> [u64; ROWS] {
         let mut excess = calls.0;
         for (calls, pace) in excess.iter_mut().zip(self.0) {
+            if *calls == 0 {
+                continue;
+            }
             let usual = pace.unwrap_or(0.0) * seconds;
             let chance = usual.sqrt();
             let is_usual = *calls as f64 <= usual * SLACK + chance * DEVIATIONS;

@@ -1,0 +1,374 @@
+//! A sample as an hour of them is kept.
+//!
+//! From one poll to the next a few dozen numbers move, and nothing else: names, settings, roles and
+//! which fields the server exposes stay for hours. So many samples share one [`Mould`], which is
+//! such a sample and its numbers, and each keeps only the numbers that are not the mould's, as
+//! differences of a byte or three. Nothing is lost: [`Packed::sample`] gives back what was packed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::node::{Product, Role};
+use super::observation::Moment;
+use super::sample::{Db, Keyspace, Limit, Memory, Replication, Sample};
+use super::unread::Unread;
+
+/// A sample, small.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packed {
+    /// When the reply had arrived.
+    pub moment: Moment,
+    mould: Arc<Mould>,
+    /// By how much numbers differ from the mould's; see [`Numbers`].
+    moved: Box<[u8]>,
+}
+
+/// What samples have in common.
+#[derive(Debug, PartialEq)]
+pub(super) struct Mould {
+    /// A sample in which every number that is there is zero.
+    blank: Arc<Sample>,
+    /// Those numbers, of one sample.
+    numbers: Box<[u64]>,
+    /// Where the numbers of memory and replication begin.
+    memory: usize,
+    replication: usize,
+}
+
+/// Packs one sample after the other.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Packer {
+    mould: Option<Arc<Mould>>,
+    /// Samples that came from this mould.
+    uses: u32,
+}
+
+/// So many samples share a mould: differences grow with time.
+const USES: u32 = 256;
+
+/// The moment of no sample.
+const NEVER: Moment = Moment {
+    elapsed: Duration::ZERO,
+    at: Timestamp::UNIX_EPOCH,
+};
+
+impl Packer {
+    /// The same sample, small. It is left as it was; it is changed in between because that is
+    /// cheaper than a copy.
+    pub(super) fn pack(&mut self, sample: &mut Sample) -> Packed {
+        let moment = std::mem::replace(&mut sample.moment, NEVER);
+        let mut numbers = Vec::new();
+        sample.numbers(&mut |number| numbers.push(std::mem::take(number)));
+        let mould = match self.mould.take() {
+            Some(mould) if *mould.blank == *sample && self.uses < USES => mould,
+            last => {
+                self.uses = 0;
+                let last = last.map(|mould| Arc::clone(&mould.blank));
+                let blank = last.filter(|blank| **blank == *sample);
+                Arc::new(Mould::new(blank, sample, &numbers))
+            }
+        };
+        self.uses += 1;
+        self.mould = Some(Arc::clone(&mould));
+        fill(&mut numbers.iter().copied(), |visit| sample.numbers(visit));
+        sample.moment = moment;
+        Packed {
+            moment,
+            moved: differences(&mould.numbers, &numbers),
+            mould,
+        }
+    }
+}
+
+impl Mould {
+    fn new(blank: Option<Arc<Sample>>, sample: &Sample, numbers: &[u64]) -> Self {
+        let blank = blank.unwrap_or_else(|| Arc::new(sample.clone()));
+        let count = |part: &mut dyn FnMut(&mut dyn FnMut(&mut u64))| {
+            let mut count = 0;
+            part(&mut |_| count += 1);
+            count
+        };
+        let mut dbs = blank.keyspace.dbs.clone();
+        let memory = count(&mut |visit| dbs.iter_mut().for_each(|db| db.numbers(visit)));
+        let mut gauges = blank.memory.clone();
+        let replication = memory + count(&mut |visit| gauges.numbers(visit));
+        Self {
+            blank,
+            numbers: numbers.into(),
+            memory,
+            replication,
+        }
+    }
+}
+
+impl Packed {
+    /// What was packed.
+    pub fn sample(&self) -> Sample {
+        let mut sample = (*self.mould.blank).clone();
+        sample.moment = self.moment;
+        fill(&mut self.numbers(), |visit| sample.numbers(visit));
+        sample
+    }
+
+    /// Its databases.
+    pub fn keyspace(&self) -> Keyspace {
+        let mut keyspace = self.mould.blank.keyspace.clone();
+        let dbs = &mut keyspace.dbs;
+        fill(&mut self.numbers(), |visit| {
+            dbs.iter_mut().for_each(|db| db.numbers(visit));
+        });
+        keyspace
+    }
+
+    /// Keys in all databases; `None` where the keyspace is not exposed.
+    pub fn keys(&self) -> Option<u64> {
+        self.sum(|db| db.keys)
+    }
+
+    /// Keys with a TTL in all databases.
+    pub fn expires(&self) -> Option<u64> {
+        self.sum(|db| db.expires)
+    }
+
+    fn sum(&self, of: fn(&Db) -> u64) -> Option<u64> {
+        let keyspace = &self.mould.blank.keyspace;
+        let mut numbers = self.numbers();
+        keyspace.exposed.then(|| {
+            keyspace.dbs.iter().fold(0, |sum: u64, db| {
+                let mut db = *db;
+                fill(&mut numbers, |visit| db.numbers(visit));
+                sum.saturating_add(of(&db))
+            })
+        })
+    }
+
+    /// Its memory gauges.
+    pub fn memory(&self) -> Memory {
+        let mut memory = self.mould.blank.memory.clone();
+        let mut numbers = self.numbers().skip(self.mould.memory);
+        fill(&mut numbers, |visit| memory.numbers(visit));
+        memory
+    }
+
+    /// The memory limit.
+    pub fn limit(&self) -> Limit {
+        self.mould.blank.memory.limit
+    }
+
+    /// The eviction policy.
+    pub fn policy(&self) -> Option<&str> {
+        self.mould.blank.memory.policy.as_deref()
+    }
+
+    /// Its role, replicas and offsets.
+    pub fn replication(&self) -> Replication {
+        let mut replication = self.mould.blank.replication.clone();
+        let mut numbers = self.numbers().skip(self.mould.replication);
+        fill(&mut numbers, |visit| replication.numbers(visit));
+        replication
+    }
+
+    /// Primary or replica.
+    pub fn role(&self) -> Role {
+        self.mould.blank.replication.role
+    }
+
+    /// The product.
+    pub fn product(&self) -> Product {
+        self.mould.blank.product()
+    }
+
+    /// The version of the product.
+    pub fn version(&self) -> Option<&str> {
+        self.mould.blank.server.version.0.as_deref()
+    }
+
+    /// Key counts are partial while a data set is being loaded.
+    pub fn is_loading(&self) -> bool {
+        self.mould.blank.is_loading()
+    }
+
+    /// Whether the reply carried command statistics.
+    pub fn has_commands(&self) -> bool {
+        self.mould.blank.commands.is_some()
+    }
+
+    /// What the reply says beside its fields.
+    pub fn unread(&self) -> &Unread {
+        &self.mould.blank.unread
+    }
+
+    fn numbers(&self) -> Numbers<'_> {
+        Numbers::new(&self.mould.numbers, &self.moved)
+    }
+}
+
+/// Gives the numbers of a part their values.
+fn fill(values: &mut dyn Iterator<Item = u64>, part: impl FnOnce(&mut dyn FnMut(&mut u64))) {
+    part(&mut |number| *number = values.next().unwrap_or(0));
+}
+
+/// The numbers that differ: how many are skipped, then by how much, each as a [`varint`]; small
+/// falls are as short as small rises.
+fn differences(of: &[u64], numbers: &[u64]) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    let mut next = 0;
+    for (place, (base, number)) in of.iter().zip(numbers).enumerate() {
+        let by = number.wrapping_sub(*base);
+        if by != 0 {
+            varint(&mut bytes, (place - next) as u64);
+            varint(&mut bytes, (by << 1) ^ 0u64.wrapping_sub(by >> 63));
+            next = place + 1;
+        }
+    }
+    bytes.into()
+}
+
+/// The numbers of a sample, one after the other.
+struct Numbers<'a> {
+    of: std::slice::Iter<'a, u64>,
+    moved: &'a [u8],
+    /// Numbers until the next one that differs.
+    skip: u64,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(of: &'a [u64], moved: &'a [u8]) -> Self {
+        let mut numbers = Self {
+            of: of.iter(),
+            moved,
+            skip: 0,
+        };
+        numbers.skip = numbers.read().unwrap_or(u64::MAX);
+        numbers
+    }
+
+    fn read(&mut self) -> Option<u64> {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let (byte, rest) = self.moved.split_first()?;
+            self.moved = rest;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+            shift += 7;
+        }
+    }
+}
+
+impl Iterator for Numbers<'_> {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        let base = *self.of.next()?;
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Some(base);
+        }
+        let coded = self.read().unwrap_or(0);
+        self.skip = self.read().unwrap_or(u64::MAX);
+        let by = (coded >> 1) ^ 0u64.wrapping_sub(coded & 1);
+        Some(base.wrapping_add(by))
+    }
+}
+
+/// Seven bits a byte, the lowest first.
+fn varint(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value.to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value.to_le_bytes()[0]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::info::Info;
+    use crate::model::Assumptions;
+
+    const REPLY: &str = include_str!("../../tests/fixtures/info/redis-7.0.15-primary.txt");
+
+    /// The reply with other numbers, up and down, small and large.
+    fn sample(second: u64) -> Sample {
+        let field = |name: &str, value: u64| format!("\n{name}:{value}\r\n");
+        let known = [
+            ("uptime_in_seconds", 7, 7 + second),
+            (
+                "used_memory",
+                2_127_168,
+                2_000_000 + second * 7_919 % 90_000,
+            ),
+            (
+                "evicted_keys",
+                0,
+                (second % 5 / 4) << 50,
+            ),
+            ("total_commands_processed", 6_215, second * second),
+        ];
+        let text = known
+            .iter()
+            .fold(REPLY.to_owned(), |text, (name, was, is)| {
+                text.replace(&field(name, *was), &field(name, *is))
+            });
+        let text = text.replace("keys=5135", &format!("keys={}", 5_135 - second % 3));
+        let text = text.replace("calls=500,", &format!("calls={},", 500 + second));
+        let policy = if second / 400 == 1 {
+            "noeviction"
+        } else {
+            "volatile-lru"
+        };
+        let text = text.replace("volatile-lru", policy);
+        let moment = Moment {
+            elapsed: Duration::from_secs(second),
+            at: Timestamp::UNIX_EPOCH,
+        };
+        let took = Duration::from_micros(300 + second % 7);
+        Sample::new(moment, took, &Info::parse(text), &Assumptions::default())
+    }
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        let mut packer = Packer::default();
+        for second in 0..1_000 {
+            let plain = sample(second);
+            let mut taken = plain.clone();
+            let packed = packer.pack(&mut taken);
+            assert_eq!(taken, plain);
+            assert_eq!(packed.sample(), plain);
+            assert_eq!(packed.keyspace(), plain.keyspace);
+            assert_eq!(packed.memory(), plain.memory);
+            assert_eq!(packed.replication(), plain.replication);
+            assert_eq!(packed.keys(), plain.keys());
+            assert_eq!(packed.expires(), plain.keyspace.expires());
+        }
+    }
+
+    #[test]
+    fn samples_of_one_kind_share_a_mould() {
+        let mut packer = Packer::default();
+        let packed: Vec<Packed> = (0..1_000).map(|at| packer.pack(&mut sample(at))).collect();
+        let moulds = packed.chunk_by(|a, b| Arc::ptr_eq(&a.mould, &b.mould));
+        // 256, 144 up to another policy, 256, 144 to the old one, 200.
+        assert_eq!(
+            moulds.map(<[_]>::len).collect::<Vec<_>>(),
+            [256, 144, 256, 144, 200]
+        );
+        assert!(packed.iter().all(|sample| sample.moved.len() < 60));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(pairs in prop::collection::vec(any::<(u64, Option<u64>)>(), 0..40)) {
+            let (of, numbers): (Vec<u64>, Vec<u64>) =
+                pairs.into_iter().map(|(a, b)| (a, b.unwrap_or(a))).unzip();
+            let moved = differences(&of, &numbers);
+            prop_assert_eq!(Numbers::new(&of, &moved).collect::<Vec<_>>(), numbers);
+        }
+    }
+}
