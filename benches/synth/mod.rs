@@ -14,7 +14,7 @@ pub(crate) const REPLY: &str = include_str!("../../tests/fixtures/info/redis-7.0
 pub(crate) enum Node {
     /// It is polled, and its replica acknowledges.
     Quiet,
-    /// Clients run 30 more commands; keys come, expire and are deleted.
+    /// Clients run 37 more commands, all of them every second; keys come, expire and are deleted.
     Busy,
 }
 

@@ -173,7 +173,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
 fn flushed_nothing(case: &Case<'_>, step: &Step) -> Verdict {
     let calls = words::list(
         step.of(Class::Flush)
-            .map(|command| (&*command.name, command.effective)),
+            .map(|command| (command.name, command.effective)),
     );
     let (level, effect) = match step.keys_before {
         Some(0) => (

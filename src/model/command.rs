@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Class, Creates, class_of, creates};
+use super::catalogue::{self, Class, Creates, creates};
 use super::text::inert;
 use crate::info::{Composite, Info};
 
@@ -11,6 +11,7 @@ use crate::info::{Composite, Info};
 pub(super) struct Named {
     pub(super) name: Box<str>,
     pub(super) class: Option<Class>,
+    pub(super) place: Option<usize>,
     pub(super) creates: Creates,
 }
 
@@ -158,8 +159,10 @@ pub(super) fn place_of(names: &Names, name: &str) -> Option<usize> {
 
 impl Named {
     fn new(name: String) -> Self {
+        let placed = catalogue::place_of(&name);
         Self {
-            class: class_of(&name),
+            class: placed.map(|(class, _)| class),
+            place: placed.map(|(_, place)| place),
             creates: creates(&name),
             name: name.into(),
         }

@@ -40,13 +40,15 @@ pub(super) struct Mould {
 /// Packs one sample after the other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Packer {
-    mould: Option<Arc<Mould>>,
-    /// Samples that came from this mould.
-    uses: u32,
+    /// Moulds and how many samples came from each, the last used first.
+    moulds: Vec<(Arc<Mould>, u32)>,
 }
 
 /// So many samples share a mould: differences grow with time.
 const USES: u32 = 256;
+
+/// So many moulds are tried: a save that begins and ends, a field that comes and goes.
+const KINDS: usize = 4;
 
 /// The moment of no sample.
 const NEVER: Moment = Moment {
@@ -61,17 +63,7 @@ impl Packer {
         let moment = std::mem::replace(&mut sample.moment, NEVER);
         let mut numbers = Vec::new();
         sample.numbers(&mut |number| numbers.push(std::mem::take(number)));
-        let mould = match self.mould.take() {
-            Some(mould) if *mould.blank == *sample && self.uses < USES => mould,
-            last => {
-                self.uses = 0;
-                let last = last.map(|mould| Arc::clone(&mould.blank));
-                let blank = last.filter(|blank| **blank == *sample);
-                Arc::new(Mould::new(blank, sample, &numbers))
-            }
-        };
-        self.uses += 1;
-        self.mould = Some(Arc::clone(&mould));
+        let mould = self.mould(sample, &numbers);
         fill(&mut numbers.iter().copied(), |visit| sample.numbers(visit));
         sample.moment = moment;
         Packed {
@@ -80,20 +72,33 @@ impl Packer {
             mould,
         }
     }
+
+    /// The mould of a blank sample: a known one, or one made of these numbers.
+    fn mould(&mut self, blank: &Sample, numbers: &[u64]) -> Arc<Mould> {
+        let known = |(mould, _): &(Arc<Mould>, u32)| *mould.blank == *blank;
+        let place = self.moulds.iter().position(known);
+        let (mould, uses) = match place.map(|place| self.moulds.remove(place)) {
+            Some((mould, uses)) if uses < USES => (mould, uses),
+            worn => {
+                let blank = match worn {
+                    Some((mould, _)) => Arc::clone(&mould.blank),
+                    None => Arc::new(blank.clone()),
+                };
+                (Arc::new(Mould::new(blank, numbers)), 0)
+            }
+        };
+        self.moulds.insert(0, (Arc::clone(&mould), uses + 1));
+        self.moulds.truncate(KINDS);
+        mould
+    }
 }
 
 impl Mould {
-    fn new(blank: Option<Arc<Sample>>, sample: &Sample, numbers: &[u64]) -> Self {
-        let blank = blank.unwrap_or_else(|| Arc::new(sample.clone()));
-        let count = |part: &mut dyn FnMut(&mut dyn FnMut(&mut u64))| {
-            let mut count = 0;
-            part(&mut |_| count += 1);
-            count
-        };
+    fn new(blank: Arc<Sample>, numbers: &[u64]) -> Self {
         let mut dbs = blank.keyspace.dbs.clone();
-        let memory = count(&mut |visit| dbs.iter_mut().for_each(|db| db.numbers(visit)));
+        let memory = count(|visit| dbs.iter_mut().for_each(|db| db.numbers(visit)));
         let mut gauges = blank.memory.clone();
-        let replication = memory + count(&mut |visit| gauges.numbers(visit));
+        let replication = memory + count(|visit| gauges.numbers(visit));
         Self {
             blank,
             numbers: numbers.into(),
@@ -117,7 +122,9 @@ impl Packed {
         let mut keyspace = self.mould.blank.keyspace.clone();
         let dbs = &mut keyspace.dbs;
         fill(&mut self.numbers(), |visit| {
-            dbs.iter_mut().for_each(|db| db.numbers(visit));
+            for db in dbs {
+                db.numbers(visit);
+            }
         });
         keyspace
     }
@@ -208,6 +215,13 @@ impl Packed {
 /// Gives the numbers of a part their values.
 fn fill(values: &mut dyn Iterator<Item = u64>, part: impl FnOnce(&mut dyn FnMut(&mut u64))) {
     part(&mut |number| *number = values.next().unwrap_or(0));
+}
+
+/// How many numbers a part has.
+fn count(part: impl FnOnce(&mut dyn FnMut(&mut u64))) -> usize {
+    let mut count = 0;
+    part(&mut |_| count += 1);
+    count
 }
 
 /// The numbers that differ: how many are skipped, then by how much, each as a [`varint`]; small
@@ -304,11 +318,7 @@ mod tests {
                 2_127_168,
                 2_000_000 + second * 7_919 % 90_000,
             ),
-            (
-                "evicted_keys",
-                0,
-                (second % 5 / 4) << 50,
-            ),
+            ("evicted_keys", 0, (second % 5 / 4) << 50),
             ("total_commands_processed", 6_215, second * second),
         ];
         let text = known
@@ -338,28 +348,45 @@ mod tests {
         for second in 0..1_000 {
             let plain = sample(second);
             let mut taken = plain.clone();
-            let packed = packer.pack(&mut taken);
+            let kept = packer.pack(&mut taken);
             assert_eq!(taken, plain);
-            assert_eq!(packed.sample(), plain);
-            assert_eq!(packed.keyspace(), plain.keyspace);
-            assert_eq!(packed.memory(), plain.memory);
-            assert_eq!(packed.replication(), plain.replication);
-            assert_eq!(packed.keys(), plain.keys());
-            assert_eq!(packed.expires(), plain.keyspace.expires());
+            assert_eq!(kept.sample(), plain);
+            assert_eq!(kept.keyspace(), plain.keyspace);
+            assert_eq!(kept.memory(), plain.memory);
+            assert_eq!(kept.replication(), plain.replication);
+            assert_eq!(kept.keys(), plain.keys());
+            assert_eq!(kept.expires(), plain.keyspace.expires());
         }
     }
 
     #[test]
     fn samples_of_one_kind_share_a_mould() {
         let mut packer = Packer::default();
-        let packed: Vec<Packed> = (0..1_000).map(|at| packer.pack(&mut sample(at))).collect();
-        let moulds = packed.chunk_by(|a, b| Arc::ptr_eq(&a.mould, &b.mould));
-        // 256, 144 up to another policy, 256, 144 to the old one, 200.
+        let kept: Vec<Packed> = (0..1_000).map(|at| packer.pack(&mut sample(at))).collect();
+        let moulds = kept.chunk_by(|a, b| Arc::ptr_eq(&a.mould, &b.mould));
+        // A mould wears out after 256. From 400 to 800 the policy is another one.
         assert_eq!(
             moulds.map(<[_]>::len).collect::<Vec<_>>(),
-            [256, 144, 256, 144, 200]
+            [256, 144, 256, 144, 112, 88]
         );
-        assert!(packed.iter().all(|sample| sample.moved.len() < 60));
+        assert!(kept.iter().all(|sample| sample.moved.len() < 60));
+    }
+
+    #[test]
+    fn what_comes_and_goes_makes_no_mould_each_time() {
+        let mut packer = Packer::default();
+        let mut moulds: Vec<Packed> = Vec::new();
+        for second in 0..100 {
+            let mut plain = sample(second);
+            plain.persistence.saving = Some(second % 3 == 0);
+            let kept = packer.pack(&mut plain);
+            assert_eq!(kept.sample(), plain);
+            let is_known = |known: &Packed| Arc::ptr_eq(&known.mould, &kept.mould);
+            if !moulds.iter().any(is_known) {
+                moulds.push(kept);
+            }
+        }
+        assert_eq!(moulds.len(), 2);
     }
 
     proptest! {

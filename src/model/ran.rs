@@ -13,6 +13,8 @@ pub struct CommandDelta<'a> {
     pub name: &'a str,
     /// How it can make keys vanish, if it can.
     pub class: Option<Class>,
+    /// Its place in the catalogue, counted through all classes, if it stands there.
+    pub place: Option<usize>,
     /// How many keys a call of it can create.
     pub creates: Creates,
     /// Its calls before; 0 after a reset.
@@ -158,6 +160,7 @@ impl Ran {
         CommandDelta {
             name: &known.name,
             class: known.class,
+            place: known.place,
             creates: known.creates,
             calls_before: moved.before,
             calls_after: moved.after,
@@ -187,14 +190,17 @@ impl Odd {
         let base = comparable.base(was.map_or(0, |was| was.calls), is.calls)?;
         // A line that fell is new: everything on it counts from zero.
         let was = was.filter(|was| was.calls == base);
-        let since = |read: fn(CommandStat<'_>) -> u64| read(is).saturating_sub(was.map_or(0, read));
         let moved = Self {
             at,
             before: base,
             after: is.calls,
-            effective: since(|stat| stat.effective()),
-            failed: since(|stat| stat.failed),
-            rejected: since(|stat| stat.rejected),
+            effective: is
+                .effective()
+                .saturating_sub(was.map_or(0, CommandStat::effective)),
+            failed: is.failed.saturating_sub(was.map_or(0, |was| was.failed)),
+            rejected: is
+                .rejected
+                .saturating_sub(was.map_or(0, |was| was.rejected)),
         };
         (moved.effective > 0 || moved.failed > 0 || moved.rejected > 0).then_some(moved)
     }

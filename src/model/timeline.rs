@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::change::{Change, ChangeKind, changes};
 use super::counter::Counter;
+use super::entry::{Entry, Gap};
 use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
-use super::packed::{Packed, Packer};
+use super::packed::Packer;
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
 use super::ttl_sample::TtlSample;
@@ -15,62 +16,6 @@ use super::watched::{WatchedKeys, Watching};
 use super::window::Window;
 use super::witnesses::Witnesses;
 use crate::info::Info;
-
-/// Polls that failed in a row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gap {
-    /// The first failure.
-    pub from: Moment,
-    /// The last failure so far.
-    pub to: Moment,
-    /// Failed attempts.
-    pub attempts: u32,
-    /// The last failure.
-    pub failure: Failure,
-}
-
-/// One entry of a history, in the order of observation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
-    /// An answered poll, and the step that led to it (none for the first).
-    Sample(Packed, Option<Step>),
-    /// Polls that failed.
-    Gap(Gap),
-}
-
-impl Entry {
-    /// When the entry was made; a gap counts from its first failure.
-    pub fn moment(&self) -> Moment {
-        match self {
-            Self::Sample(sample, _) => sample.moment,
-            Self::Gap(gap) => gap.from,
-        }
-    }
-
-    /// When the entry ended; a gap with its last failure.
-    pub fn end(&self) -> Moment {
-        match self {
-            Self::Sample(sample, _) => sample.moment,
-            Self::Gap(gap) => gap.to,
-        }
-    }
-
-    /// The sample, if it is one.
-    pub fn sample(&self) -> Option<&Packed> {
-        match self {
-            Self::Sample(sample, _) => Some(sample),
-            Self::Gap(_) => None,
-        }
-    }
-
-    /// The step that led to it, if it is a sample with one before it.
-    pub fn step(&self) -> Option<&Step> {
-        match self {
-            Self::Sample(_, step) => step.as_ref(),
-            Self::Gap(_) => None,
-        }
-    }
-}
 
 /// Everything observed of one node, oldest first, bounded in time.
 #[derive(Clone, Debug)]

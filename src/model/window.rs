@@ -3,13 +3,14 @@
 use super::catalogue::Class;
 use super::change::Change;
 use super::counter::{Counter, Delta};
+use super::entry::{Entry, Gap};
 use super::node::NodeId;
 use super::observation::Moment;
 use super::packed::Packed;
 use super::ran::Tally;
 use super::sample::Sample;
 use super::step::Step;
-use super::timeline::{Entry, Gap, History};
+use super::timeline::History;
 use super::ttl_sample::TtlSample;
 use super::watched::{Fact, WatchedKey};
 use super::witnesses::Testimony;

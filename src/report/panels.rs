@@ -98,7 +98,7 @@ fn commands(commands: &Commands) -> Value {
         .iter()
         .map(|stat| {
             json!({
-                "command": &*stat.name,
+                "command": stat.name,
                 "class": stat.class.map(Class::word),
                 "calls": stat.calls,
                 "usec": stat.usec,

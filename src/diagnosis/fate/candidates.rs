@@ -241,7 +241,7 @@ impl View<'_, '_> {
     fn deleted(&self) -> Option<Candidate> {
         let can = |command: &CommandDelta<'_>| {
             command.class == Some(Class::Delete)
-                && match &*command.name {
+                && match command.name {
                     "getdel" => self.kind().is_none_or(|kind| kind == "string"),
                     name if name.starts_with("ft.") => {
                         self.kind().is_none_or(|kind| kind == "hash")
@@ -280,7 +280,7 @@ impl View<'_, '_> {
             }
         };
         let found = ran(self.steps, |one| {
-            one.class == Some(Class::Empty) && takes(&one.name)
+            one.class == Some(Class::Empty) && takes(one.name)
         });
         let causes = &[Cause::Deletion];
         let mut candidate = Candidate::of_commands(Ending::Deleted, &found, causes, self.node())?;
@@ -309,7 +309,7 @@ impl View<'_, '_> {
     /// Renamed, or put into another database or node.
     fn moved(&self) -> Option<Candidate> {
         let pushed = self.span.is_pushed;
-        let moves = |command: &CommandDelta<'_>| match (&*command.name, command.class) {
+        let moves = |command: &CommandDelta<'_>| match (command.name, command.class) {
             ("rename" | "renamenx", _) => true,
             // Nothing is pushed for it.
             ("swapdb", _) => !pushed,
@@ -349,7 +349,7 @@ fn ttl_of(seen: &Seen) -> Reading {
 pub(super) fn of_overwriting(steps: &[&Step], node: &NodeId) -> Option<Candidate> {
     let found = ran(steps, |one| {
         one.class == Some(Class::Overwrite)
-            || matches!(&*one.name, "set" | "getset" | "setex" | "psetex" | "mset")
+            || matches!(one.name, "set" | "getset" | "setex" | "psetex" | "mset")
     });
     // What overwrites by its nature is likelier than an everyday write.
     let (rare, plain): (Vec<_>, Vec<_>) = found

@@ -158,11 +158,11 @@ impl<'a> Bookkeeper<'a> {
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
         page.gone_with_the_process(interval, was);
-        let stands_out = self
-            .pace
-            .removers_stand_out(&interval.calls, interval.seconds);
+        let made = interval.restores > 0 || interval.copies > 0;
+        let usual = |usual: &Pace| !usual.removers_stand_out(&interval.calls, interval.seconds);
+        let replaced = made && usual(&self.pace);
         page.residual(interval, &mut self.pace, self.product, (was, is));
-        if !stands_out {
+        if replaced {
             page.overwritten(interval, was, is);
         }
         let removed = page.removed;

@@ -29,7 +29,11 @@ impl Expiry {
             self.jumped = Some(step.to);
         }
         let setters = step.effective_of(Class::Expire);
-        let (Some(was), Some(is), Some(keys)) = (before.expires(), after.expires(), after.keys())
+        if setters == 0 && self.added == 0 {
+            return;
+        }
+        let (Some(was), Some(is), Some(keys)) =
+            (before.expires(), after.expires(), step.keys_after)
         else {
             return;
         };

@@ -153,14 +153,18 @@ impl Interval {
             self.flush.all |= name == "flushall";
             self.flush.db |= name == "flushdb";
         }
+        // Names are compared only where one of these can stand.
         match name {
+            _ if !matches!(class, Class::Overwrite | Class::Move) => {}
             "restore" => more(&mut self.restores, calls),
             "copy" => more(&mut self.copies, calls),
             "swapdb" => more(&mut self.swaps, calls),
             "move" => more(&mut self.moves, calls),
             _ => {}
         }
-        self.calls.add(class, name, calls);
+        if let Some(place) = command.place {
+            self.calls.add_at(place, calls);
+        }
     }
 
     fn databases(&mut self, step: &Step, after: &Packed) {
