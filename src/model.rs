@@ -26,6 +26,7 @@ mod command;
 mod continuity;
 mod counter;
 mod denied;
+mod differences;
 mod entry;
 mod monitored;
 mod node;
