@@ -8,13 +8,14 @@ use amr_top::info::Info;
 use amr_top::model::{Assumptions, Sample, Step};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use synth::Node;
 
 fn main() {
     divan::main();
 }
 
-fn sample(second: u64) -> Sample {
-    let info = Info::parse(synth::reply(second));
+fn sample(node: Node, second: u64) -> Sample {
+    let info = Info::parse(synth::reply(node, second));
     let assumptions = Assumptions::default();
     Sample::new(synth::moment(second), Duration::ZERO, &info, &assumptions)
 }
@@ -42,22 +43,24 @@ fn sample_new(bencher: Bencher<'_, '_>) {
     });
 }
 
+const NODES: [Node; 2] = [Node::Quiet, Node::Busy];
+
 /// The difference of two samples.
-#[divan::bench]
-fn step_between(bencher: Bencher<'_, '_>) {
-    let (before, after) = (sample(1), sample(2));
+#[divan::bench(args = NODES)]
+fn step_between(bencher: Bencher<'_, '_>, node: Node) {
+    let (before, after) = (sample(node, 1), sample(node, 2));
     bencher.bench(|| Step::between(black_box(&before), black_box(&after), false));
 }
 
 /// Everything that one answered poll costs: parse, sample, step, changes, history.
-#[divan::bench]
-fn history_observe(bencher: Bencher<'_, '_>) {
+#[divan::bench(args = NODES)]
+fn history_observe(bencher: Bencher<'_, '_>, node: Node) {
     let mut history = synth::history();
     let mut second = 0;
     bencher
         .with_inputs(|| {
             second += 1;
-            synth::observation(second)
+            synth::observation(node, second)
         })
         .bench_local_values(|observation| history.observe(observation));
 }

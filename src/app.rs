@@ -229,7 +229,9 @@ impl App {
         match panel {
             Panel::Causes => self.diagnosis().verdicts.len(),
             Panel::Keyspace => self.sample().map_or(0, |sample| sample.keyspace.dbs.len()),
-            Panel::Commands => self.command_rows().len(),
+            Panel::Commands => self
+                .sample()
+                .map_or(0, |sample| self.command_rows(&sample).len()),
             Panel::Replication => self
                 .sample()
                 .map_or(0, |sample| sample.replication.replicas.len()),
@@ -296,7 +298,7 @@ impl App {
     }
 
     /// The sample that is shown; during a gap, the last one before it.
-    pub fn sample(&self) -> Option<&Sample> {
+    pub fn sample(&self) -> Option<Sample> {
         self.window().last_sample()
     }
 

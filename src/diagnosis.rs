@@ -46,7 +46,7 @@ mod words;
 
 use std::cmp::Reverse;
 
-use case::Case;
+use case::{Case, Ends};
 pub use cause::Cause;
 pub use deployment::{Handover, diagnose_deployment, merge};
 pub use fate::{Ending, Fate};
@@ -148,7 +148,8 @@ impl Cause {
 /// Judges every cause over a window.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
     let ledger = Ledger::of(window);
-    let case = Case::new(*window, &ledger);
+    let ends = Ends::of(window);
+    let case = Case::new(*window, &ledger, &ends);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
     rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {

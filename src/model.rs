@@ -7,6 +7,7 @@
 //! | [`Moment`] | when something was observed: wall clock to show, monotonic time to compute with |
 //! | [`Observation`] | what the outside world said: an `INFO` reply, or why none came |
 //! | [`Sample`] | one answered poll, typed; absent fields are `None` |
+//! | [`Packed`] | a sample as an hour of them is kept |
 //! | [`Step`] | what changed between two samples that follow each other |
 //! | [`Gap`] | polls that failed, from the first to the last |
 //! | [`SlowEntry`] | what the server remembers of a slow command |
@@ -29,10 +30,14 @@ mod continuity;
 mod counter;
 mod denied;
 mod deployment;
+mod differences;
+mod entry;
 mod events;
 mod monitored;
 mod node;
 mod observation;
+mod packed;
+mod ran;
 mod sample;
 mod slowlog;
 mod step;
@@ -54,19 +59,22 @@ pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
 pub use deployment::{Deployment, Member, Told};
+pub use entry::{Entry, Gap};
 pub use events::{
     EventKind, Gathering, Group, HEARD_DATABASES, Heard, Listening, OnWatched, Published, Removed,
 };
 pub use monitored::{Caught, MonitorEnd, Monitored, Tally};
 pub use node::{NodeId, Product, Role, Version};
 pub use observation::{Connection, Failure, FailureKind, INTERVAL_RANGE, Moment, Observation};
+pub use packed::Packed;
+pub use ran::{CommandDelta, Ran};
 pub use sample::{
     Assumptions, Db, Keyspace, Limit, Memory, Persistence, ReplicaLine, Replication, Sample, Server,
 };
 pub use slowlog::{SLOW_LOG, SlowEntry};
-pub use step::{CommandDelta, DbDelta, ErrorDelta, Step};
+pub use step::{CounterDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
-pub use timeline::{Entry, Gap, History};
+pub use timeline::History;
 pub use topology::{ClusterNode, Health, SLOTS, Topology, range as slot_range};
 pub use ttl_sample::{MOST_SAMPLED, TtlSample};
 pub use unread::Unread;

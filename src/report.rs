@@ -29,7 +29,7 @@ use self::ledger::Balance;
 use self::watched::Key;
 use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Removals, Scope, Verdict};
 use crate::format;
-use crate::model::{Change, Deployment, NodeId, Product, Role, Sample, Window};
+use crate::model::{Change, Deployment, NodeId, Packed, Product, Role, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -216,7 +216,7 @@ impl<'a> Report<'a> {
             ledger: Balance(&diagnosis.ledger),
             changes: changes(windows, common),
             notices: all,
-            answered: windows.iter().any(|window| window.last_sample().is_some()),
+            answered: windows.iter().any(|window| window.last().is_some()),
         }
     }
 
@@ -335,13 +335,13 @@ impl Watched {
 
 impl<'a> Node<'a> {
     fn new(window: &Window<'a>) -> Self {
-        let sample = window.last_sample();
+        let sample = window.last();
         Self {
             id: window.node(),
-            role: sample.map_or(Role::Unknown, |sample| sample.replication.role),
-            product: sample.map_or(Product::Unknown, Sample::product),
-            version: sample.and_then(|sample| sample.server.version.0.as_deref()),
-            keys: sample.and_then(Sample::keys),
+            role: sample.map_or(Role::Unknown, Packed::role),
+            product: sample.map_or(Product::Unknown, Packed::product),
+            version: sample.and_then(Packed::version),
+            keys: sample.and_then(Packed::keys),
         }
     }
 }

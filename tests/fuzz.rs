@@ -6,7 +6,8 @@ use std::time::Duration;
 use amr_top::diagnosis::{Diagnosis, Known, Level, State, Verdict, Way, diagnose};
 use amr_top::info::Info;
 use amr_top::model::{
-    Assumptions, Counter, Failure, FailureKind, History, Moment, NodeId, Observation,
+    Assumptions, Counter, Failure, FailureKind, History, Moment, NodeId, Observation, Sample, Step,
+    Window,
 };
 use amr_top::report::{Format, Report, Style};
 use jiff::Timestamp;
@@ -294,6 +295,44 @@ fn check_incidents(diagnosis: &Diagnosis) {
     }
 }
 
+/// Compared as text: a number that is none is not equal to itself.
+fn gives_back<'a>(
+    window: &Window<'_>,
+    plain: impl Iterator<Item = &'a (usize, Sample, Option<Step>)> + Clone,
+) {
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    let samples = window.samples().map(|kept| text(&kept.sample()));
+    assert!(samples.eq(plain.clone().map(|(_, sample, _)| text(sample))));
+    let steps = window.steps().map(|step| text(step));
+    assert!(
+        steps.eq(plain
+            .clone()
+            .filter_map(|(.., step)| step.as_ref())
+            .map(|step| text(step)))
+    );
+    for (kept, (_, sample, _)) in window.samples().zip(plain) {
+        assert_eq!(kept.keyspace(), sample.keyspace);
+        assert_eq!(kept.memory(), sample.memory);
+        assert_eq!(kept.replication(), sample.replication);
+        assert_eq!(
+            (kept.keys(), kept.expires()),
+            (sample.keys(), sample.keyspace.expires())
+        );
+        assert_eq!(
+            (kept.limit(), kept.policy()),
+            (sample.memory.limit, sample.memory.policy.as_deref())
+        );
+        assert_eq!(
+            (kept.role(), kept.product()),
+            (sample.replication.role, sample.product())
+        );
+        assert_eq!(kept.version(), sample.server.version.0.as_deref());
+        assert_eq!(kept.is_loading(), sample.is_loading());
+        assert_eq!(kept.has_commands(), sample.commands.is_some());
+        assert_eq!(kept.unread(), &sample.unread);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -307,6 +346,31 @@ proptest! {
         for observation in said.0 {
             history.observe(observation);
             check(&history);
+        }
+    }
+
+    #[test]
+    fn a_history_gives_back_what_was_observed(said in observations()) {
+        let assumptions = Assumptions::default();
+        let keep = Duration::from_secs(u64::MAX);
+        let mut history = History::new(NodeId::new("x"), assumptions.clone(), keep);
+        let mut plain: Vec<(usize, Sample, Option<Step>)> = Vec::new();
+        let mut over_gap = false;
+        for observation in said.0 {
+            history.observe(observation.clone());
+            let Observation::Answer { round_trip, info, .. } = observation else {
+                over_gap = true;
+                continue;
+            };
+            let moment = history.last_sample().expect("it answered").moment;
+            let sample = Sample::new(moment, round_trip, &Info::parse(info), &assumptions);
+            let last = plain.last().map(|(_, last, _)| last);
+            let step = last.map(|last| Step::between(last, &sample, over_gap));
+            plain.push((history.len(), sample, step));
+            over_gap = false;
+        }
+        for len in 1..=history.len() {
+            gives_back(&history.window_to(len - 1), plain.iter().filter(|(at, ..)| *at <= len));
         }
     }
 

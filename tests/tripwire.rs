@@ -103,7 +103,7 @@ async fn a_database_that_holds_no_key_is_told_too_and_is_no_loss() {
     assert!(is_answer(&watch.next().await));
     let history = history(&watch);
     let window = history.window();
-    assert!(window.steps().any(|step: &Step| step.emptied.is_some()));
+    assert!(window.steps().any(|step: &Step| step.emptied().is_some()));
     assert_eq!(diagnose(&window).top_cause, None);
 }
 

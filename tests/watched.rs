@@ -289,7 +289,7 @@ async fn another_database_that_is_flushed_takes_no_watched_key() {
     // It is armed again: the next change is pushed.
     let flushed = |history: &History| {
         let mut steps = history.window().steps().collect::<Vec<_>>().into_iter();
-        steps.find(|step| step.emptied.is_some()).map(|_| ())
+        steps.find(|step| step.emptied().is_some()).map(|_| ())
     };
     stage.until("flush", flushed).await;
     assert_eq!(

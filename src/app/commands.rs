@@ -1,17 +1,17 @@
 //! The table of commands: which are listed, and in which order.
 
 use super::{App, Sort};
-use crate::model::CommandStat;
+use crate::model::{CommandStat, Sample};
 
 impl App {
-    /// The commands to list: the catalogue's that have a line, or with a filter any that match it;
+    /// The commands of a sample to list: the catalogue's that have a line, or with a filter any that match it;
     /// sorted as chosen.
-    pub fn command_rows(&self) -> Vec<&CommandStat> {
-        let Some(commands) = self.sample().and_then(|sample| sample.commands.as_ref()) else {
+    pub fn command_rows<'s>(&self, sample: &'s Sample) -> Vec<CommandStat<'s>> {
+        let Some(commands) = &sample.commands else {
             return Vec::new();
         };
         let filter = self.screen.filter.value().trim().to_ascii_lowercase();
-        let mut rows: Vec<&CommandStat> = commands
+        let mut rows: Vec<CommandStat<'_>> = commands
             .iter()
             .filter(|stat| {
                 if filter.is_empty() {
@@ -25,9 +25,9 @@ impl App {
         rows
     }
 
-    fn sort_commands(&self, rows: &mut [&CommandStat]) {
+    fn sort_commands(&self, rows: &mut [CommandStat<'_>]) {
         let step = self.window().last_step();
-        let moved = |stat: &CommandStat| step.map_or(0, |step| step.effective(&stat.name));
+        let moved = |stat: &CommandStat<'_>| step.map_or(0, |step| step.effective(stat.name));
         match self.screen.sort {
             // Classes are ordered by how much one call can destroy.
             Sort::Danger => rows.sort_by_key(|stat| {
@@ -40,7 +40,7 @@ impl App {
             Sort::Calls => rows.sort_by_key(|stat| u64::MAX - stat.calls),
             Sort::Rate => rows.sort_by_key(|stat| (u64::MAX - moved(stat), u64::MAX - stat.calls)),
             Sort::Refused => rows.sort_by_key(|stat| u64::MAX - (stat.rejected + stat.failed)),
-            Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+            Sort::Name => rows.sort_by_key(|stat| stat.name),
         }
     }
 }

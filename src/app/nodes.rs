@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{App, Panel};
 use crate::diagnosis::{Diagnosis, Incident, Level, diagnose, diagnose_deployment};
-use crate::model::{Change, Counter, Member, NodeId, Role};
+use crate::model::{Change, Counter, Member, NodeId, Packed, Role};
 
 /// Order of the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,18 +162,17 @@ impl App {
         rows.into_iter().map(|(_, place)| place).collect()
     }
 
-    fn sample_of(&self, place: usize) -> Option<&crate::model::Sample> {
+    fn last_of(&self, place: usize) -> Option<&Packed> {
         let history = self.deployment.members()[place].history();
-        history.window_until(self.end()).last_sample()
+        history.window_until(self.end()).last()
     }
 
     fn role(&self, place: usize) -> Role {
-        self.sample_of(place)
-            .map_or(Role::Unknown, |sample| sample.replication.role)
+        self.last_of(place).map_or(Role::Unknown, Packed::role)
     }
 
     fn keys(&self, place: usize) -> Option<u64> {
-        self.sample_of(place)?.keys()
+        self.last_of(place)?.keys()
     }
 
     fn evicted(&self, place: usize) -> f64 {
@@ -183,8 +182,8 @@ impl App {
     }
 
     fn fullness(&self, place: usize) -> f64 {
-        self.sample_of(place)
-            .and_then(|sample| sample.memory.share())
+        self.last_of(place)
+            .and_then(|sample| sample.memory().share())
             .unwrap_or(-1.0)
     }
 

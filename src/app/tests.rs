@@ -247,14 +247,14 @@ fn the_interval_stays_in_its_range() {
 #[test]
 fn a_filter_shows_any_command() {
     let mut app = watched();
-    assert_eq!(app.command_rows().len(), 1);
+    assert_eq!(app.rows(Panel::Commands), 1);
     app.act(Action::Filter);
     for c in "get".chars() {
         app.act(Action::Type(c));
     }
-    assert!(app.command_rows().is_empty());
+    assert_eq!(app.rows(Panel::Commands), 0);
     app.act(Action::Back);
-    assert_eq!(app.command_rows().len(), 1);
+    assert_eq!(app.rows(Panel::Commands), 1);
 }
 
 #[test]

@@ -9,8 +9,23 @@ use super::ledger::{Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
 use crate::model::{
-    Class, CommandStat, Counter, Delta, NodeId, Product, Role, Sample, Step, Window,
+    Class, CommandStat, Counter, Delta, NodeId, Packed, Product, Role, Sample, Step, Window,
 };
+
+/// The first and the last sample of a window.
+pub(super) struct Ends {
+    first: Option<Sample>,
+    last: Option<Sample>,
+}
+
+impl Ends {
+    pub(super) fn of(window: &Window<'_>) -> Self {
+        Self {
+            first: window.first_sample(),
+            last: window.last_sample(),
+        }
+    }
+}
 
 /// One window under judgement.
 pub(super) struct Case<'a> {
@@ -25,11 +40,11 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(window: Window<'a>, ledger: &'a Ledger) -> Self {
+    pub(super) fn new(window: Window<'a>, ledger: &'a Ledger, ends: &'a Ends) -> Self {
         Self {
-            first: window.first_sample(),
-            last: window.last_sample(),
-            calls: calls(&window),
+            first: ends.first.as_ref(),
+            last: ends.last.as_ref(),
+            calls: window.calls(),
             accounts: Cause::ALL
                 .map(|cause| Account::of(counted(&window, &ledger.losses, cause)))
                 .into(),
@@ -110,7 +125,7 @@ impl<'a> Case<'a> {
     /// What is said of removals that are in the ledger and do not count as a loss.
     pub(super) fn unfelt(&self, cause: Cause) -> String {
         let keys = self.turnover(cause);
-        let most = self.window.samples().filter_map(Sample::keys).max();
+        let most = self.window.samples().filter_map(Packed::keys).max();
         match most.filter(|most| *most > 0 && keys > 0) {
             None => "; the key count did not feel it".into(),
             Some(most) => {
@@ -150,7 +165,7 @@ impl<'a> Case<'a> {
             .map(|commands| {
                 commands
                     .of(class)
-                    .map(|stat| (&*stat.name, stat.effective()))
+                    .map(|stat| (stat.name, stat.effective()))
                     .filter(|(_, calls)| *calls > 0)
                     .collect()
             })
@@ -286,21 +301,6 @@ impl<'a> Case<'a> {
             Some(step.to.at),
         )
     }
-}
-
-fn calls<'a>(window: &Window<'a>) -> Vec<(Class, &'a str, u64)> {
-    let mut rows: Vec<(Class, &'a str, u64)> = Vec::new();
-    for command in window.steps().flat_map(|step| &step.commands) {
-        let Some(class) = command.class.filter(|_| command.effective > 0) else {
-            continue;
-        };
-        // Names share their memory, so most comparisons end at the address.
-        match rows.iter_mut().find(|(_, name, _)| *name == &*command.name) {
-            Some(row) => row.2 = row.2.saturating_add(command.effective),
-            None => rows.push((class, &command.name, command.effective)),
-        }
-    }
-    rows
 }
 
 /// Effective calls of one command in a table of the last sample.

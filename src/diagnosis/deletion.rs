@@ -158,21 +158,21 @@ fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
     let mut intervals: Vec<_> = account.losses.iter().map(|loss| loss.to).collect();
     intervals.dedup();
     for step in intervals.into_iter().filter_map(|to| case.step_to(to)) {
-        for command in &step.commands {
+        for command in step.commands.classed() {
             let Some(class) = command.class.filter(|_| command.effective > 0) else {
                 continue;
             };
             let wrapped = [Mechanism::ScriptedDelete, Mechanism::TransactionDelete];
-            let is_part = match mechanism_of(class, &command.name) {
+            let is_part = match mechanism_of(class, command.name) {
                 Some(mechanism) if took(&mechanism) => true,
                 _ => class == Class::Delete && wrapped.iter().any(took),
             };
             if !is_part {
                 continue;
             }
-            match calls.iter_mut().find(|(name, _)| *name == &*command.name) {
+            match calls.iter_mut().find(|(name, _)| *name == command.name) {
                 Some((_, sum)) => *sum = sum.saturating_add(command.effective),
-                None => calls.push((&command.name, command.effective)),
+                None => calls.push((command.name, command.effective)),
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::account::{Account, amount, with_account};
 use super::case::Case;
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
-use crate::model::{ChangeKind, Counter, Limit, Memory, Sample};
+use crate::model::{ChangeKind, Counter, Limit, Memory, Packed, Sample};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::Eviction,
@@ -139,13 +139,19 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
         Mechanism::ClientBuffers | Mechanism::ReplicaBuffers
     ) {
         // Buffers are counted a moment later than what they pushed out.
-        let largest = |sample: &&Sample| sample.memory.buffers_bytes();
-        case.window.samples().max_by_key(largest)
+        let largest = |sample: &&Packed| sample.memory().buffers_bytes();
+        let largest = case.window.samples().max_by_key(largest);
+        largest.map(Packed::sample)
     } else {
         around(biggest.to)
     };
-    let then = then.unwrap_or(last);
-    memory_evidence(case, around(biggest.from), then, &mut verdict);
+    let before = around(biggest.from);
+    memory_evidence(
+        case,
+        before.as_ref(),
+        then.as_ref().unwrap_or(last),
+        &mut verdict,
+    );
     if case
         .window
         .total(Counter::TotalEvictionExceededTime)
@@ -164,7 +170,11 @@ fn evicting(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> Verdict {
 fn why(case: &Case<'_>, last: &Sample, account: &Account<'_>) -> String {
     let grown = |read: fn(&Memory) -> Option<u64>| {
         let bytes = |n: Option<u64>| n.map_or_else(|| "?".into(), words::bytes);
-        let most = case.window.samples().filter_map(|s| read(&s.memory)).max();
+        let most = case
+            .window
+            .samples()
+            .filter_map(|s| read(&s.memory()))
+            .max();
         let first = case.first.and_then(|sample| read(&sample.memory));
         format!("{} → {}", bytes(first), bytes(most))
     };

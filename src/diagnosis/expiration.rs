@@ -189,7 +189,7 @@ fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
 fn jump<'a>(case: &Case<'a>) -> Option<(&'a Step, i64)> {
     let steps = case.window.steps();
     steps
-        .filter_map(|step| Some((step, step.clock_jump_s?)))
+        .filter_map(|step| Some((step, step.clock_jump_s()?)))
         .max_by_key(|(_, seconds)| *seconds)
 }
 

@@ -17,9 +17,9 @@
 //! more.
 
 use super::cause::Cause;
-use super::ledger::{Loss, creations};
+use super::ledger::Loss;
 use super::mechanism::Mechanism;
-use crate::model::{Role, Sample, Window};
+use crate::model::{Packed, Role, Window};
 
 /// The count must have fallen by at least this share of what the cause took.
 const FELT_SHARE: f64 = 0.5;
@@ -97,8 +97,8 @@ fn moved<'a>(window: &Window<'_>, mut mine: Vec<&'a Loss>) -> Vec<&'a Loss> {
 
 fn is_replica(window: &Window<'_>) -> bool {
     window
-        .last_sample()
-        .is_some_and(|sample| sample.replication.role == Role::Replica)
+        .last()
+        .is_some_and(|sample| sample.role() == Role::Replica)
 }
 
 fn is_silent(mechanism: Mechanism) -> bool {
@@ -184,7 +184,7 @@ fn burst<'a>(window: &Window<'_>, mine: &[&'a Loss]) -> Vec<&'a Loss> {
     let total = intervals()
         .map(|at_once| keys(&at_once))
         .fold(0u64, u64::saturating_add);
-    let peak = window.samples().filter_map(Sample::keys).max();
+    let peak = window.samples().filter_map(Packed::keys).max();
     let least = notable(peak.unwrap_or(0) as f64, false, 0.0).max(BURST_KEYS);
     let took = keys(&biggest);
     if took as f64 >= least && took >= total / 2 {
@@ -238,7 +238,7 @@ impl<'a> Series<'a> {
             }
             if let (Some(before), Some(after)) = (step.keys_before, step.keys_after) {
                 // Where any number may have come, as many as there are is the best guess.
-                let came = creations(step).unwrap_or(before);
+                let came = step.commands.creations().unwrap_or(before);
                 series.step((before as f64, after as f64), came as f64, here);
             }
         }

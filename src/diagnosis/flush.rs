@@ -107,10 +107,10 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     if let Some(step) = case.step_to(account.biggest.to) {
         evidence(case, step, &mut verdict);
     }
-    if let Some(pushed) = case.step_to(account.first.to).and_then(|step| step.emptied) {
+    if let Some(pushed) = case.step_to(account.first.to).and_then(Step::emptied) {
         verdict.first_seen = Some(pushed.at);
     }
-    if let Some(pushed) = case.step_to(account.last.to).and_then(|step| step.emptied) {
+    if let Some(pushed) = case.step_to(account.last.to).and_then(Step::emptied) {
         verdict.last_seen = Some(pushed.at);
     }
     if case.is_replica() {
@@ -124,7 +124,7 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
 }
 
 fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
-    if let Some(pushed) = step.emptied {
+    if let Some(pushed) = step.emptied() {
         let reading = pushed.at.strftime("%H:%M:%S.%3f UTC").to_string();
         let note = "pushed by the server at the moment it emptied a database";
         verdict.evidence.push(case.evidence(
@@ -173,7 +173,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
 fn flushed_nothing(case: &Case<'_>, step: &Step) -> Verdict {
     let calls = words::list(
         step.of(Class::Flush)
-            .map(|command| (&*command.name, command.effective)),
+            .map(|command| (command.name, command.effective)),
     );
     let (level, effect) = match step.keys_before {
         Some(0) => (

@@ -12,7 +12,7 @@ use super::ledger::Loss;
 use super::verdict::Evidence;
 use super::{Cause, Reading, Verdict, words};
 use crate::model::{
-    ChangeKind, EventKind, Group, HEARD_DATABASES, Heard, Listening, Moment, Removed,
+    ChangeKind, EventKind, Group, HEARD_DATABASES, Heard, Listening, Moment, Packed, Removed,
 };
 
 /// The field of the evidence, before the server's word for the event.
@@ -207,11 +207,8 @@ impl Sum {
 
 /// Whether no database lies beyond those whose events are heard.
 fn hears_all(case: &Case<'_>) -> bool {
-    let mut dbs = case
-        .window
-        .samples()
-        .flat_map(|sample| &sample.keyspace.dbs);
-    dbs.all(|db| db.index < HEARD_DATABASES)
+    let mut samples = case.window.samples().map(Packed::keyspace);
+    samples.all(|keyspace| keyspace.dbs.iter().all(|db| db.index < HEARD_DATABASES))
 }
 
 /// `14:03:07.412–14:03:07.430`.

@@ -243,9 +243,9 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     let before = case.window.sample_at(step.from);
     let after = case.window.sample_at(step.to);
     if let (Some(before), Some(after)) = (before, after) {
-        process_evidence(case, (before, after), at, verdict);
+        process_evidence(case, (&before, &after), at, verdict);
     }
-    let Some((was, is)) = step.persistence.as_deref() else {
+    let Some((was, is)) = step.persistence() else {
         return;
     };
     let mut push = |field: &str, before: Option<u64>, after: Option<u64>, note: &str| {
@@ -330,7 +330,7 @@ fn loading(case: &Case<'_>, last: &Sample) -> Verdict {
         .window
         .samples()
         .rev()
-        .take_while(|s| s.is_loading())
+        .take_while(|sample| sample.is_loading())
         .last()
         .map(|s| s.moment.at);
     verdict.last_seen = Some(last.moment.at);

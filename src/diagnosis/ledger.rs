@@ -26,9 +26,8 @@ use serde::Serialize;
 
 use super::cause::Cause;
 use super::mechanism::Mechanism;
-use crate::model::{Counter, Delta, Moment, Role, Sample, Window};
+use crate::model::{Counter, Delta, Moment, Role, Window};
 use booking::Bookkeeper;
-pub(super) use expiry::creations;
 pub(super) use interval::is_failover;
 pub(super) use sum::Sum;
 pub(super) use suspects::mechanism_of;
@@ -289,9 +288,8 @@ impl Ledger {
                     .steps()
                     .all(|step| step.counter(counter) == Delta::Unknown)
         };
-        let replica = window
-            .last_sample()
-            .is_some_and(|sample| sample.replication.role == Role::Replica);
+        let last = window.last();
+        let replica = last.is_some_and(|sample| sample.role() == Role::Replica);
         for (way, counter) in [
             (Way::Expired, Counter::ExpiredKeys),
             (Way::Evicted, Counter::EvictedKeys),
@@ -300,13 +298,10 @@ impl Ledger {
                 self.part_mut(way).unknown();
             }
         }
-        let no_keys = window.last_sample().is_some_and(|s| s.keys().is_none());
+        let no_keys = last.is_some_and(|sample| sample.keys().is_none());
         if no_keys || !window.has_interval() {
             self.parts.iter_mut().for_each(Part::unknown);
-        } else if window
-            .last_sample()
-            .is_some_and(|sample: &Sample| sample.commands.is_none())
-        {
+        } else if last.is_some_and(|sample| !sample.has_commands()) {
             for way in [
                 Way::Created,
                 Way::Flushed,

@@ -36,7 +36,11 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
 /// lines of their own.
 fn refused(case: &Case<'_>) -> Option<String> {
     let mut attempts: Vec<(&str, u64)> = Vec::new();
-    for command in case.window.steps().flat_map(|step| &step.commands) {
+    let refusing = case
+        .window
+        .steps()
+        .filter(|step| step.commands.has_refusals());
+    for command in refusing.flat_map(|step| step.commands.classed()) {
         let tries = command.rejected.saturating_add(command.failed);
         let removes = matches!(
             command.class,
@@ -45,12 +49,9 @@ fn refused(case: &Case<'_>) -> Option<String> {
         if !removes || tries == 0 {
             continue;
         }
-        match attempts
-            .iter_mut()
-            .find(|(name, _)| *name == &*command.name)
-        {
+        match attempts.iter_mut().find(|(name, _)| *name == command.name) {
             Some((_, sum)) => *sum = sum.saturating_add(tries),
-            None => attempts.push((&command.name, tries)),
+            None => attempts.push((command.name, tries)),
         }
     }
     (!attempts.is_empty()).then(|| format!("refused or failed: {}", words::list(attempts)))
@@ -94,7 +95,7 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
     }
     notices.extend(witness::silent(case));
     let mut newest = case.window.samples().rev();
-    notices.extend(newest.find_map(|sample| sample.unread.sentence()));
+    notices.extend(newest.find_map(|sample| sample.unread().sentence()));
     if last.commands.is_none() {
         notices.push("commandstats are not exposed: deletes and flushes cannot be told".into());
     }

@@ -135,7 +135,7 @@ fn mechanism(prefix: &str, last: &Sample) -> Mechanism {
 
 /// Writes refused in one step with one prefix.
 fn in_step(step: &Step, prefix: &str) -> u64 {
-    let errors = step.errors.iter().filter(|e| e.prefix == prefix);
+    let errors = step.errors().iter().filter(|e| e.prefix == prefix);
     let errors = errors.map(ErrorDelta::count).fold(0, u64::saturating_add);
     if errors == 0 || prefix != NOPERM {
         return errors;
@@ -153,11 +153,16 @@ fn in_step(step: &Step, prefix: &str) -> u64 {
 /// Every interval in which writes were refused, and by which mechanism most.
 pub(super) fn intervals<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Step, Mechanism)> {
     let last = case.last;
-    case.window.steps().filter_map(move |step| {
+    refusing(case).filter_map(move |step| {
         let counts = REFUSALS.map(|(prefix, _)| (in_step(step, prefix), prefix));
         let most = counts.into_iter().max_by_key(|(count, _)| *count)?;
         (most.0 > 0).then_some((step, mechanism(most.1, last?)))
     })
+}
+
+/// Steps in which errors were counted: few.
+fn refusing<'a>(case: &Case<'a>) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
+    case.window.steps().filter(|step| !step.errors().is_empty())
 }
 
 fn judge(case: &Case<'_>) -> Verdict {
@@ -174,15 +179,15 @@ fn judge(case: &Case<'_>) -> Verdict {
         verdict.missing = vec!["errorstats"];
         return verdict;
     };
+    let refusing: Vec<&Step> = refusing(case).collect();
     let seen: Vec<Refused> = REFUSALS
         .into_iter()
         .map(|(prefix, meaning)| Refused {
             prefix,
             meaning,
             mechanism: mechanism(prefix, last),
-            count: case
-                .window
-                .steps()
+            count: refusing
+                .iter()
                 .map(|step| in_step(step, prefix))
                 .fold(0, u64::saturating_add),
         })
@@ -233,10 +238,9 @@ fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     } in refusals
     {
         let moved = || {
-            case.window
-                .steps()
+            refusing(case)
                 .filter(|step| in_step(step, prefix) > 0)
-                .flat_map(|s| s.errors.iter().map(move |e| (s, e)))
+                .flat_map(|s| s.errors().iter().map(move |e| (s, e)))
                 .filter(|(_, e)| e.prefix == *prefix)
         };
         let (Some((first, from)), Some((end, to))) = (moved().next(), moved().next_back()) else {
@@ -266,7 +270,7 @@ fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
     let was = |name: &str| first.get(name).map_or(0, |stat| stat.rejected);
     let rows = last
         .iter()
-        .map(|stat| (was(&stat.name), stat.rejected, &*stat.name));
+        .map(|stat| (was(stat.name), stat.rejected, stat.name));
     let mut rows: Vec<(u64, u64, &str)> = rows.filter(|(was, is, _)| is > was).collect();
     rows.sort_by_key(|(was, is, _)| std::cmp::Reverse(is - was));
     let evidence = rows.into_iter().take(3).map(|(was, is, name)| {

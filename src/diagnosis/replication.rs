@@ -148,7 +148,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
     verdict
         .evidence
         .push(case.keys_evidence(step, "keys in all databases"));
-    let Some((was, is)) = step.replication.as_deref() else {
+    let Some((was, is)) = step.replication() else {
         return;
     };
     let mut push = |field: &str, before: Reading, after: Reading, note: &str| {
@@ -196,7 +196,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
 /// Redis keeps the old history's id in `master_replid2` and its first missing byte in
 /// `second_repl_offset` (replication.c, `shiftReplicationId`).
 fn lost_bytes(step: &Step) -> Option<u64> {
-    let (was, is) = step.replication.as_deref()?;
+    let (was, is) = step.replication()?;
     if !is_failover(step) {
         return None;
     }
@@ -226,8 +226,7 @@ impl Handover {
     fn of(step: &Step) -> Self {
         let promoted = step.continuity == Continuity::Same;
         let link_was_up = step
-            .replication
-            .as_deref()
+            .replication()
             .is_some_and(|(was, _)| was.link_up == Some(true));
         match lost_bytes(step) {
             _ if promoted && link_was_up => Self::Whole,

@@ -169,12 +169,20 @@ pub const CATALOGUE: &[(Class, &[&str])] = &[
 /// The class of a command, `None` for commands that make no key vanish. Names as INFO prints
 /// them, in lower case.
 pub fn class_of(name: &str) -> Option<Class> {
-    static CLASSES: LazyLock<HashMap<&str, Class>> = LazyLock::new(|| {
+    place_of(name).map(|(class, _)| class)
+}
+
+/// The class of a command and its place in the catalogue, counted through all classes.
+pub(super) fn place_of(name: &str) -> Option<(Class, usize)> {
+    static PLACES: LazyLock<HashMap<&str, (Class, usize)>> = LazyLock::new(|| {
         let rows = CATALOGUE.iter();
-        rows.flat_map(|(class, names)| names.iter().map(|name| (*name, *class)))
+        let rows = rows.flat_map(|(class, names)| names.iter().map(|name| (*class, *name)));
+        let placed = rows.enumerate();
+        placed
+            .map(|(at, (class, name))| (name, (class, at)))
             .collect()
     });
-    CLASSES.get(name).copied()
+    PLACES.get(name).copied()
 }
 
 /// How many keys one call of a command can create.

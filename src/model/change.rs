@@ -311,7 +311,7 @@ pub(super) fn changes(
     if step.counter(Counter::EvictedKeys).at_least() > 0 && !was_evicting {
         kinds.push(ChangeKind::EvictionBegan);
     }
-    kinds.extend(step.clock_jump_s.map(ChangeKind::ClockJump));
+    kinds.extend(step.clock_jump_s().map(ChangeKind::ClockJump));
     kinds
         .into_iter()
         .map(|kind| Change {

@@ -2,15 +2,36 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Class, class_of};
+use super::catalogue::{self, Class, Creates, creates};
 use super::text::inert;
 use crate::info::{Composite, Info};
 
-/// One `cmdstat_` line.
+/// What is known of a command by its name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandStat {
+pub(super) struct Named {
+    pub(super) name: Box<str>,
+    pub(super) class: Option<Class>,
+    pub(super) place: Option<usize>,
+    pub(super) creates: Creates,
+}
+
+/// The commands of a table, sorted by name; shared by the tables that follow each other.
+pub(super) type Names = Arc<[Named]>;
+
+/// The numbers of one `cmdstat_` line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    calls: u64,
+    usec: u64,
+    rejected: u64,
+    failed: u64,
+}
+
+/// One `cmdstat_` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandStat<'a> {
     /// The command as INFO prints it, inert, for example `config|resetstat`.
-    pub name: Arc<str>,
+    pub name: &'a str,
     /// Executions, failed ones included, since start or RESETSTAT.
     pub calls: u64,
     /// How it can make keys vanish, if it can.
@@ -24,18 +45,19 @@ pub struct CommandStat {
     pub failed: u64,
 }
 
-impl CommandStat {
+impl CommandStat<'_> {
     /// Executions that did not fail: the only ones that can have removed anything. A line may
     /// exist with `calls=0`, when only refusals were counted (6.2+).
-    pub fn effective(&self) -> u64 {
+    pub fn effective(self) -> u64 {
         self.calls.saturating_sub(self.failed)
     }
 }
 
 /// The commandstats section, sorted by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commands {
-    stats: Vec<CommandStat>,
+    names: Names,
+    counts: Box<[Counts]>,
     refusals: bool,
 }
 
@@ -43,7 +65,8 @@ impl Commands {
     /// Reads the section; `None` where the reply does not carry it. An empty section is known to
     /// be empty: no command has run since start or RESETSTAT.
     pub fn parse(info: &Info) -> Option<Self> {
-        let mut commands = Self::default();
+        let mut refusals = false;
+        let mut lines: Vec<(String, Counts)> = Vec::new();
         for (name, value) in info.section("Commandstats") {
             let Some(name) = name.strip_prefix("cmdstat_") else {
                 continue;
@@ -52,22 +75,27 @@ impl Commands {
             let Some(calls) = value.u64("calls") else {
                 continue;
             };
-            commands.refusals |= value.get("rejected_calls").is_some();
-            let name = inert(&name.to_ascii_lowercase(), 64);
-            commands.stats.push(CommandStat {
-                class: class_of(&name),
-                name: name.into(),
+            refusals |= value.get("rejected_calls").is_some();
+            let counts = Counts {
                 calls,
                 usec: value.u64("usec").unwrap_or(0),
                 rejected: value.u64("rejected_calls").unwrap_or(0),
                 failed: value.u64("failed_calls").unwrap_or(0),
-            });
+            };
+            lines.push((inert(&name.to_ascii_lowercase(), 64), counts));
         }
-        commands.stats.sort_by(|a, b| a.name.cmp(&b.name));
-        commands.stats.dedup_by(|a, b| a.name == b.name);
+        lines.sort_by(|a, b| a.0.cmp(&b.0));
+        lines.dedup_by(|a, b| a.0 == b.0);
         // Lines of another kind tell nothing of commands.
-        let is_foreign = commands.stats.is_empty() && info.section("Commandstats").next().is_some();
-        (info.has_section("Commandstats") && !is_foreign).then_some(commands)
+        let is_foreign = lines.is_empty() && info.section("Commandstats").next().is_some();
+        (info.has_section("Commandstats") && !is_foreign).then(|| Self {
+            counts: lines.iter().map(|(_, counts)| *counts).collect(),
+            names: lines
+                .into_iter()
+                .map(|(name, _)| Named::new(name))
+                .collect(),
+            refusals,
+        })
     }
 
     /// Whether the server tells rejected and failed calls (Redis 6.2+; not Redis Enterprise).
@@ -76,42 +104,68 @@ impl Commands {
     }
 
     /// One command; an absent line means that it never ran since start or RESETSTAT.
-    pub fn get(&self, name: &str) -> Option<&CommandStat> {
-        self.stats
-            .binary_search_by(|stat| (*stat.name).cmp(name))
-            .ok()
-            .map(|at| &self.stats[at])
+    pub fn get(&self, name: &str) -> Option<CommandStat<'_>> {
+        place_of(&self.names, name).map(|at| self.at(at))
     }
 
     /// All commands, sorted by name.
-    pub fn iter(&self) -> std::slice::Iter<'_, CommandStat> {
-        self.stats.iter()
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = CommandStat<'_>> {
+        (0..self.counts.len()).map(|at| self.at(at))
     }
 
     /// Commands of one class.
-    pub fn of(&self, class: Class) -> impl Iterator<Item = &CommandStat> {
-        self.stats
-            .iter()
-            .filter(move |stat| stat.class == Some(class))
+    pub fn of(&self, class: Class) -> impl Iterator<Item = CommandStat<'_>> {
+        self.iter().filter(move |stat| stat.class == Some(class))
+    }
+
+    pub(super) fn at(&self, at: usize) -> CommandStat<'_> {
+        let (known, counts) = (&self.names[at], self.counts[at]);
+        CommandStat {
+            name: &known.name,
+            calls: counts.calls,
+            class: known.class,
+            usec: counts.usec,
+            rejected: counts.rejected,
+            failed: counts.failed,
+        }
     }
 
     /// Takes the names' memory from an earlier table, so that an hour of samples holds one copy.
     pub(super) fn share_names(&mut self, earlier: &Self) {
-        for stat in &mut self.stats {
-            if let Some(known) = earlier.get(&stat.name) {
-                stat.name = Arc::clone(&known.name);
-            }
+        if self.names == earlier.names {
+            self.names = Arc::clone(&earlier.names);
         }
-        self.stats.shrink_to_fit();
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Every number, in an order that only the names decide.
+    pub(super) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        for counts in &mut self.counts {
+            visit(&mut counts.calls);
+            visit(&mut counts.usec);
+            visit(&mut counts.rejected);
+            visit(&mut counts.failed);
+        }
     }
 }
 
-impl<'a> IntoIterator for &'a Commands {
-    type Item = &'a CommandStat;
-    type IntoIter = std::slice::Iter<'a, CommandStat>;
+/// Where a name stands.
+pub(super) fn place_of(names: &Names, name: &str) -> Option<usize> {
+    names.binary_search_by(|known| (*known.name).cmp(name)).ok()
+}
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+impl Named {
+    fn new(name: String) -> Self {
+        let placed = catalogue::place_of(&name);
+        Self {
+            class: placed.map(|(class, _)| class),
+            place: placed.map(|(_, place)| place),
+            creates: creates(&name),
+            name: name.into(),
+        }
     }
 }
 
@@ -141,9 +195,7 @@ mod tests {
     #[test]
     fn an_absent_section_is_unknown_and_an_empty_one_is_empty() {
         assert_eq!(Commands::parse(&Info::parse("# Stats\r\n")), None);
-        assert_eq!(
-            Commands::parse(&Info::parse("# Commandstats\r\n")),
-            Some(Commands::default())
-        );
+        let empty = Commands::parse(&Info::parse("# Commandstats\r\n"));
+        assert_eq!(empty.map(|commands| commands.iter().len()), Some(0));
     }
 }

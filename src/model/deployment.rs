@@ -15,7 +15,7 @@ use super::window::Window;
 const MOST_VIEWS: usize = 64;
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
-/// Replication histories, and primaries, that are remembered of one node, the newest.
+/// Replication histories, primaries, and roles that are remembered of one node, the newest.
 const MOST_REMEMBERED: usize = 32;
 
 /// What a source says of a deployment.
@@ -94,6 +94,8 @@ pub struct Member {
     replids: Vec<String>,
     /// Addresses of primaries that it has followed, the newest last.
     followed: Vec<String>,
+    /// What it was, from when on, the newest last.
+    roles: Vec<(Moment, Role)>,
 }
 
 impl Member {
@@ -103,6 +105,7 @@ impl Member {
             left: None,
             replids: Vec::new(),
             followed: Vec::new(),
+            roles: Vec::new(),
         }
     }
 
@@ -121,17 +124,38 @@ impl Member {
         self.left
     }
 
-    /// Notes whose data it holds.
+    /// What it was, and since which answer, as far as that was by `end`; the oldest first.
+    pub fn roles(
+        &self,
+        end: Option<Duration>,
+    ) -> impl DoubleEndedIterator<Item = (Moment, Role)> + Clone + use<'_> {
+        let roles = self.roles.iter().copied();
+        roles.filter(move |(moment, _)| end.is_none_or(|end| moment.elapsed <= end))
+    }
+
+    /// Notes what it is and whose data it holds.
     fn learn(&mut self, aliases: &[(NodeId, NodeId)]) {
-        let Some(sample) = self.history.last_sample() else {
+        let window = self.history.window();
+        let Some(sample) = window.last() else {
             return;
         };
+        let replication = sample.replication();
+        if self
+            .roles
+            .last()
+            .is_none_or(|(_, role)| *role != replication.role)
+        {
+            if self.roles.len() == MOST_REMEMBERED {
+                self.roles.remove(0);
+            }
+            self.roles.push((sample.moment, replication.role));
+        }
         let Replication {
             replid,
             replid2,
             primary,
             ..
-        } = &sample.replication;
+        } = &replication;
         for id in [replid2, replid].into_iter().flatten() {
             remember(&mut self.replids, id);
         }
@@ -234,10 +258,9 @@ impl Deployment {
     /// A node that was found says what it is.
     fn introduce(&mut self, place: usize) {
         let member = &self.members[place];
-        let Some(sample) = member.history.last_sample() else {
+        let [(_, is)] = member.roles[..] else {
             return;
         };
-        let is = sample.replication.role;
         let found = self.changes.iter_mut().rev().take(MOST_CHANGES);
         for change in found {
             if let ChangeKind::NodeFound { node, role } = &mut change.kind

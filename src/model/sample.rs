@@ -118,6 +118,36 @@ impl Sample {
     }
 }
 
+/// What a sample consists of, for [`Packed`](super::packed::Packed).
+impl Sample {
+    /// Every number that is there, always in an order that only the rest of the sample decides:
+    /// databases, then memory, then replication, then all others.
+    pub(super) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        self.keyspace
+            .dbs
+            .iter_mut()
+            .for_each(|db| db.numbers(visit));
+        self.memory.numbers(visit);
+        self.replication.numbers(visit);
+        self.server.numbers(visit);
+        self.persistence.numbers(visit);
+        self.counters.iter_mut().flatten().for_each(&mut *visit);
+        if let Ok(mut nanos) = u64::try_from(self.round_trip.as_nanos()) {
+            visit(&mut nanos);
+            self.round_trip = Duration::from_nanos(nanos);
+        }
+        let mut bytes = self.reply_bytes.into();
+        visit(&mut bytes);
+        self.reply_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        for (_, count) in self.errors.iter_mut().flatten() {
+            visit(count);
+        }
+        if let Some(commands) = &mut self.commands {
+            commands.numbers(visit);
+        }
+    }
+}
+
 fn errors(info: &Info) -> Option<Vec<(String, u64)>> {
     let mut errors: Vec<(String, u64)> = info
         .section("Errorstats")

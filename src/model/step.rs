@@ -1,13 +1,11 @@
 //! What changed between two samples of one node that follow each other.
 
-use std::sync::Arc;
-
-use super::catalogue::{Class, Creates, creates};
-use super::command::{CommandStat, Commands};
+use super::catalogue::Class;
 use super::continuity::{Comparable, Continuity, clock_jump, continuity};
 use super::counter::{Counter, Delta};
 use super::node::Role;
 use super::observation::Moment;
+use super::ran::{CommandDelta, Ran};
 use super::sample::{Persistence, Replication, Sample};
 
 /// The movement between two samples. Holds only what moved.
@@ -31,23 +29,24 @@ pub struct Step {
     pub keys_after: Option<u64>,
     /// The later sample was taken while a data set was being loaded: its key counts are partial.
     pub loading: bool,
-    /// Seconds by which the server's clock moved more than ours, where that is too much for
-    /// rounding and the network; positive is forward.
-    pub clock_jump_s: Option<i64>,
-    /// When the server pushed that a database was emptied, where it did.
-    pub emptied: Option<Moment>,
     /// Databases whose key count changed.
-    pub dbs: Vec<DbDelta>,
+    pub dbs: Box<[DbDelta]>,
     /// Commands that were called or refused.
-    pub commands: Vec<CommandDelta>,
-    /// Error prefixes that were counted.
-    pub errors: Vec<ErrorDelta>,
-    /// Replication before and after, when its history, role or primary changed.
-    pub replication: Option<Box<(Replication, Replication)>>,
-    /// Persistence before and after, when the process changed.
-    pub persistence: Option<Box<(Persistence, Persistence)>>,
-    counters: Vec<CounterDelta>,
+    pub commands: Ran,
+    counters: Box<[CounterRow]>,
     unexposed: u32,
+    /// What hardly any step has; none for most.
+    rare: Option<Box<Rare>>,
+}
+
+/// What hardly any step has.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Rare {
+    clock_jump_s: Option<i64>,
+    emptied: Option<Moment>,
+    errors: Box<[ErrorDelta]>,
+    replication: Option<(Replication, Replication)>,
+    persistence: Option<(Persistence, Persistence)>,
 }
 
 /// One counter that moved.
@@ -61,6 +60,49 @@ pub struct CounterDelta {
     pub after: u64,
     /// The movement.
     pub delta: Delta,
+}
+
+/// The same, small: an hour holds many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CounterRow {
+    before: u64,
+    after: u64,
+    counter: Counter,
+    way: Way,
+}
+
+/// How a counter came from one reading to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Grew,
+    /// Counted from zero.
+    Reset,
+    /// Fell, and what it says now tells nothing.
+    Lost,
+}
+
+impl CounterRow {
+    fn new(counter: Counter, before: u64, after: u64, delta: Delta) -> Self {
+        let way = match delta {
+            Delta::Reset(0) => Way::Lost,
+            Delta::Reset(_) => Way::Reset,
+            Delta::Grew(_) | Delta::Unknown => Way::Grew,
+        };
+        Self {
+            before,
+            after,
+            counter,
+            way,
+        }
+    }
+
+    fn delta(self) -> Delta {
+        match self.way {
+            Way::Grew => Delta::Grew(self.after.saturating_sub(self.before)),
+            Way::Reset => Delta::Reset(self.after),
+            Way::Lost => Delta::Reset(0),
+        }
+    }
 }
 
 /// One database whose key count changed.
@@ -84,27 +126,6 @@ impl DbDelta {
     pub fn rise(&self) -> u64 {
         self.after.saturating_sub(self.before)
     }
-}
-
-/// One command that was called or refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommandDelta {
-    /// The command as INFO prints it.
-    pub name: Arc<str>,
-    /// How it can make keys vanish, if it can.
-    pub class: Option<Class>,
-    /// How many keys a call of it can create.
-    pub creates: Creates,
-    /// Its calls before; 0 after a reset.
-    pub calls_before: u64,
-    /// Its calls after.
-    pub calls_after: u64,
-    /// Calls that did not fail.
-    pub effective: u64,
-    /// Calls that failed while executing.
-    pub failed: u64,
-    /// Calls refused before execution.
-    pub rejected: u64,
 }
 
 /// One error prefix that was counted.
@@ -136,6 +157,19 @@ impl Step {
             || before.replication.primary != after.replication.primary
             || continuity == Continuity::OtherProcess;
         let process = matches!(continuity, Continuity::Restart | Continuity::OtherProcess);
+        let rare = Rare {
+            clock_jump_s: (continuity == Continuity::Same)
+                .then(|| clock_jump(before, after))
+                .flatten(),
+            emptied: None,
+            errors: match (&before.errors, &after.errors) {
+                (Some(before), Some(after)) => errors(before, after, comparable),
+                _ => Box::default(),
+            },
+            replication: (history || process)
+                .then(|| (before.replication.clone(), after.replication.clone())),
+            persistence: process.then(|| (before.persistence.clone(), after.persistence.clone())),
+        };
         Self {
             from: before.moment,
             to: after.moment,
@@ -146,26 +180,46 @@ impl Step {
             keys_before: before.keys(),
             keys_after: after.keys(),
             loading: after.is_loading(),
-            clock_jump_s: (continuity == Continuity::Same)
-                .then(|| clock_jump(before, after))
-                .flatten(),
-            emptied: None,
             dbs: dbs(before, after),
             commands: match (&before.commands, &after.commands) {
-                (Some(before), Some(after)) => commands(before, after, comparable),
-                _ => Vec::new(),
+                (Some(before), Some(after)) => Ran::between(before, after, comparable),
+                _ => Ran::default(),
             },
-            errors: match (&before.errors, &after.errors) {
-                (Some(before), Some(after)) => errors(before, after, comparable),
-                _ => Vec::new(),
-            },
-            replication: (history || process)
-                .then(|| Box::new((before.replication.clone(), after.replication.clone()))),
-            persistence: process
-                .then(|| Box::new((before.persistence.clone(), after.persistence.clone()))),
             counters,
             unexposed,
+            rare: (rare != Rare::default()).then(|| Box::new(rare)),
         }
+    }
+
+    /// Adds that the server pushed meanwhile that a database was emptied.
+    pub(super) fn push(&mut self, emptied: Moment) {
+        self.rare.get_or_insert_default().emptied = Some(emptied);
+    }
+
+    /// Seconds by which the server's clock moved more than ours, where that is too much for
+    /// rounding and the network; positive is forward.
+    pub fn clock_jump_s(&self) -> Option<i64> {
+        self.rare.as_ref()?.clock_jump_s
+    }
+
+    /// When the server pushed that a database was emptied, where it did.
+    pub fn emptied(&self) -> Option<Moment> {
+        self.rare.as_ref()?.emptied
+    }
+
+    /// Error prefixes that were counted.
+    pub fn errors(&self) -> &[ErrorDelta] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.errors)
+    }
+
+    /// Replication before and after, when its history, role or primary changed.
+    pub fn replication(&self) -> Option<&(Replication, Replication)> {
+        self.rare.as_ref()?.replication.as_ref()
+    }
+
+    /// Persistence before and after, when the process changed.
+    pub fn persistence(&self) -> Option<&(Persistence, Persistence)> {
+        self.rare.as_ref()?.persistence.as_ref()
     }
 
     /// Seconds between the two samples.
@@ -175,16 +229,26 @@ impl Step {
 
     /// How one counter moved.
     pub fn counter(&self, counter: Counter) -> Delta {
-        match self.moved(counter) {
-            Some(moved) => moved.delta,
+        match self.row(counter) {
+            Some(row) => row.delta(),
             None if self.unexposed & (1 << counter as u32) != 0 => Delta::Unknown,
             None => Delta::Grew(0),
         }
     }
 
     /// The readings of one counter, when it moved.
-    pub fn moved(&self, counter: Counter) -> Option<&CounterDelta> {
-        self.counters.iter().find(|moved| moved.counter == counter)
+    pub fn moved(&self, counter: Counter) -> Option<CounterDelta> {
+        self.row(counter).map(|row| CounterDelta {
+            counter,
+            before: row.before,
+            after: row.after,
+            delta: row.delta(),
+        })
+    }
+
+    fn row(&self, counter: Counter) -> Option<CounterRow> {
+        let mut rows = self.counters.iter();
+        rows.find(|row| row.counter == counter).copied()
     }
 
     /// Keys fewer in total; 0 when there are more, or when either count is unknown.
@@ -201,14 +265,14 @@ impl Step {
     }
 
     /// One command, when it was called or refused.
-    pub fn command(&self, name: &str) -> Option<&CommandDelta> {
-        self.commands.iter().find(|command| &*command.name == name)
+    pub fn command(&self, name: &str) -> Option<CommandDelta<'_>> {
+        self.commands.get(name)
     }
 
     /// Commands of one class that were called or refused.
-    pub fn of(&self, class: Class) -> impl Iterator<Item = &CommandDelta> {
+    pub fn of(&self, class: Class) -> impl Iterator<Item = CommandDelta<'_>> {
         self.commands
-            .iter()
+            .classed()
             .filter(move |command| command.class == Some(class))
     }
 
@@ -218,7 +282,7 @@ impl Step {
     }
 }
 
-fn counters(before: &Sample, after: &Sample, comparable: Comparable) -> (Vec<CounterDelta>, u32) {
+fn counters(before: &Sample, after: &Sample, comparable: Comparable) -> (Box<[CounterRow]>, u32) {
     let mut moved = Vec::new();
     let mut unexposed = 0;
     for counter in Counter::ALL {
@@ -227,22 +291,16 @@ fn counters(before: &Sample, after: &Sample, comparable: Comparable) -> (Vec<Cou
             (Delta::Grew(0), _) => {}
             (Delta::Unknown, _) | (_, None) => unexposed |= 1 << counter as u32,
             (delta, Some(after)) => {
-                moved.push(CounterDelta {
-                    counter,
-                    before: was.unwrap_or(0),
-                    after,
-                    delta,
-                });
+                moved.push(CounterRow::new(counter, was.unwrap_or(0), after, delta));
             }
         }
     }
-    moved.shrink_to_fit();
-    (moved, unexposed)
+    (moved.into(), unexposed)
 }
 
-fn dbs(before: &Sample, after: &Sample) -> Vec<DbDelta> {
+fn dbs(before: &Sample, after: &Sample) -> Box<[DbDelta]> {
     if !before.keyspace.exposed || !after.keyspace.exposed {
-        return Vec::new();
+        return Box::default();
     }
     let mut indexes: Vec<u32> = before
         .keyspace
@@ -264,40 +322,11 @@ fn dbs(before: &Sample, after: &Sample) -> Vec<DbDelta> {
         .collect()
 }
 
-fn commands(before: &Commands, after: &Commands, comparable: Comparable) -> Vec<CommandDelta> {
-    let mut moved: Vec<CommandDelta> = after
-        .iter()
-        .filter_map(|is| {
-            let was = before.get(&is.name);
-            let base = comparable.base(was.map_or(0, |was| was.calls), is.calls)?;
-            // A line that fell is new: everything on it counts from zero.
-            let was = was.filter(|was| was.calls == base);
-            let delta = CommandDelta {
-                name: Arc::clone(&is.name),
-                class: is.class,
-                creates: creates(&is.name),
-                calls_before: base,
-                calls_after: is.calls,
-                effective: is
-                    .effective()
-                    .saturating_sub(was.map_or(0, CommandStat::effective)),
-                failed: is.failed.saturating_sub(was.map_or(0, |was| was.failed)),
-                rejected: is
-                    .rejected
-                    .saturating_sub(was.map_or(0, |was| was.rejected)),
-            };
-            (delta.effective > 0 || delta.failed > 0 || delta.rejected > 0).then_some(delta)
-        })
-        .collect();
-    moved.shrink_to_fit();
-    moved
-}
-
 fn errors(
     before: &[(String, u64)],
     after: &[(String, u64)],
     comparable: Comparable,
-) -> Vec<ErrorDelta> {
+) -> Box<[ErrorDelta]> {
     after
         .iter()
         .filter_map(|(prefix, count)| {

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use super::change::{Change, ChangeKind, changes};
 use super::counter::Counter;
+use super::entry::{Entry, Gap};
 use super::node::NodeId;
 use super::observation::{Connection, Failure, Moment, Observation};
+use super::packed::Packer;
 use super::sample::{Assumptions, Sample};
 use super::step::Step;
 use super::ttl_sample::TtlSample;
@@ -17,62 +19,6 @@ use super::window::Window;
 use super::witnesses::Witnesses;
 use crate::info::Info;
 
-/// Polls that failed in a row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gap {
-    /// The first failure.
-    pub from: Moment,
-    /// The last failure so far.
-    pub to: Moment,
-    /// Failed attempts.
-    pub attempts: u32,
-    /// The last failure.
-    pub failure: Failure,
-}
-
-/// One entry of a history, in the order of observation.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
-    /// An answered poll, and the step that led to it (none for the first).
-    Sample(Box<Sample>, Option<Box<Step>>),
-    /// Polls that failed.
-    Gap(Gap),
-}
-
-impl Entry {
-    /// When the entry was made; a gap counts from its first failure.
-    pub fn moment(&self) -> Moment {
-        match self {
-            Self::Sample(sample, _) => sample.moment,
-            Self::Gap(gap) => gap.from,
-        }
-    }
-
-    /// When the entry ended; a gap with its last failure.
-    pub fn end(&self) -> Moment {
-        match self {
-            Self::Sample(sample, _) => sample.moment,
-            Self::Gap(gap) => gap.to,
-        }
-    }
-
-    /// The sample, if it is one.
-    pub fn sample(&self) -> Option<&Sample> {
-        match self {
-            Self::Sample(sample, _) => Some(sample),
-            Self::Gap(_) => None,
-        }
-    }
-
-    /// The step that led to it, if it is a sample with one before it.
-    pub fn step(&self) -> Option<&Step> {
-        match self {
-            Self::Sample(_, step) => step.as_deref(),
-            Self::Gap(_) => None,
-        }
-    }
-}
-
 /// Everything observed of one node, oldest first, bounded in time.
 #[derive(Clone, Debug)]
 pub struct History {
@@ -80,6 +26,9 @@ pub struct History {
     assumptions: Assumptions,
     keep: Duration,
     pub(super) entries: VecDeque<Entry>,
+    packer: Packer,
+    /// The latest sample, as it was before it was packed.
+    last: Option<Box<Sample>>,
     pub(super) changes: VecDeque<Change>,
     pub(super) witnesses: Witnesses,
     /// A push that a database was emptied, since the last answer.
@@ -104,6 +53,8 @@ impl History {
             assumptions,
             keep,
             entries: VecDeque::new(),
+            packer: Packer::default(),
+            last: None,
             changes: VecDeque::new(),
             witnesses: Witnesses::default(),
             emptied: None,
@@ -213,7 +164,9 @@ impl History {
             sample.share(last);
             let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
             let mut step = Step::between(last, &sample, over_gap);
-            step.emptied = emptied;
+            if let Some(emptied) = emptied {
+                step.push(emptied);
+            }
             let was_evicting = self
                 .last_step()
                 .is_some_and(|s| s.counter(Counter::EvictedKeys).at_least() > 0);
@@ -241,7 +194,7 @@ impl History {
                 for change in found {
                     self.note(change);
                 }
-                Some(Box::new(step))
+                Some(step)
             }
         };
         self.first_info.get_or_insert_with(|| info.text().into());
@@ -251,8 +204,9 @@ impl History {
             round_trip,
         };
         self.polls += 1;
-        self.entries
-            .push_back(Entry::Sample(Box::new(sample), step));
+        let packed = self.packer.pack(&mut sample);
+        self.last = Some(Box::new(sample));
+        self.entries.push_back(Entry::Sample(packed, step));
         self.forget(moment);
     }
 
@@ -360,7 +314,7 @@ impl History {
 
     /// The latest sample.
     pub fn last_sample(&self) -> Option<&Sample> {
-        self.entries.iter().rev().find_map(Entry::sample)
+        self.last.as_deref()
     }
 
     fn last_step(&self) -> Option<&Step> {

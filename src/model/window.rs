@@ -1,12 +1,16 @@
 //! The part of a history that is diagnosed or drawn.
 
+use super::catalogue::Class;
 use super::change::Change;
 use super::counter::{Counter, Delta};
+use super::entry::{Entry, Gap};
 use super::node::NodeId;
 use super::observation::Moment;
+use super::packed::Packed;
+use super::ran::Tally;
 use super::sample::Sample;
 use super::step::Step;
-use super::timeline::{Entry, Gap, History};
+use super::timeline::History;
 use super::ttl_sample::TtlSample;
 use super::watched::{Fact, WatchedKey};
 use super::witnesses::Testimony;
@@ -40,22 +44,22 @@ impl<'a> Window<'a> {
     }
 
     /// Samples, oldest first.
-    pub fn samples(&self) -> impl DoubleEndedIterator<Item = &'a Sample> + use<'a> {
+    pub fn samples(&self) -> impl DoubleEndedIterator<Item = &'a Packed> + use<'a> {
         self.entries().filter_map(Entry::sample)
     }
 
     /// Steps whose both ends lie in the window, oldest first.
     pub fn steps(&self) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
         // The first sample's step may lead out of the window when history was dropped.
-        let first = self.first_sample().map(|sample| sample.moment.elapsed);
+        let first = self.first().map(|sample| sample.moment.elapsed);
         self.entries()
             .filter_map(Entry::step)
             .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
     }
 
     /// Steps with the samples around them, oldest first.
-    pub fn intervals(&self) -> impl Iterator<Item = (&'a Sample, &'a Step, &'a Sample)> + use<'a> {
-        let mut before: Option<&'a Sample> = None;
+    pub fn intervals(&self) -> impl Iterator<Item = (&'a Packed, &'a Step, &'a Packed)> + use<'a> {
+        let mut before: Option<&'a Packed> = None;
         self.entries().filter_map(move |entry| {
             let after = entry.sample()?;
             let was = before.replace(after);
@@ -64,8 +68,8 @@ impl<'a> Window<'a> {
     }
 
     /// The sample that was taken at a moment.
-    pub fn sample_at(&self, moment: Moment) -> Option<&'a Sample> {
-        self.entry_ending(moment)?.sample()
+    pub fn sample_at(&self, moment: Moment) -> Option<Sample> {
+        Some(self.entry_ending(moment)?.sample()?.sample())
     }
 
     /// The step that ended at a moment.
@@ -126,14 +130,24 @@ impl<'a> Window<'a> {
         is_known.then(|| (*moment, sampled.as_ref().map_err(String::as_str)))
     }
 
-    /// The first sample.
-    pub fn first_sample(&self) -> Option<&'a Sample> {
+    /// The first sample, as it is kept.
+    pub fn first(&self) -> Option<&'a Packed> {
         self.samples().next()
     }
 
-    /// The last sample.
-    pub fn last_sample(&self) -> Option<&'a Sample> {
+    /// The last sample, as it is kept.
+    pub fn last(&self) -> Option<&'a Packed> {
         self.samples().next_back()
+    }
+
+    /// The first sample.
+    pub fn first_sample(&self) -> Option<Sample> {
+        self.first().map(Packed::sample)
+    }
+
+    /// The last sample.
+    pub fn last_sample(&self) -> Option<Sample> {
+        self.last().map(Packed::sample)
     }
 
     /// The last step.
@@ -187,6 +201,14 @@ impl<'a> Window<'a> {
             }
         }
         total
+    }
+
+    /// Effective calls over all steps of every command that can make keys vanish, in the order in
+    /// which they were first called.
+    pub fn calls(&self) -> Vec<(Class, &'a str, u64)> {
+        let mut tally = Tally::default();
+        self.steps().for_each(|step| tally.add(&step.commands));
+        tally.rows()
     }
 
     /// Growth a second of one counter over the last step.

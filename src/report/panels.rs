@@ -6,7 +6,7 @@ use crate::model::{Class, Commands, Counter, Limit, Memory, Sample, Window};
 
 /// The panels by name; an object without members where nothing answered.
 pub(super) fn numbers(window: &Window<'_>) -> Value {
-    let Some(sample) = window.last_sample() else {
+    let Some(sample) = &window.last_sample() else {
         return json!({});
     };
     json!({
@@ -98,7 +98,7 @@ fn commands(commands: &Commands) -> Value {
         .iter()
         .map(|stat| {
             json!({
-                "command": &*stat.name,
+                "command": stat.name,
                 "class": stat.class.map(Class::word),
                 "calls": stat.calls,
                 "usec": stat.usec,

@@ -23,14 +23,14 @@ use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
 use crate::format;
 use crate::keymap;
-use crate::model::{Connection, Counter, Delta, Entry, Moment, Sample, Window};
+use crate::model::{Connection, Counter, Delta, Entry, Moment, Packed, Sample, Window};
 
 /// The dashboard as it is looked at now.
 pub(crate) struct Views<'a> {
     app: &'a App,
     diagnosis: &'a Diagnosis,
     window: Window<'a>,
-    sample: Option<&'a Sample>,
+    sample: Option<Box<Sample>>,
     veil: Veil,
     /// Colours.
     pub theme: Theme,
@@ -39,8 +39,8 @@ pub(crate) struct Views<'a> {
 impl<'a> Views<'a> {
     /// Looks at an app and the diagnosis of what it shows.
     pub(crate) fn new(app: &'a App, diagnosis: &'a Diagnosis) -> Self {
-        let sample = app.sample();
-        let replication = sample.map(|sample| &sample.replication);
+        let sample = app.sample().map(Box::new);
+        let replication = sample.as_ref().map(|sample| &sample.replication);
         let replicas = replication.iter().flat_map(|r| &r.replicas);
         let primary = replication.and_then(|r| r.primary.as_deref());
         let members = app.deployment().members().iter();
@@ -56,6 +56,11 @@ impl<'a> Views<'a> {
             sample,
             theme: Theme(app.screen().theme),
         }
+    }
+
+    /// The sample that is shown.
+    fn sample(&self) -> Option<&Sample> {
+        self.sample.as_deref()
     }
 
     /// Whether a panel has a place on the screen.
@@ -104,7 +109,7 @@ impl<'a> Views<'a> {
     }
 
     /// Readings of the samples in the span that graphs show.
-    fn series(&self, reading: impl Fn(&Sample) -> Option<u64>) -> Series {
+    fn series(&self, reading: impl Fn(&Packed) -> Option<u64>) -> Series {
         let end = self.shown();
         let span = self.app.screen().span;
         let mut series = Series {
@@ -163,20 +168,20 @@ impl<'a> Views<'a> {
             (Connection::Connecting, _) => Standing::Connecting,
             (Connection::Live { .. }, _) => Standing::Live,
         };
-        let moment = self.sample.map(|sample| sample.moment);
+        let moment = self.sample().map(|sample| sample.moment);
         Header {
             target: self.target(),
-            product: self.sample.map_or_else(String::new, |sample| {
+            product: self.sample().map_or_else(String::new, |sample| {
                 format!("{} {}", sample.product(), sample.server.version)
             }),
             role: self
-                .sample
+                .sample()
                 .map_or("", |sample| sample.replication.role.id()),
             standing,
             interval: self.app.interval(),
             time: moment.map(|moment| format::clock(moment.at)),
             age: moment.map(|moment| self.since(moment)),
-            uptime_s: self.sample.and_then(|sample| sample.server.uptime_s),
+            uptime_s: self.sample().and_then(|sample| sample.server.uptime_s),
             theme: self.theme,
         }
     }

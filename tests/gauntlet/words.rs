@@ -109,7 +109,7 @@ fn steps(history: &History, text: &mut String) {
         let commands: Vec<String> = step
             .commands
             .iter()
-            .filter(|command| &*command.name != "info")
+            .filter(|command| command.name != "info")
             .map(|command| format!("{}+{}", command.name, command.effective))
             .collect();
         let _ = writeln!(
@@ -119,7 +119,7 @@ fn steps(history: &History, text: &mut String) {
             step.continuity,
             before.keys(),
             after.keys(),
-            of_memory(&after.memory),
+            of_memory(&after.memory()),
             commands.join(" ")
         );
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
 use crate::diagnosis::{Cause, Diagnosis, Incident, Verdict};
-use crate::model::{Deployment, NodeId, Role, Sample, Window};
+use crate::model::{Deployment, Member, NodeId, Role, Window};
 
 /// A deployment under judgement.
 pub(super) struct Court<'a> {
@@ -49,13 +49,13 @@ impl<'a> Court<'a> {
         let kin = deployment.shards();
         let mut handovers: Vec<Handover> = kin
             .iter()
-            .flat_map(|members| handover::of(members, &windows))
+            .flat_map(|members| handover::of(members, deployment.members(), end, &windows))
             .collect();
         handovers.sort_by_key(|handover| handover.to);
         let mut seats = vec![Seat::Unheard; windows.len()];
         let mut shards = Vec::new();
         for members in kin {
-            seat(&members, &windows, &mut seats);
+            seat(&members, deployment.members(), end, &mut seats);
             shards.push(Shard::new(&members, &windows, &handovers));
         }
         Self {
@@ -148,28 +148,13 @@ impl<'a> Court<'a> {
 
 impl Shard {
     fn new(members: &[usize], windows: &[Window<'_>], handovers: &[Handover]) -> Self {
-        let is = |sample: Option<&Sample>| {
-            sample.is_some_and(|sample| sample.replication.role != Role::Replica)
-        };
         let mut own = handovers.iter().filter(|h| members.contains(&h.new));
         let oldest = own.next();
         let newest = own.next_back().or(oldest);
-        let by_role = |of: fn(&Window<'_>) -> bool| {
-            members.iter().copied().find(|member| of(&windows[*member]))
-        };
-        let first = by_role(|window| {
-            window
-                .first_sample()
-                .is_some_and(|s| s.replication.role != Role::Replica)
-        });
-        let last = members
-            .iter()
-            .copied()
-            .find(|member| is(windows[*member].last_sample()));
-        let replica = members
-            .iter()
-            .copied()
-            .find(|m| windows[*m].last_sample().is_some());
+        let by = |is: fn(&Window<'_>) -> bool| members.iter().copied().find(|m| is(&windows[*m]));
+        let first = by(|window| window.first().is_some_and(|s| s.role() != Role::Replica));
+        let last = by(|window| window.last().is_some_and(|s| s.role() != Role::Replica));
+        let replica = by(|window| window.last().is_some());
         Self {
             first: oldest.map(|h| h.old).or(first).or(replica),
             last: newest.map(|h| h.new).or(last).or(replica),
@@ -178,35 +163,20 @@ impl Shard {
 }
 
 /// Gives the members of one shard their seats.
-fn seat(members: &[usize], windows: &[Window<'_>], seats: &mut [Seat]) {
-    let heard = |member: &&usize| windows[**member].last_sample().is_some();
+fn seat(members: &[usize], all: &[Member], end: Option<Duration>, seats: &mut [Seat]) {
+    let heard = |member: &&usize| all[**member].roles(end).next().is_some();
     let was_primary = |member: usize| {
-        let window = &windows[member];
-        let ends = window
-            .first_sample()
-            .into_iter()
-            .chain(window.last_sample());
-        let mut ends = ends.map(|sample| sample.replication.role);
-        ends.any(|role| role != Role::Replica)
-            || window.steps().any(|step| step.role_after == Role::Primary)
+        let mut roles = all[member].roles(end);
+        roles.any(|(_, role)| role != Role::Replica)
     };
-    let has_primary = members
-        .iter()
-        .filter(heard)
-        .any(|member| was_primary(*member));
+    let has_primary = members.iter().filter(heard).any(|m| was_primary(*m));
+    // Where every one is a replica, one of them is enough.
+    let mut stand_in = !has_primary;
     for member in members.iter().filter(heard) {
-        seats[*member] = if !has_primary || was_primary(*member) {
+        seats[*member] = if was_primary(*member) || std::mem::take(&mut stand_in) {
             Seat::Primary
         } else {
             Seat::Copy
         };
-    }
-    // Where every one is a replica, one of them is enough.
-    if !has_primary {
-        let mut heard = members.iter().filter(heard);
-        heard.next();
-        for member in heard {
-            seats[*member] = Seat::Copy;
-        }
     }
 }

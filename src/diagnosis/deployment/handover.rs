@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use crate::diagnosis::replication::NOISE_BYTES;
-use crate::model::{Class, Continuity, Creates, Entry, Moment, Role, Sample, Step, Window};
+use crate::model::{
+    Class, Continuity, Creates, Member, Moment, Packed, Role, Sample, Step, Window,
+};
 
 /// One change of the primary of a shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,23 +68,20 @@ impl Handover {
 const HEARSAY: Duration = Duration::from_secs(5);
 
 /// The hand-overs of one shard, the oldest first.
-pub(super) fn of(shard: &[usize], windows: &[Window<'_>]) -> Vec<Handover> {
+pub(super) fn of(
+    shard: &[usize],
+    members: &[Member],
+    end: Option<Duration>,
+    windows: &[Window<'_>],
+) -> Vec<Handover> {
     let mut found: Vec<Handover> = Vec::new();
     if shard.len() < 2 {
         return found;
     }
     for new in shard {
-        let window = &windows[*new];
-        let promoted = window.intervals().filter(|(_, step, _)| is_promotion(step));
-        let promoted = promoted.map(|(before, _, after)| (Some(before), after));
-        // One that was found after it took over.
-        let first = window.first_sample().filter(|sample| {
-            sample.replication.role == Role::Primary && sample.replication.replid2.is_some()
-        });
-        let first = first.map(|sample| (None, sample));
-        for (before, after) in first.into_iter().chain(promoted) {
+        for taken in takeovers(&members[*new], end, &windows[*new]) {
             let others = shard.iter().filter(|other| *other != new);
-            let olds = others.filter_map(|old| meter(*new, *old, before, after, windows));
+            let olds = others.filter_map(|old| meter(*new, *old, &taken, windows));
             // Linked by history before merely followed; then who was seen last.
             found.extend(olds.max_by_key(|one| (one.bytes.is_some(), one.from)));
         }
@@ -91,56 +90,69 @@ pub(super) fn of(shard: &[usize], windows: &[Window<'_>]) -> Vec<Handover> {
     found
 }
 
-fn is_promotion(step: &Step) -> bool {
-    step.role_before == Role::Replica && step.role_after == Role::Primary
+/// A member that is a primary of late.
+struct Takeover {
+    /// Its last answer as a replica; `None` where it was found as a primary.
+    before: Option<Sample>,
+    /// Its first as a primary.
+    after: Sample,
 }
 
-/// What `new`, as of `after`, lacks of `old`.
-fn meter(
-    new: usize,
-    old: usize,
-    before: Option<&Sample>,
-    after: &Sample,
-    windows: &[Window<'_>],
-) -> Option<Handover> {
+/// When a member became a primary, or was found as one that had taken over.
+fn takeovers(member: &Member, end: Option<Duration>, window: &Window<'_>) -> Vec<Takeover> {
+    let roles = member.roles(end);
+    let was = std::iter::once(None).chain(roles.clone().map(Some));
+    let taken = roles.zip(was).filter_map(|((moment, role), was)| {
+        if role != Role::Primary {
+            return None;
+        }
+        let after = window.sample_at(moment)?;
+        let before = match was {
+            Some((_, Role::Replica)) => Some(window.sample_at(window.step_to(moment)?.from)?),
+            // One that was found after it took over.
+            None if after.replication.replid2.is_some() => None,
+            _ => return None,
+        };
+        Some(Takeover { before, after })
+    });
+    taken.collect()
+}
+
+/// What `new`, as it took over, lacks of `old`.
+fn meter(new: usize, old: usize, taken: &Takeover, windows: &[Window<'_>]) -> Option<Handover> {
+    let Takeover { before, after } = taken;
     let window = &windows[old];
     let is = &after.replication;
-    let as_primary = |sample: &&Sample| sample.replication.role == Role::Primary;
-    let linked = |sample: &&Sample| {
-        as_primary(sample)
-            && sample.replication.replid.is_some()
-            && sample.replication.replid == is.replid2
+    let as_primary = |sample: &&Packed| sample.role() == Role::Primary;
+    let linked = |sample: &&Packed| {
+        let replid = sample.replication().replid;
+        as_primary(sample) && replid.is_some() && replid == is.replid2
     };
-    let (last, bytes) = match window.samples().rev().find(linked) {
+    let mut samples = window.samples().rev();
+    let (last, bytes) = match is.replid2.as_ref().and_then(|_| samples.find(linked)) {
         Some(last) => {
             let has = is.second_offset?.saturating_sub(1);
-            (last, Some(last.replication.offset?.saturating_sub(has)))
+            let lacks = last.replication().offset?.saturating_sub(has);
+            (last, Some(lacks))
         }
         // It followed the old one and has none of its history.
         None => {
-            let followed = before?.replication.primary.as_deref()?;
-            let then = |sample: &&Sample| as_primary(sample) && sample.moment <= after.moment;
-            let node = window.node().as_str();
-            let is_kin = node == followed || is.replid2.is_none();
+            let followed = before.as_ref()?.replication.primary.as_deref()?;
+            let then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
+            let is_kin = window.node().as_str() == followed || is.replid2.is_none();
             let last = window.samples().rev().find(then).filter(|_| is_kin)?;
             (last, None)
         }
     };
     // Of a primary that went on for itself: what it had when the other took over.
-    let taken = before.map_or(after.moment, |before| before.moment);
-    let at_takeover = window
-        .samples()
-        .rev()
-        .find(|sample| as_primary(sample) && sample.moment <= after.moment)
-        .unwrap_or(last);
+    let by_then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
+    let at_takeover = window.samples().rev().find(by_then).unwrap_or(last);
     let apart = last.moment.since(after.moment);
     let went_on = !apart.is_zero();
     let wrote = bytes.is_some_and(|bytes| bytes > NOISE_BYTES);
-    let still = window.entries().next_back();
-    let still = still
-        .and_then(Entry::sample)
-        .is_some_and(|s| s.moment == last.moment);
+    let still = window.end() == Some(last.moment);
     let rate = Pace::of(window, last);
+    let since = before.as_ref().map_or(after.moment, |before| before.moment);
     Some(Handover {
         new,
         old,
@@ -151,14 +163,14 @@ fn meter(
         operations: bytes.and_then(|bytes| rate.operations(bytes)),
         keys_old: last.keys(),
         keys_new: after.keys(),
-        planned: was_handed_over(window, at_takeover, taken),
+        planned: was_handed_over(window, at_takeover, since),
         split: went_on && still && (wrote || apart > HEARSAY),
         went_on,
     })
 }
 
 /// Whether a primary became a replica without a break around that time.
-fn was_handed_over(window: &Window<'_>, last: &Sample, taken: Moment) -> bool {
+fn was_handed_over(window: &Window<'_>, last: &Packed, taken: Moment) -> bool {
     let mut steps = window.steps().filter(|step| step.to > last.moment);
     let demoted =
         steps.find(|step| step.role_before == Role::Primary && step.role_after == Role::Replica);
@@ -169,7 +181,7 @@ fn was_handed_over(window: &Window<'_>, last: &Sample, taken: Moment) -> bool {
 }
 
 /// Seconds after its last answer in which a primary may have written on: until a poll failed.
-fn unseen_s(window: &Window<'_>, last: &Sample) -> Option<f64> {
+fn unseen_s(window: &Window<'_>, last: &Packed) -> Option<f64> {
     let mut gaps = window.gaps();
     let gap = gaps.find(|gap| gap.from > last.moment)?;
     Some(gap.from.seconds_since(last.moment))
@@ -186,7 +198,7 @@ struct Pace {
 const RECENT_S: f64 = 60.0;
 
 impl Pace {
-    fn of(window: &Window<'_>, last: &Sample) -> Self {
+    fn of(window: &Window<'_>, last: &Packed) -> Self {
         let mut pace = Self {
             bytes: 0,
             writes: 0,
@@ -198,7 +210,7 @@ impl Pace {
                 && last.moment.seconds_since(after.moment) <= RECENT_S
         });
         for (before, step, after) in intervals {
-            let offsets = after.replication.offset.zip(before.replication.offset);
+            let offsets = after.replication().offset.zip(before.replication().offset);
             let Some(grown) = offsets.and_then(|(is, was)| is.checked_sub(was)) else {
                 continue;
             };

@@ -8,7 +8,7 @@ use crate::diagnosis::ledger::is_failover;
 use crate::diagnosis::{Cause, Evidence, Reading};
 use crate::format::count;
 use crate::model::{
-    Class, CommandDelta, Continuity, Counter, KeyState, NodeId, Role, Seen, Step, Window,
+    Class, CommandDelta, Continuity, Counter, KeyState, NodeId, Packed, Role, Seen, Step, Window,
 };
 
 /// A deadline is read over a network, and keys are reaped a little late.
@@ -196,7 +196,7 @@ impl View<'_, '_> {
     /// A step in which the data set was replaced by another server's.
     fn resync(&self) -> Option<&Step> {
         let replaced = |step: &&&Step| {
-            step.replication.as_deref().is_some_and(|(was, is)| {
+            step.replication().is_some_and(|(was, is)| {
                 is.role == Role::Replica && (was.role != is.role || was.replid != is.replid)
             })
         };
@@ -241,7 +241,7 @@ impl View<'_, '_> {
             note: how.to_owned(),
             at: Some(step.to.at),
         });
-        let histories = step.replication.as_deref().filter(|_| is_failover(step));
+        let histories = step.replication().filter(|_| is_failover(step));
         candidate
             .evidence
             .extend(histories.map(|(was, is)| Evidence {
@@ -256,9 +256,9 @@ impl View<'_, '_> {
     }
 
     fn deleted(&self) -> Option<Candidate> {
-        let can = |command: &CommandDelta| {
+        let can = |command: &CommandDelta<'_>| {
             command.class == Some(Class::Delete)
-                && match &*command.name {
+                && match command.name {
                     "getdel" => self.kind().is_none_or(|kind| kind == "string"),
                     name if name.starts_with("ft.") => {
                         self.kind().is_none_or(|kind| kind == "hash")
@@ -297,7 +297,7 @@ impl View<'_, '_> {
             }
         };
         let found = ran(self.steps, |one| {
-            one.class == Some(Class::Empty) && takes(&one.name)
+            one.class == Some(Class::Empty) && takes(one.name)
         });
         let causes = &[Cause::Deletion];
         let mut candidate = Candidate::of_commands(Ending::Deleted, &found, causes, self.node())?;
@@ -307,8 +307,7 @@ impl View<'_, '_> {
 
     fn evicted(&self) -> Option<Candidate> {
         let evidence = self.counted(Counter::EvictedKeys, "keys removed for memory")?;
-        let memory = self.window.last_sample().map(|sample| &sample.memory);
-        let policy = memory.and_then(|memory| memory.policy.as_deref());
+        let policy = self.window.last().and_then(Packed::policy);
         let stays = matches!(self.last, Some(seen) if seen.deadline().is_none());
         let is_safe = match policy {
             Some("noeviction") => true,
@@ -327,7 +326,7 @@ impl View<'_, '_> {
     /// Renamed, or put into another database or node.
     fn moved(&self) -> Option<Candidate> {
         let pushed = self.span.is_pushed;
-        let moves = |command: &CommandDelta| match (&*command.name, command.class) {
+        let moves = |command: &CommandDelta<'_>| match (command.name, command.class) {
             ("rename" | "renamenx", _) => true,
             // Nothing is pushed for it.
             ("swapdb", _) => !pushed,
@@ -367,7 +366,7 @@ fn ttl_of(seen: &Seen) -> Reading {
 pub(super) fn of_overwriting(steps: &[&Step], node: &NodeId) -> Option<Candidate> {
     let found = ran(steps, |one| {
         one.class == Some(Class::Overwrite)
-            || matches!(&*one.name, "set" | "getset" | "setex" | "psetex" | "mset")
+            || matches!(one.name, "set" | "getset" | "setex" | "psetex" | "mset")
     });
     // What overwrites by its nature is likelier than an everyday write.
     let (rare, plain): (Vec<_>, Vec<_>) = found

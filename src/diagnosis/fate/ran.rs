@@ -28,21 +28,21 @@ impl Ran<'_> {
 /// Commands of a class that ran.
 pub(super) fn ran<'a>(
     steps: &[&'a Step],
-    is_meant: impl Fn(&CommandDelta) -> bool,
+    is_meant: impl Fn(&CommandDelta<'_>) -> bool,
 ) -> Vec<Ran<'a>> {
     let mut found: Vec<Ran<'a>> = Vec::new();
     for step in steps {
         for command in step.commands.iter().filter(|one| one.effective > 0) {
-            if !is_meant(command) {
+            if !is_meant(&command) {
                 continue;
             }
-            match found.iter_mut().find(|ran| ran.name == &*command.name) {
+            match found.iter_mut().find(|ran| ran.name == command.name) {
                 Some(ran) => {
                     ran.calls = ran.calls.saturating_add(command.effective);
                     ran.after = command.calls_after;
                 }
                 None => found.push(Ran {
-                    name: &command.name,
+                    name: command.name,
                     calls: command.effective,
                     before: command.calls_before,
                     after: command.calls_after,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnosis::cause::Cause;
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Moment, Product, Sample, Step, Window};
+use crate::model::{Moment, Packed, Product, Step, Window};
 
 use super::expiry::Expiry;
 use super::interval::{Counts, Interval, more};
@@ -14,7 +14,7 @@ use super::suspects::Pace;
 use super::{Ledger, Loss, Way};
 
 /// Books a window, reading by reading.
-pub(super) struct Bookkeeper {
+pub(super) struct Bookkeeper<'a> {
     ledger: Ledger,
     product: Product,
     /// Keys at the last reading that could be counted.
@@ -22,7 +22,7 @@ pub(super) struct Bookkeeper {
     interval: Interval,
     pace: Pace,
     expiry: Expiry,
-    pressure: Pressure,
+    pressure: Pressure<'a>,
     /// A primary was made a replica and its first synchronisation has not come yet.
     demoted: bool,
     /// The last reading that showed half of all keys gone, and how many there had been.
@@ -32,24 +32,19 @@ pub(super) struct Bookkeeper {
 /// So long may it take to free the memory of a flush.
 const FREEING: Duration = Duration::from_secs(30);
 
-impl Bookkeeper {
-    pub(super) fn new(window: &Window<'_>) -> Self {
+impl<'a> Bookkeeper<'a> {
+    pub(super) fn new(window: &Window<'a>) -> Self {
         let mut ledger = Ledger::with(None, None, &[]);
-        let countable = |sample: &&Sample| !sample.is_loading();
-        ledger.keys_before = window.samples().find(countable).and_then(Sample::keys);
-        let base = window
-            .first_sample()
-            .filter(countable)
-            .and_then(Sample::keys);
+        let countable = |sample: &&Packed| !sample.is_loading();
+        ledger.keys_before = window.samples().find(countable).and_then(Packed::keys);
+        let base = window.first().filter(countable).and_then(Packed::keys);
         ledger.keys_after = base;
         Self {
             ledger,
-            product: window
-                .last_sample()
-                .map_or(Product::Unknown, Sample::product),
+            product: window.last().map_or(Product::Unknown, Packed::product),
             base,
             interval: Interval::default(),
-            pace: Pace::since_start(window.first_sample()),
+            pace: Pace::since_start(window.first_sample().as_ref()),
             expiry: Expiry::default(),
             pressure: Pressure::default(),
             demoted: false,
@@ -57,7 +52,7 @@ impl Bookkeeper {
         }
     }
 
-    pub(super) fn take(&mut self, before: &Sample, step: &Step, after: &Sample) {
+    pub(super) fn take(&mut self, before: &'a Packed, step: &Step, after: &Packed) {
         self.interval.add(before, step, after);
         self.expiry.observe(before, step, after);
         self.pressure.observe(before, step, after);
@@ -120,7 +115,7 @@ impl Bookkeeper {
 
     /// Servers count client buffers ten times a second, so the reading that shows evictions may not
     /// show yet what made them.
-    fn told_late(&mut self, after: &Sample) {
+    fn told_late(&mut self, after: &Packed) {
         let Some((since, mechanism)) = self.pressure.told_late(after) else {
             return;
         };
@@ -136,7 +131,7 @@ impl Bookkeeper {
         self.ledger
     }
 
-    fn book(&mut self, interval: &Interval, was: u64, is: u64, after: &Sample) {
+    fn book(&mut self, interval: &Interval, was: u64, is: u64, after: &Packed) {
         let to = after.moment;
         let mut page = Page {
             from: interval.from.unwrap_or(to),
@@ -153,19 +148,21 @@ impl Bookkeeper {
                 Counts::Whole,
             );
         }
-        let evicted = [(self.pressure.mechanism(after), interval.evicted)];
-        page.counted(&evicted, interval.counts);
+        if interval.evicted > 0 {
+            let evicted = [(self.pressure.mechanism(after), interval.evicted)];
+            page.counted(&evicted, interval.counts);
+        }
         page.flush(interval, was, self.product, &self.pace);
         // Removals beyond the fall are hidden by as many creations.
         let risen = is.saturating_add(page.removed).saturating_sub(was);
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
         page.gone_with_the_process(interval, was);
-        let stands_out = self
-            .pace
-            .removers_stand_out(&interval.calls, interval.seconds);
+        let made = interval.restores > 0 || interval.copies > 0;
+        let usual = |usual: &Pace| !usual.removers_stand_out(&interval.calls, interval.seconds);
+        let replaced = made && usual(&self.pace);
         page.residual(interval, &mut self.pace, self.product, (was, is));
-        if !stands_out {
+        if replaced {
             page.overwritten(interval, was, is);
         }
         let removed = page.removed;

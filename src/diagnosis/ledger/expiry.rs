@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Class, Counter, Moment, Sample, Step};
-
-use super::interval::Creations;
+use crate::model::{Class, Counter, Moment, Packed, Step};
 
 /// A clock that moves this far ahead of ours takes TTLs along, seconds.
 const JUMP_S: i64 = 2;
@@ -26,19 +24,20 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    pub(super) fn observe(&mut self, before: &Sample, step: &Step, after: &Sample) {
-        if step.clock_jump_s.is_some_and(|seconds| seconds >= JUMP_S) {
+    pub(super) fn observe(&mut self, before: &Packed, step: &Step, after: &Packed) {
+        if step.clock_jump_s().is_some_and(|seconds| seconds >= JUMP_S) {
             self.jumped = Some(step.to);
         }
         let setters = step.effective_of(Class::Expire);
-        let (Some(was), Some(is), Some(keys)) = (
-            before.keyspace.expires(),
-            after.keyspace.expires(),
-            after.keys(),
-        ) else {
+        if setters == 0 && self.added == 0 {
+            return;
+        }
+        let (Some(was), Some(is), Some(keys)) =
+            (before.expires(), after.expires(), step.keys_after)
+        else {
             return;
         };
-        let Some(created) = creations(step) else {
+        let Some(created) = step.commands.creations() else {
             return;
         };
         // A new key may have come with its TTL; the rest was given to keys that were there. Valkey
@@ -75,13 +74,4 @@ impl Expiry {
             ]
         }
     }
-}
-
-/// How many keys a step can have created; `None` for any number.
-pub(in crate::diagnosis) fn creations(step: &Step) -> Option<u64> {
-    let mut creations = Creations::default();
-    step.commands
-        .iter()
-        .for_each(|command| creations.add(command));
-    creations.0
 }

@@ -5,7 +5,7 @@
 
 use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{
-    Class, CommandDelta, Continuity, Counter, Creates, Moment, Product, Role, Sample, Step,
+    Class, CommandDelta, Continuity, Counter, Moment, Packed, Product, Role, Sample, Step,
 };
 
 use super::suspects::{Calls, Pace, Wrap};
@@ -75,12 +75,8 @@ impl Default for Creations {
 }
 
 impl Creations {
-    pub(super) fn add(&mut self, command: &CommandDelta) {
-        self.0 = match command.creates {
-            Creates::Nothing => self.0,
-            Creates::OneEach => self.0.map(|n| n.saturating_add(command.effective)),
-            Creates::Many => None,
-        };
+    fn add(&mut self, created: Option<u64>) {
+        self.0 = self.0.zip(created).map(|(all, n)| all.saturating_add(n));
     }
 }
 
@@ -115,7 +111,7 @@ pub(super) struct Process {
 const MACHINE_FULL: f64 = 0.85;
 
 impl Interval {
-    pub(super) fn add(&mut self, before: &Sample, step: &Step, after: &Sample) {
+    pub(super) fn add(&mut self, before: &Packed, step: &Step, after: &Packed) {
         self.from.get_or_insert(step.from);
         self.seconds += step.seconds();
         self.replica |= step.role_before == Role::Replica || step.role_after == Role::Replica;
@@ -128,16 +124,17 @@ impl Interval {
             );
         }
         self.counts = self.counts.max(Counts::of(step.continuity));
-        self.pushed |= step.emptied.is_some();
+        self.pushed |= step.emptied().is_some();
         self.is_empty = step.keys_after == Some(0);
         more(
             &mut self.lazyfreed,
             step.counter(Counter::LazyfreedObjects).at_least(),
         );
         step.commands
-            .iter()
+            .classed()
             .for_each(|command| self.command(command));
-        if after.commands.is_none() {
+        self.creations.add(step.commands.creations());
+        if !after.has_commands() {
             self.creations.0 = None;
         }
         self.databases(step, after);
@@ -145,30 +142,37 @@ impl Interval {
         self.resync = self.resync.or_else(|| resync(step));
     }
 
-    fn command(&mut self, command: &CommandDelta) {
-        self.creations.add(command);
+    fn command(&mut self, command: CommandDelta<'_>) {
         let calls = command.effective;
         let Some(class) = command.class.filter(|_| calls > 0) else {
             return;
         };
-        let name = &*command.name;
+        let name = command.name;
         if class == Class::Flush {
             more(&mut self.flush.calls, calls);
             self.flush.all |= name == "flushall";
             self.flush.db |= name == "flushdb";
         }
+        // Names are compared only where one of these can stand.
         match name {
+            _ if !matches!(class, Class::Overwrite | Class::Move) => {}
             "restore" => more(&mut self.restores, calls),
             "copy" => more(&mut self.copies, calls),
             "swapdb" => more(&mut self.swaps, calls),
             "move" => more(&mut self.moves, calls),
             _ => {}
         }
-        self.calls.add(class, name, calls);
+        if let Some(place) = command.place {
+            self.calls.add_at(place, calls);
+        }
     }
 
-    fn databases(&mut self, step: &Step, after: &Sample) {
-        let main = after.keyspace.dbs.iter().max_by_key(|db| db.keys);
+    fn databases(&mut self, step: &Step, after: &Packed) {
+        if step.dbs.is_empty() {
+            return;
+        }
+        let keyspace = after.keyspace();
+        let main = keyspace.dbs.iter().max_by_key(|db| db.keys);
         for db in &step.dbs {
             if db.fall() > 0 {
                 self.dbs_fell.push((db.before, db.after));
@@ -230,10 +234,10 @@ impl Interval {
         }
     }
 
-    fn process_changed(&mut self, before: &Sample, step: &Step, after: &Sample) {
+    fn process_changed(&mut self, before: &Packed, step: &Step, after: &Packed) {
         let mechanism = match step.continuity {
             Continuity::Same | Continuity::StatsReset => return self.loaded_on(after),
-            Continuity::Restart => restart(before, after),
+            Continuity::Restart => restart(&before.sample(), &after.sample()),
             Continuity::OtherProcess if is_failover(step) => Mechanism::Failover,
             Continuity::OtherProcess => Mechanism::ServerReplaced,
         };
@@ -246,10 +250,11 @@ impl Interval {
     }
 
     /// What the new process has read from disk; known when its load has ended.
-    fn loaded_on(&mut self, after: &Sample) {
+    fn loaded_on(&mut self, after: &Packed) {
         let Some(process) = &mut self.process else {
             return;
         };
+        let after = after.sample();
         let others = [Mechanism::ServerReplaced, Mechanism::Failover];
         if after.is_loading() || others.contains(&process.mechanism) {
             return;
@@ -289,16 +294,14 @@ fn restart(before: &Sample, after: &Sample) -> Mechanism {
 
 /// A server that continues the history of the one before it: `master_replid2` is the old id.
 pub(in crate::diagnosis) fn is_failover(step: &Step) -> bool {
-    step.replication.as_ref().is_some_and(|pair| {
-        let (was, is) = pair.as_ref();
-        was.replid.is_some() && was.replid == is.replid2
-    })
+    step.replication()
+        .is_some_and(|(was, is)| was.replid.is_some() && was.replid == is.replid2)
 }
 
 /// A data set that was replaced by another server's: the history changed and the applied offset
 /// went back, or a primary became a replica.
 fn resync(step: &Step) -> Option<Mechanism> {
-    let (was, is) = step.replication.as_deref()?;
+    let (was, is) = step.replication()?;
     match (was.role, is.role) {
         (Role::Primary, Role::Replica) => Some(Mechanism::Replicaof),
         (Role::Replica, Role::Replica) if was.replid != is.replid && was.replid != is.replid2 => {

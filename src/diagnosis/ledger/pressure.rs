@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Counter, Memory, Moment, Sample, Step};
+use crate::model::{Counter, Memory, Moment, Packed, Step};
 
 /// Evictions this long after the last belong to another episode: eviction comes in bursts.
 const EPISODE: Duration = Duration::from_secs(10);
@@ -16,9 +16,9 @@ const FULL: f64 = 0.95;
 
 /// The state of memory before the evictions that go on.
 #[derive(Default)]
-pub(super) struct Pressure {
+pub(super) struct Pressure<'a> {
     /// The last reading without eviction.
-    base: Option<Buffers>,
+    base: Option<&'a Packed>,
     /// The first and the last reading of the episode that showed evictions.
     since: Option<Moment>,
     last_eviction: Option<Moment>,
@@ -48,17 +48,17 @@ impl Buffers {
     }
 }
 
-impl Pressure {
-    pub(super) fn observe(&mut self, before: &Sample, step: &Step, after: &Sample) {
+impl<'a> Pressure<'a> {
+    pub(super) fn observe(&mut self, before: &'a Packed, step: &Step, after: &Packed) {
         let evicts = step.counter(Counter::EvictedKeys).at_least() > 0;
         let over = |last: Moment| step.to.since(last) > EPISODE;
         if self.last_eviction.is_some_and(over) {
             (self.last_eviction, self.setting) = (None, None);
         }
         if self.last_eviction.is_none() {
-            self.base = Some(Buffers::of(&before.memory));
+            self.base = Some(before);
         }
-        if let Some(changed) = setting(&before.memory, &after.memory) {
+        if let Some(changed) = setting(before, after) {
             self.setting = Some((step.to, changed));
         } else if self.last_eviction.is_none() && self.setting.is_some_and(|(at, _)| over(at)) {
             self.setting = None;
@@ -70,20 +70,21 @@ impl Pressure {
     }
 
     /// What pushed the keys out that were evicted up to this reading.
-    pub(super) fn mechanism(&self, after: &Sample) -> Mechanism {
+    pub(super) fn mechanism(&self, after: &Packed) -> Mechanism {
         if let Some((_, changed)) = self.setting {
             return changed;
         }
-        let memory = &after.memory;
+        let memory = after.memory();
         if after.product().is_enterprise() && memory.share().is_some_and(|share| share < FULL) {
             return Mechanism::ShardFull;
         }
-        self.buffers(memory).unwrap_or(Mechanism::MemoryFull)
+        self.buffers(&memory).unwrap_or(Mechanism::MemoryFull)
     }
 
     /// The buffers that grew since before the evictions, where they took the room.
     fn buffers(&self, memory: &Memory) -> Option<Mechanism> {
-        let (base, limit) = (self.base?, memory.limit.bytes()?);
+        let limit = memory.limit.bytes()?;
+        let base = Buffers::of(&self.base?.memory());
         let now = Buffers::of(memory);
         let clients = now.clients.saturating_sub(base.clients);
         let replicas = now.replicas.saturating_sub(base.replicas);
@@ -99,25 +100,26 @@ impl Pressure {
     }
 
     /// What a reading soon after the evictions tells of them, and since when they went on.
-    pub(super) fn told_late(&self, after: &Sample) -> Option<(Moment, Mechanism)> {
+    pub(super) fn told_late(&self, after: &Packed) -> Option<(Moment, Mechanism)> {
         let (since, last) = (self.since?, self.last_eviction?);
         if self.setting.is_some() || after.moment.since(last) > LATE {
             return None;
         }
-        Some((since, self.buffers(&after.memory)?))
+        Some((since, self.buffers(&after.memory())?))
     }
 }
 
 /// A setting that makes the server evict what it kept before.
-fn setting(was: &Memory, is: &Memory) -> Option<Mechanism> {
-    let lowered = match (was.limit.bytes(), is.limit.bytes()) {
+fn setting(was: &Packed, is: &Packed) -> Option<Mechanism> {
+    let lowered = match (was.limit().bytes(), is.limit().bytes()) {
         (Some(was), Some(is)) => is < was,
-        (None, Some(_)) => was.limit == crate::model::Limit::Unlimited,
+        (None, Some(_)) => was.limit() == crate::model::Limit::Unlimited,
         _ => false,
     };
     if lowered {
         return Some(Mechanism::MaxmemoryLowered);
     }
-    let changed = was.policy.is_some() && is.policy.is_some() && was.policy != is.policy;
-    (changed && is.policy.as_deref() != Some("noeviction")).then_some(Mechanism::PolicyChanged)
+    let (was, is) = (was.policy(), is.policy());
+    let changed = was.is_some() && is.is_some() && was != is;
+    (changed && is != Some("noeviction")).then_some(Mechanism::PolicyChanged)
 }

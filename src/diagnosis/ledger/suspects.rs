@@ -11,8 +11,10 @@
 //! 3. what is still left, to commands at their usual pace, one key a call;
 //! 4. the rest, to whatever ran and can take any number.
 
+use std::sync::LazyLock;
+
 use crate::diagnosis::mechanism::Mechanism;
-use crate::model::{Class, Sample};
+use crate::model::{CATALOGUE, Class, Sample};
 
 use super::interval::more;
 
@@ -49,13 +51,19 @@ pub(super) struct Calls([u64; ROWS]);
 
 impl Calls {
     pub(super) fn add(&mut self, class: Class, name: &str, calls: u64) {
-        let row = match class {
-            Class::Script if name == "exec" => Some(TRANSACTIONS),
-            Class::Script => Some(SCRIPTS),
-            _ => mechanism_of(class, name)
-                .and_then(|wanted| SUSPECTS.iter().position(|(known, _)| *known == wanted)),
-        };
-        if let Some(row) = row {
+        if let Some(row) = row_of(class, name) {
+            more(&mut self.0[row], calls);
+        }
+    }
+
+    /// The same of the command at a place in the catalogue, without looking at its name.
+    pub(super) fn add_at(&mut self, place: usize, calls: u64) {
+        static ROW_OF: LazyLock<Vec<Option<usize>>> = LazyLock::new(|| {
+            let rows = CATALOGUE.iter();
+            rows.flat_map(|(class, names)| names.iter().map(|name| row_of(*class, name)))
+                .collect()
+        });
+        if let Some(row) = ROW_OF.get(place).copied().flatten() {
             more(&mut self.0[row], calls);
         }
     }
@@ -99,6 +107,15 @@ impl Calls {
         }
         let row = SUSPECTS.iter().position(|(known, _)| *known == mechanism)?;
         (!SUSPECTS[row].1).then_some(self.0[row])
+    }
+}
+
+fn row_of(class: Class, name: &str) -> Option<usize> {
+    match class {
+        Class::Script if name == "exec" => Some(TRANSACTIONS),
+        Class::Script => Some(SCRIPTS),
+        _ => mechanism_of(class, name)
+            .and_then(|wanted| SUSPECTS.iter().position(|(known, _)| *known == wanted)),
     }
 }
 
@@ -148,9 +165,9 @@ impl Pace {
             return pace;
         };
         let mut calls = Calls::default();
-        for stat in commands {
+        for stat in commands.iter() {
             if let Some(class) = stat.class {
-                calls.add(class, &stat.name, stat.effective());
+                calls.add(class, stat.name, stat.effective());
             }
         }
         for (pace, calls) in pace.0.iter_mut().zip(calls.0) {
@@ -163,6 +180,9 @@ impl Pace {
     fn excess(&self, calls: &Calls, seconds: f64) -> [u64; ROWS] {
         let mut excess = calls.0;
         for (calls, pace) in excess.iter_mut().zip(self.0) {
+            if *calls == 0 {
+                continue;
+            }
             let usual = pace.unwrap_or(0.0) * seconds;
             let chance = usual.sqrt();
             let is_usual = *calls as f64 <= usual * SLACK + chance * DEVIATIONS;
@@ -183,7 +203,11 @@ impl Pace {
         }
         for ((pace, calls), took) in self.0.iter_mut().zip(calls.0).zip(took) {
             if *took == 0 {
-                let now = calls as f64 / seconds;
+                // Most rows are idle, and a division takes its time.
+                let now = match calls {
+                    0 => 0.0,
+                    calls => calls as f64 / seconds,
+                };
                 *pace = Some(pace.map_or(now, |pace| pace + (now - pace) * FOLLOWS));
             }
         }
@@ -191,23 +215,24 @@ impl Pace {
 
     /// Gives a residual away, and learns the pace of the interval.
     pub(super) fn give_away(&mut self, residual: u64, calls: &Calls, seconds: f64) -> Division {
+        if residual == 0 {
+            self.learn(calls, seconds, &[0; ROWS]);
+            return Division::default();
+        }
         let excess = self.excess(calls, seconds);
         let mut split = Split {
             left: residual,
             took: [0; ROWS],
         };
-        let mut usual = [0; ROWS];
-        if residual > 0 {
-            split.any_number(&excess, 0..TAKES_ALL);
-            split.one_a_call(&excess);
-            split.any_number(&excess, TAKES_ALL..SUSPECTS.len());
-            let out_of_pace = split.took;
-            let rest: [u64; ROWS] =
-                std::array::from_fn(|row| calls.0[row].saturating_sub(out_of_pace[row]));
-            split.one_a_call(&rest);
-            usual = std::array::from_fn(|row| split.took[row] - out_of_pace[row]);
-            split.any_number(&calls.0, 0..SUSPECTS.len());
-        }
+        split.any_number(&excess, 0..TAKES_ALL);
+        split.one_a_call(&excess);
+        split.any_number(&excess, TAKES_ALL..SUSPECTS.len());
+        let out_of_pace = split.took;
+        let rest: [u64; ROWS] =
+            std::array::from_fn(|row| calls.0[row].saturating_sub(out_of_pace[row]));
+        split.one_a_call(&rest);
+        let usual: [u64; ROWS] = std::array::from_fn(|row| split.took[row] - out_of_pace[row]);
+        split.any_number(&calls.0, 0..SUSPECTS.len());
         self.learn(calls, seconds, &split.took);
         let wrap = Wrap::of(&excess);
         let mut taken: Vec<Taken> = Vec::new();
@@ -283,6 +308,7 @@ fn mechanism_at(row: usize) -> Mechanism {
 }
 
 /// How a residual was divided.
+#[derive(Default)]
 pub(super) struct Division {
     pub(super) taken: Vec<Taken>,
     /// What nobody can have taken.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::case::Case;
 use super::super::{Cause, Certainty, Suspect};
 use super::Span;
-use crate::model::{Caught, Class, Client, Moment, SlowEntry, class_of};
+use crate::model::{Caught, Class, Client, Moment, SlowEntry, Step, class_of};
 
 /// Witnesses know whole seconds, and clocks are compared to a round trip.
 const SLACK: SignedDuration = SignedDuration::from_secs(1);
@@ -79,19 +79,23 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Deed<'a>> {
         .collect()
 }
 
-/// The primaries that this node had, as `INFO` names them and as its list of clients does.
-fn links<'a>(case: &Case<'a>) -> BTreeSet<&'a str> {
-    let samples = case.window.samples();
-    let named = samples.filter_map(|sample| sample.replication.primary.as_deref());
+/// The primaries that this node had, as `INFO` names them and as its list of clients does. Between
+/// the first and the last reading they are told by the steps that changed them.
+fn links(case: &Case<'_>) -> BTreeSet<String> {
+    let ends = [case.window.first(), case.window.last()];
+    let ends = ends
+        .into_iter()
+        .flatten()
+        .map(|sample| sample.replication().primary);
+    let steps = case.window.steps().filter_map(Step::replication);
+    let between = steps.flat_map(|(was, is)| [was.primary.clone(), is.primary.clone()]);
     let lists = case.window.witnesses();
-    let linked = lists.clients();
-    named
-        .chain(linked.filter_map(|(_, list)| list.primary.as_deref()))
-        .collect()
+    let linked = lists.clients().map(|(_, list)| list.primary.clone());
+    ends.chain(between).chain(linked).flatten().collect()
 }
 
 /// Where `INFO` knows a primary by a host name only, its port tells.
-fn is_link(links: &BTreeSet<&str>, address: &str) -> bool {
+fn is_link(links: &BTreeSet<String>, address: &str) -> bool {
     let port = |address: &str| Some(address.rsplit_once(':')?.1.to_owned());
     let is_name = |link: &str| {
         let host = link.rsplit_once(':').map_or(link, |(host, _)| host);

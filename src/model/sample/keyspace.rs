@@ -41,6 +41,16 @@ impl Db {
     }
 }
 
+impl Db {
+    /// Its numbers, always in this order.
+    pub(in crate::model) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        visit(&mut self.keys);
+        visit(&mut self.expires);
+        let told = [&mut self.avg_ttl_ms, &mut self.volatile_hashes];
+        told.into_iter().flatten().for_each(visit);
+    }
+}
+
 impl Keyspace {
     /// A line of a database that cannot be read makes the whole count unknown: without it, its
     /// keys would look lost.

@@ -94,6 +94,24 @@ impl Memory {
 }
 
 impl Memory {
+    /// Its numbers, those that are there, always in this order. The limit is a setting, no reading.
+    pub(in crate::model) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        let told = [
+            &mut self.used_bytes,
+            &mut self.rss_bytes,
+            &mut self.peak_bytes,
+            &mut self.peak_at_s,
+            &mut self.dataset_bytes,
+            &mut self.clients_bytes,
+            &mut self.replicas_bytes,
+            &mut self.backlog_bytes,
+            &mut self.aof_buffer_bytes,
+            &mut self.not_counted_bytes,
+            &mut self.exceeded_now_ms,
+        ];
+        told.into_iter().flatten().for_each(visit);
+    }
+
     pub(super) fn parse(info: &Info, assumptions: &Assumptions) -> Self {
         let bytes = |name| info.u64("Memory", name);
         let policy = info

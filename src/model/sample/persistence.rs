@@ -38,6 +38,24 @@ pub struct Persistence {
 }
 
 impl Persistence {
+    /// Its numbers, those that are there, always in this order.
+    pub(in crate::model) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        if let Some(percent) = &mut self.loading_percent {
+            let mut bits = percent.to_bits();
+            visit(&mut bits);
+            *percent = f64::from_bits(bits);
+        }
+        let told = [
+            &mut self.unsaved_changes,
+            &mut self.last_save_s,
+            &mut self.last_save_took_s,
+            &mut self.loaded_keys,
+            &mut self.loaded_expired_keys,
+            &mut self.aof_size_bytes,
+        ];
+        told.into_iter().flatten().for_each(visit);
+    }
+
     pub(super) fn parse(info: &Info) -> Self {
         let number = |name| info.u64("Persistence", name);
         let flag = |name| info.flag("Persistence", name);

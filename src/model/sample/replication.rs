@@ -75,6 +75,27 @@ impl ReplicaLine {
 }
 
 impl Replication {
+    /// Its numbers, those that are there, in an order that only the replicas decide.
+    pub(in crate::model) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        let told = [
+            &mut self.connected_replicas,
+            &mut self.offset,
+            &mut self.second_offset,
+            &mut self.backlog_size_bytes,
+            &mut self.backlog_used_bytes,
+            &mut self.good_replicas,
+            &mut self.link_down_s,
+            &mut self.last_io_s,
+            &mut self.received_offset,
+            &mut self.applied_offset,
+        ];
+        told.into_iter().flatten().for_each(&mut *visit);
+        for line in &mut self.replicas {
+            let told = [&mut line.offset, &mut line.ack_age_s];
+            told.into_iter().flatten().for_each(&mut *visit);
+        }
+    }
+
     /// Reads the replication section.
     pub fn parse(info: &Info) -> Self {
         let number = |name| info.u64("Replication", name);

@@ -33,6 +33,17 @@ pub struct Server {
 }
 
 impl Server {
+    /// Its numbers, those that are there, always in this order.
+    pub(super) fn numbers(&mut self, visit: &mut dyn FnMut(&mut u64)) {
+        let told = [
+            &mut self.uptime_s,
+            &mut self.time_us,
+            &mut self.clients,
+            &mut self.ops_per_s,
+        ];
+        told.into_iter().flatten().for_each(visit);
+    }
+
     pub(super) fn parse(info: &Info, host: &str) -> Self {
         let product = Product::detect(info, host);
         let time_us = info.u64("Server", "server_time_usec");

@@ -25,7 +25,7 @@ impl<'a> Views<'a> {
     fn balance(&self) -> Result<Balance, &'static str> {
         let ledger = &self.diagnosis.ledger;
         let mut samples = self.window.samples();
-        let (Some(first), Some(last)) = (samples.next(), self.sample) else {
+        let (Some(first), Some(last)) = (samples.next(), self.sample()) else {
             return Err("no answer yet");
         };
         if !self.window.has_interval() {

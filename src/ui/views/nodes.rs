@@ -33,6 +33,7 @@ impl<'a> Views<'a> {
         let deployment = self.app.deployment();
         let window = self.window_at(place);
         let sample = window.last_sample();
+        let sample = sample.as_ref();
         let node = window.node();
         let topology = deployment.topology(self.app.end());
         let slots = topology.and_then(|view| view.at(node));
@@ -74,11 +75,9 @@ impl<'a> Views<'a> {
     fn lag(&self, place: usize, sample: &Sample, shards: &[Vec<usize>]) -> Option<u64> {
         let kin = shards.iter().find(|places| places.contains(&place))?;
         let node = self.app.deployment().members()[place].node();
-        let primaries = kin
-            .iter()
-            .filter_map(|of| self.window_at(*of).last_sample());
-        let mut primaries = primaries.filter(|s| s.replication.role == Role::Primary);
-        let primary = &primaries.next()?.replication;
+        let primaries = kin.iter().filter_map(|of| self.window_at(*of).last());
+        let mut primaries = primaries.filter(|sample| sample.role() == Role::Primary);
+        let primary = primaries.next()?.replication();
         let mut lines = primary.replicas.iter();
         match lines.find(|line| line.address == node.as_str()) {
             Some(line) => line.behind_bytes(primary.offset),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::Views;
 use crate::app::{Mode, Panel};
 use crate::format;
-use crate::model::{ChangeKind, Counter, ReplicaLine, Role, Sample, Watching};
+use crate::model::{
+    ChangeKind, Counter, Keyspace as Databases, Packed, ReplicaLine, Role, Sample, Watching,
+};
 use crate::ui::changes::{ChangeRow, Changes};
 use crate::ui::commands::{CommandRow, Commands, sort_word};
 use crate::ui::eviction::Eviction;
@@ -15,33 +17,34 @@ use crate::ui::replication::{Link, ReplicaRow, Replication};
 
 impl<'a> Views<'a> {
     fn counter(&self, counter: Counter) -> Option<u64> {
-        self.sample.and_then(|sample| sample.counter(counter))
+        self.sample().and_then(|sample| sample.counter(counter))
     }
 
     /// The oldest sample in the span that graphs show.
-    fn span_start(&self) -> Option<&'a Sample> {
+    fn span_start(&self) -> Option<Databases> {
         let end = self.shown();
         let span_s = self.app.screen().span.duration().as_secs_f64();
         self.window
             .samples()
             .find(|sample| end.seconds_since(sample.moment) <= span_s)
+            .map(Packed::keyspace)
     }
 
     /// Panel 4.
     pub(crate) fn keyspace(&self) -> Keyspace<'a> {
-        let keyspace = self.sample.map(|sample| &sample.keyspace);
+        let keyspace = self.sample().map(|sample| &sample.keyspace);
         let fields = [Counter::ExpiredSubkeys, Counter::ExpiredFields];
         Keyspace {
             frame: self.frame(Panel::Keyspace, self.app.screen().span.label()),
-            answered: self.sample.is_some(),
+            answered: self.sample().is_some(),
             keys: keyspace.and_then(crate::model::Keyspace::keys),
             expires: keyspace.and_then(crate::model::Keyspace::expires),
             expired_rate: self.window.rate(Counter::ExpiredKeys),
             expired: self.counter(Counter::ExpiredKeys),
             expired_fields: fields.into_iter().find_map(|counter| self.counter(counter)),
-            loading: self.sample.is_some_and(Sample::is_loading),
+            loading: self.sample().is_some_and(Sample::is_loading),
             replica: self
-                .sample
+                .sample()
                 .is_some_and(|s| s.replication.role == Role::Replica),
             forecast: self
                 .diagnosis
@@ -50,7 +53,7 @@ impl<'a> Views<'a> {
                 .map(|one| one.summary.clone()),
             dbs: self.dbs(),
             selected: self.selected(Panel::Keyspace),
-            series: self.series(Sample::keys),
+            series: self.series(Packed::keys),
             expirations: self.rates(Counter::ExpiredKeys),
             theme: self.theme,
         }
@@ -58,12 +61,13 @@ impl<'a> Views<'a> {
 
     /// Databases that hold keys, then those that did at the left edge of the graph.
     fn dbs(&self) -> Vec<DbRow> {
-        let Some(sample) = self.sample.filter(|sample| sample.keyspace.exposed) else {
+        let Some(sample) = self.sample().filter(|sample| sample.keyspace.exposed) else {
             return Vec::new();
         };
-        let start = self.span_start().filter(|start| start.keyspace.exposed);
+        let start = self.span_start().filter(|start| start.exposed);
         let change = |index: u32, keys: u64| {
-            start.map(|start| i128::from(keys) - i128::from(start.keyspace.keys_of(index)))
+            let start = start.as_ref()?;
+            Some(i128::from(keys) - i128::from(start.keys_of(index)))
         };
         let mut rows: Vec<DbRow> = sample
             .keyspace
@@ -77,7 +81,7 @@ impl<'a> Views<'a> {
                 change: change(db.index, db.keys),
             })
             .collect();
-        let gone = start.iter().flat_map(|start| &start.keyspace.dbs);
+        let gone = start.iter().flat_map(|start| &start.dbs);
         for db in gone.filter(|db| db.keys > 0) {
             if rows.iter().all(|row| row.index != db.index) {
                 rows.push(DbRow {
@@ -93,12 +97,12 @@ impl<'a> Views<'a> {
     /// Panel 5.
     pub(crate) fn eviction(&self) -> Eviction<'a> {
         let memory = self
-            .sample
+            .sample()
             .map(|sample| sample.memory.clone())
             .unwrap_or_default();
         Eviction {
             frame: self.frame(Panel::Eviction, ""),
-            answered: self.sample.is_some(),
+            answered: self.sample().is_some(),
             counted_bytes: memory.counted_bytes(),
             share: memory.share(),
             limit: memory.limit,
@@ -114,7 +118,7 @@ impl<'a> Views<'a> {
             system_bytes: memory.system_bytes,
             over_ms: self.counter(Counter::TotalEvictionExceededTime),
             over_now_ms: memory.exceeded_now_ms,
-            series: self.series(|sample| sample.memory.counted_bytes()),
+            series: self.series(|sample| sample.memory().counted_bytes()),
             evictions: self.rates(Counter::EvictedKeys),
             theme: self.theme,
         }
@@ -125,7 +129,7 @@ impl<'a> Views<'a> {
         let screen = self.app.screen();
         Commands {
             frame: self.frame(Panel::Commands, sort_word(screen.sort)),
-            answered: self.sample.is_some(),
+            answered: self.sample().is_some(),
             rows: self.command_rows(),
             filter: screen.filter.value(),
             typing: screen.mode == Mode::Typing,
@@ -136,23 +140,21 @@ impl<'a> Views<'a> {
     }
 
     fn command_rows(&self) -> Option<Vec<CommandRow>> {
-        let commands = self.sample?.commands.as_ref()?;
+        let sample = self.sample()?;
+        let commands = sample.commands.as_ref()?;
         let step = self.window.last_step().filter(|step| step.seconds() > 0.0);
         let refusals = |n: u64| commands.tells_refusals().then_some(n);
-        let rows = self.app.command_rows().into_iter().map(|stat| {
+        let rows = self.app.command_rows(sample).into_iter().map(|stat| {
             let class = stat.class;
             CommandRow {
                 name: stat.name.to_string(),
                 class: class.map(crate::model::Class::word),
                 flushes: class == Some(crate::model::Class::Flush),
                 calls: stat.calls,
-                rate: step.map(|step| step.effective(&stat.name) as f64 / step.seconds()),
+                rate: step.map(|step| step.effective(stat.name) as f64 / step.seconds()),
                 rejected: refusals(stat.rejected),
                 failed: refusals(stat.failed),
-                seen: self
-                    .app
-                    .last_seen(&stat.name)
-                    .map(|moment| self.ago(moment)),
+                seen: self.app.last_seen(stat.name).map(|moment| self.ago(moment)),
             }
         });
         Some(rows.collect())
@@ -166,7 +168,7 @@ impl<'a> Views<'a> {
     /// Panel 7.
     pub(crate) fn replication(&self) -> Replication<'a> {
         let replication = self
-            .sample
+            .sample()
             .map(|s| s.replication.clone())
             .unwrap_or_default();
         let rate = self.stream_rate();
@@ -186,7 +188,7 @@ impl<'a> Views<'a> {
             .and_then(|rate| Some(replication.backlog_size_bytes? as f64 / rate));
         Replication {
             frame: self.frame(Panel::Replication, replication.role.id()),
-            answered: self.sample.is_some(),
+            answered: self.sample().is_some(),
             hidden: self.is_enterprise(),
             link,
             connected: replication.connected_replicas,
@@ -207,7 +209,7 @@ impl<'a> Views<'a> {
             failover: replication.failover,
             selected: self.selected(Panel::Replication),
             series: self.series(|sample| {
-                let replication = &sample.replication;
+                let replication = sample.replication();
                 let behind = |line: &ReplicaLine| line.behind_bytes(replication.offset);
                 replication.replicas.iter().filter_map(behind).max()
             }),
@@ -216,7 +218,7 @@ impl<'a> Views<'a> {
     }
 
     fn is_enterprise(&self) -> bool {
-        self.sample
+        self.sample()
             .is_some_and(|sample| sample.product().is_enterprise())
     }
 
@@ -224,16 +226,14 @@ impl<'a> Views<'a> {
     fn stream_rate(&self) -> Option<f64> {
         let mut samples = self.window.samples().rev();
         let (is, was) = (samples.next()?, samples.next()?);
-        let grown = is
-            .replication
-            .offset?
-            .checked_sub(was.replication.offset?)?;
+        let offset = |sample: &Packed| sample.replication().offset;
+        let grown = offset(is)?.checked_sub(offset(was)?)?;
         let seconds = is.moment.seconds_since(was.moment);
         (seconds > 0.0).then(|| grown as f64 / seconds)
     }
 
     fn replica_row(&self, at: usize, line: &ReplicaLine, rate: Option<f64>) -> ReplicaRow {
-        let replication = self.sample.map(|sample| &sample.replication);
+        let replication = self.sample().map(|sample| &sample.replication);
         let behind = line.behind_bytes(replication.and_then(|r| r.offset));
         let backlog = replication.and_then(|r| r.backlog_used_bytes);
         let behind_s = match (behind, rate) {
@@ -263,22 +263,22 @@ impl<'a> Views<'a> {
     pub(crate) fn persistence(&self) -> Persistence<'a> {
         // Behind a proxy these fields are not those of the shards that hold the data.
         let persistence = self
-            .sample
+            .sample()
             .filter(|_| !self.is_enterprise())
             .map(|s| s.persistence.clone())
             .unwrap_or_default();
-        let server = self.sample.map(|sample| &sample.server);
+        let server = self.sample().map(|sample| &sample.server);
         // The server's own clock where it tells it: the last save is a time of that clock.
         let now_s = server
             .and_then(|server| server.time_us)
             .map(|us| us / 1_000_000)
-            .or_else(|| u64::try_from(self.sample?.moment.at.as_second()).ok());
+            .or_else(|| u64::try_from(self.sample()?.moment.at.as_second()).ok());
         let replicas = self
-            .sample
+            .sample()
             .map_or(&[][..], |sample| &sample.replication.replicas);
         Persistence {
             frame: self.frame(Panel::Persistence, ""),
-            answered: self.sample.is_some(),
+            answered: self.sample().is_some(),
             hidden: self.is_enterprise(),
             uptime_s: server.and_then(|server| server.uptime_s),
             restarts: self.app.restarts(),

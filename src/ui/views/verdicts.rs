@@ -24,7 +24,7 @@ impl<'a> Views<'a> {
             ledger: LedgerLine {
                 ledger: &self.diagnosis.ledger,
                 has_interval: self.window.has_interval(),
-                answered: self.sample.is_some(),
+                answered: self.sample().is_some(),
                 theme: self.theme,
             },
             notices: self
@@ -33,7 +33,7 @@ impl<'a> Views<'a> {
                 .iter()
                 .map(|text| self.veil.text(text))
                 .collect(),
-            waiting: if self.sample.is_some() {
+            waiting: if self.sample().is_some() {
                 "no verdicts"
             } else {
                 "no answer yet: nothing can be said of the keys"
