@@ -9,7 +9,8 @@
 //! ```
 //!
 //! There is no frame rate: the screen is drawn when something changed, once for everything that
-//! had piled up. Nothing here waits for a disk or a server, so keys always work.
+//! had piled up. Where many nodes answer at all times, what they say is gathered for [`GATHER`]; keys
+//! and pushes are answered at once. Nothing here waits for a disk or a server, so keys always work.
 
 mod dashboard;
 pub mod terminal;
@@ -23,18 +24,22 @@ use ratatui::Terminal;
 use ratatui::backend::Backend;
 use ratatui::layout::Rect;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior, sleep_until};
 
 pub use dashboard::{Options, dashboard, replay};
 
 use crate::app::{App, Effect};
-use crate::model::{Moment, NodeId, Told, Watch};
+use crate::model::{Moment, NodeId, Observation, Told, Watch};
 use crate::{keymap, ui};
 
 /// Ages and countdowns move this often.
 const TICK: Duration = Duration::from_secs(1);
 /// The most that is taken in of one kind before the screen is drawn.
 const BATCH: usize = 256;
+/// From so many nodes on, answers are gathered before they are shown,
+const MANY: usize = 9;
+/// for so long.
+const GATHER: Duration = Duration::from_millis(100);
 /// How long the program stays for a snapshot that is being written when the user leaves.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -127,6 +132,8 @@ struct Session<'a, O> {
     exporting: bool,
     observing: bool,
     batch: Vec<Told>,
+    /// When what was gathered is to be shown.
+    due: Option<Instant>,
     redraw: Redraw,
     end: Option<End>,
 }
@@ -159,6 +166,7 @@ impl<'a, O: Outside> Session<'a, O> {
             exporting: false,
             observing: true,
             batch: Vec::new(),
+            due: None,
             redraw: Redraw::Changes,
             end: None,
         }
@@ -168,9 +176,12 @@ impl<'a, O: Outside> Session<'a, O> {
     async fn wake_up(&mut self) -> Result<()> {
         tokio::select! {
             observation = self.inputs.observations.recv(), if self.observing => match observation {
-                Some(observation) => self.batch.push(observation),
+                Some(told) => self.take(told),
                 None => self.observing = false,
             },
+            () = sleep_until(self.due.unwrap_or_else(Instant::now)), if self.due.is_some() => {
+                self.due = Some(Instant::now());
+            }
             event = self.inputs.events.recv() => self.event(event)?,
             Some(end) = self.inputs.ends.recv() => self.end = Some(end),
             _ = self.tick.tick() => self.changed(),
@@ -179,16 +190,31 @@ impl<'a, O: Outside> Session<'a, O> {
         Ok(())
     }
 
+    /// Something was said. Of many nodes, only pushes are worth a screen of their own.
+    fn take(&mut self, told: Told) {
+        let is_many = self.app.deployment().members().len() >= MANY;
+        let is_urgent = match &told {
+            Told::Node(_, said) => matches!(said, Observation::Emptied { .. } | Observation::Keys { .. }),
+            _ => false,
+        };
+        self.batch.push(told);
+        let due = if is_many && !is_urgent { GATHER } else { Duration::ZERO };
+        let due = Instant::now() + due;
+        self.due = Some(self.due.map_or(due, |known| known.min(due)));
+    }
+
     /// Takes in what else is ready.
     fn drain(&mut self) -> Result<()> {
         self.app.tick(self.outside.now());
         while self.batch.len() < BATCH {
             match self.inputs.observations.try_recv() {
-                Ok(observation) => self.batch.push(observation),
+                Ok(told) => self.take(told),
                 Err(_) => break,
             }
         }
-        if !self.batch.is_empty() {
+        let is_due = self.due.is_some_and(|due| due <= Instant::now());
+        if is_due || self.batch.len() >= BATCH {
+            self.due = None;
             self.app.observe_all(self.batch.drain(..));
             self.changed();
         }

@@ -70,8 +70,10 @@ impl Dialect {
     /// Each right, as a rule, and what it is for.
     pub fn rights(self) -> Vec<(String, &'static str)> {
         let mut rights: Vec<(String, &'static str)> = Vec::new();
-        let needed =
-            |entry: &&Entry| !entry.is_open() && !entry.is_on_demand() && !entry.hears_channels();
+        let needed = |entry: &&Entry| {
+            let is_extra = entry.is_on_demand() || entry.hears_channels();
+            !entry.is_open() && !is_extra && !entry.is_for_sentinels()
+        };
         for entry in commands::ALL.iter().filter(needed) {
             let rule = format!("+{}", entry.name);
             let is_new = rights.iter().all(|(known, _)| *known != rule);
