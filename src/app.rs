@@ -178,6 +178,7 @@ impl App {
         let diagnosis = self.judge.of(self.narrowed());
         self.screen.watches = !self.wanted.is_empty() || !diagnosis.fates.is_empty();
         self.screen.several = self.deployment.is_several();
+        self.screen.usual_sort = NodeSort::usual(self.deployment.members().len());
         if let Some(cause) = self.screen.chosen
             && let Some(row) = diagnosis.verdicts.iter().position(|v| v.cause == cause)
         {

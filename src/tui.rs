@@ -194,11 +194,17 @@ impl<'a, O: Outside> Session<'a, O> {
     fn take(&mut self, told: Told) {
         let is_many = self.app.deployment().members().len() >= MANY;
         let is_urgent = match &told {
-            Told::Node(_, said) => matches!(said, Observation::Emptied { .. } | Observation::Keys { .. }),
+            Told::Node(_, said) => {
+                matches!(said, Observation::Emptied { .. } | Observation::Keys { .. })
+            }
             _ => false,
         };
         self.batch.push(told);
-        let due = if is_many && !is_urgent { GATHER } else { Duration::ZERO };
+        let due = if is_many && !is_urgent {
+            GATHER
+        } else {
+            Duration::ZERO
+        };
         let due = Instant::now() + due;
         self.due = Some(self.due.map_or(due, |known| known.min(due)));
     }

@@ -23,7 +23,19 @@ pub enum NodeSort {
     Keys,
 }
 
+/// Up to so many nodes can be overlooked at once; of more, those in trouble come first.
+const FEW: usize = 12;
+
 impl NodeSort {
+    /// The order of so many nodes while the user has chosen none.
+    pub(super) fn usual(nodes: usize) -> Self {
+        if nodes > FEW {
+            Self::Trouble
+        } else {
+            Self::Shard
+        }
+    }
+
     /// All orders.
     pub const ALL: [Self; 5] = [
         Self::Shard,
@@ -140,15 +152,13 @@ impl App {
             left.is_none_or(|left| end.is_some_and(|end| left > end))
         };
         let mut rows: Vec<(usize, usize)> = Vec::new();
-        for (shard, places) in self.deployment.shards().into_iter().enumerate() {
-            let mut places: Vec<usize> = places
-                .into_iter()
-                .filter(|place| is_there(&members[*place]))
-                .collect();
+        for (shard, places) in self.deployment.shards().iter().enumerate() {
+            let there = places.iter().copied();
+            let mut places: Vec<usize> = there.filter(|place| is_there(&members[*place])).collect();
             places.sort_by_key(|place| (self.role(*place) != Role::Primary, *place));
             rows.extend(places.into_iter().map(|place| (shard, place)));
         }
-        match self.screen.node_sort {
+        match self.screen.node_sort() {
             NodeSort::Shard => {}
             NodeSort::Trouble => rows.sort_by_key(|(_, place)| self.trouble(*place)),
             NodeSort::Evicted => {

@@ -129,8 +129,10 @@ pub struct Screen {
     pub watches: bool,
     /// Whether there are several nodes.
     pub several: bool,
-    /// Order of the nodes.
-    pub node_sort: NodeSort,
+    /// Order of the nodes, where the user has chosen one.
+    pub node_sort: Option<NodeSort>,
+    /// The order until then.
+    pub(super) usual_sort: NodeSort,
     /// Order of the command table.
     pub sort: Sort,
     /// Graph span.
@@ -171,6 +173,11 @@ impl Screen {
         self.mode == Mode::Help || matches!(self.view, View::Card(_))
     }
 
+    /// Order of the nodes.
+    pub fn node_sort(&self) -> NodeSort {
+        self.node_sort.unwrap_or(self.usual_sort)
+    }
+
     /// Nothing lies over the panels.
     pub(super) fn is_at_rest(&self) -> bool {
         self.mode == Mode::Browse && self.view == View::Overview
@@ -208,7 +215,7 @@ impl Screen {
             }
             Action::Accept => self.mode = Mode::Browse,
             Action::Sort if self.focus == Panel::Nodes => {
-                self.node_sort = next(self.node_sort, &NodeSort::ALL);
+                self.node_sort = Some(next(self.node_sort(), &NodeSort::ALL));
             }
             Action::Sort => self.sort = next(self.sort, &SORTS),
             Action::Span => self.span = next(self.span, &SPANS),

@@ -13,6 +13,9 @@ use super::window::Window;
 
 /// Views of a cluster that are kept: only those that differ from the one before.
 const MOST_VIEWS: usize = 64;
+/// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
+/// five hundred nodes into 200 MB. Up to 27 nodes keep their hour at one a second.
+const MOST_ENTRIES: usize = 100_000;
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
 /// Replication histories, primaries, and roles that are remembered of one node, the newest.
@@ -81,6 +84,10 @@ pub struct Deployment {
     changes: VecDeque<Change>,
     /// Addresses that lead to a member under another.
     aliases: Vec<(NodeId, NodeId)>,
+    /// Places of the members by address.
+    places: HashMap<NodeId, usize>,
+    /// Places of the members that hold the same data.
+    shards: Vec<Vec<usize>>,
     looking: usize,
 }
 
@@ -133,13 +140,14 @@ impl Member {
         roles.filter(move |(moment, _)| end.is_none_or(|end| moment.elapsed <= end))
     }
 
-    /// Notes what it is and whose data it holds.
-    fn learn(&mut self, aliases: &[(NodeId, NodeId)]) {
+    /// Notes what it is and whose data it holds; whether that is news.
+    fn learn(&mut self, aliases: &[(NodeId, NodeId)]) -> bool {
         let window = self.history.window();
         let Some(sample) = window.last() else {
-            return;
+            return false;
         };
         let replication = sample.replication();
+        let mut is_news = false;
         if self
             .roles
             .last()
@@ -149,6 +157,7 @@ impl Member {
                 self.roles.remove(0);
             }
             self.roles.push((sample.moment, replication.role));
+            is_news = true;
         }
         let Replication {
             replid,
@@ -157,30 +166,34 @@ impl Member {
             ..
         } = &replication;
         for id in [replid2, replid].into_iter().flatten() {
-            remember(&mut self.replids, id);
+            is_news |= remember(&mut self.replids, id);
         }
         if let Some(primary) = primary {
             let primary = NodeId::announced(primary);
             let known = aliases.iter().find(|(alias, _)| *alias == primary);
             let primary = known.map_or(&primary, |(_, node)| node);
-            remember(&mut self.followed, primary.as_str());
+            is_news |= remember(&mut self.followed, primary.as_str());
         }
+        is_news
     }
 }
 
-fn remember(known: &mut Vec<String>, new: &str) {
+/// Whether it was new.
+fn remember(known: &mut Vec<String>, new: &str) -> bool {
     if known.iter().any(|one| one == new) {
-        return;
+        return false;
     }
     if known.len() == MOST_REMEMBERED {
         known.remove(0);
     }
     known.push(new.to_owned());
+    true
 }
 
 impl Deployment {
     /// One node of which nothing was heard yet; every history keeps what is younger than `keep`.
     pub fn new(node: NodeId, assumptions: Assumptions, keep: Duration) -> Self {
+        let places = HashMap::from([(node.clone(), 0)]);
         let first = History::new(node, assumptions.clone(), keep);
         Self {
             members: vec![Member::new(first)],
@@ -191,6 +204,8 @@ impl Deployment {
             uncovered: 0,
             changes: VecDeque::new(),
             aliases: Vec::new(),
+            places,
+            shards: vec![vec![0]],
             looking: 0,
         }
     }
@@ -211,8 +226,10 @@ impl Deployment {
                 member.history.observe(observation);
                 if is_answer {
                     member.left = None;
-                    member.learn(&self.aliases);
-                    self.introduce(place);
+                    if member.learn(&self.aliases) {
+                        self.group();
+                        self.introduce(place);
+                    }
                 }
                 Some(place)
             }
@@ -223,6 +240,7 @@ impl Deployment {
             } => {
                 self.aliases.push((alias.clone(), node.clone()));
                 self.rename_known();
+                self.group();
                 self.note(moment, ChangeKind::SameNode { alias, node });
                 None
             }
@@ -250,6 +268,12 @@ impl Deployment {
         }
         let history = History::new(node.clone(), self.assumptions.clone(), self.keep);
         self.members.push(Member::new(history));
+        self.places.insert(node.clone(), self.members.len() - 1);
+        let each = MOST_ENTRIES / self.members.len();
+        for member in &mut self.members {
+            member.history.keep_at_most(each);
+        }
+        self.group();
         let role = Role::Unknown;
         self.note(moment, ChangeKind::NodeFound { node, role });
         self.members.len() - 1
@@ -302,7 +326,7 @@ impl Deployment {
                 .filter_map(|(from, to, slots)| {
                     let takeover = topology.is_takeover(last, &from, &to);
                     let address = |view: &Topology, id: &str| {
-                        let node = view.nodes.iter().find(|node| &*node.id == id)?;
+                        let node = view.nodes().iter().find(|node| &*node.id == id)?;
                         node.address.clone()
                     };
                     Some(ChangeKind::SlotsMoved {
@@ -328,6 +352,40 @@ impl Deployment {
             self.views.pop_front();
         }
         self.views.push_back((moment, topology));
+        self.group();
+    }
+
+    /// Finds anew who belongs together.
+    fn group(&mut self) {
+        let view = self.views.back().map(|(_, view)| view);
+        let mut shards: Vec<Vec<usize>> = Vec::new();
+        let mut of: HashMap<&str, usize> = HashMap::new();
+        for (place, member) in self.members.iter().enumerate() {
+            let shard = view.and_then(|view| view.shard_of(member.node()));
+            let ties = member.replids.iter().chain(&member.followed);
+            let ties = ties.map(String::as_str).chain([member.node().as_str()]);
+            let ties: Vec<&str> = ties.chain(shard.map(|id| &**id)).collect();
+            let mut kin: Vec<usize> = ties.iter().filter_map(|tie| of.get(tie).copied()).collect();
+            kin.sort_unstable();
+            kin.dedup();
+            let home = kin.first().copied().unwrap_or(shards.len());
+            if home == shards.len() {
+                shards.push(Vec::new());
+            }
+            shards[home].push(place);
+            // It may tie together what was apart.
+            for apart in kin.into_iter().skip(1) {
+                let moved = std::mem::take(&mut shards[apart]);
+                shards[home].extend(moved);
+                of.values_mut()
+                    .filter(|known| **known == apart)
+                    .for_each(|known| *known = home);
+            }
+            of.extend(ties.into_iter().map(|tie| (tie, home)));
+        }
+        shards.retain(|places| !places.is_empty());
+        shards.iter_mut().for_each(|places| places.sort_unstable());
+        self.shards = shards;
     }
 
     fn note(&mut self, moment: Moment, kind: ChangeKind) {
@@ -349,7 +407,7 @@ impl Deployment {
 
     /// The place of a node among the members.
     pub fn place(&self, node: &NodeId) -> Option<usize> {
-        self.members.iter().position(|member| member.node() == node)
+        self.places.get(node).copied()
     }
 
     /// Nodes that are known and of which nothing was heard yet.
@@ -387,36 +445,8 @@ impl Deployment {
 
     /// The places of the members that hold the same data, shard by shard: nodes of one replication
     /// history, a replica and the primary that it follows, and what the cluster says.
-    pub fn shards(&self) -> Vec<Vec<usize>> {
-        let view = self.views.back().map(|(_, view)| view);
-        let mut shards: Vec<Vec<usize>> = Vec::new();
-        let mut of: HashMap<&str, usize> = HashMap::new();
-        for (place, member) in self.members.iter().enumerate() {
-            let shard = view.and_then(|view| view.shard_of(member.node()));
-            let ties = member.replids.iter().chain(&member.followed);
-            let ties = ties.map(String::as_str).chain([member.node().as_str()]);
-            let ties: Vec<&str> = ties.chain(shard.map(|id| &**id)).collect();
-            let mut kin: Vec<usize> = ties.iter().filter_map(|tie| of.get(tie).copied()).collect();
-            kin.sort_unstable();
-            kin.dedup();
-            let home = kin.first().copied().unwrap_or(shards.len());
-            if home == shards.len() {
-                shards.push(Vec::new());
-            }
-            shards[home].push(place);
-            // It may tie together what was apart.
-            for apart in kin.into_iter().skip(1) {
-                let moved = std::mem::take(&mut shards[apart]);
-                shards[home].extend(moved);
-                of.values_mut()
-                    .filter(|known| **known == apart)
-                    .for_each(|known| *known = home);
-            }
-            of.extend(ties.into_iter().map(|tie| (tie, home)));
-        }
-        shards.retain(|places| !places.is_empty());
-        shards.iter_mut().for_each(|places| places.sort_unstable());
-        shards
+    pub fn shards(&self) -> &[Vec<usize>] {
+        &self.shards
     }
 
     /// What the cluster thinks of a node.

@@ -25,6 +25,8 @@ pub struct History {
     pub(super) node: NodeId,
     assumptions: Assumptions,
     keep: Duration,
+    /// Entries that are kept at most, however young.
+    most: usize,
     pub(super) entries: VecDeque<Entry>,
     packer: Packer,
     /// The latest sample, as it was before it was packed.
@@ -52,6 +54,7 @@ impl History {
             node,
             assumptions,
             keep,
+            most: usize::MAX,
             entries: VecDeque::new(),
             packer: Packer::default(),
             last: None,
@@ -66,6 +69,11 @@ impl History {
             connection: Connection::default(),
             polls: 0,
         }
+    }
+
+    /// Keeps no more than so many entries from now on.
+    pub(super) fn keep_at_most(&mut self, entries: usize) {
+        self.most = entries;
     }
 
     /// Takes one observation in. Within a history time only moves forward: one that claims to be
@@ -262,11 +270,9 @@ impl History {
     fn forget(&mut self, now: Moment) {
         // An entry goes when the one after it covers all that is kept: the last sample before a
         // long gap stays as long as the gap reaches into it.
+        let is_old = |entry: &Entry| now.since(entry.end()) > self.keep;
         while self.entries.len() > 2
-            && self
-                .entries
-                .get(1)
-                .is_some_and(|e| now.since(e.end()) > self.keep)
+            && (self.entries.len() > self.most || self.entries.get(1).is_some_and(is_old))
         {
             self.entries.pop_front();
         }

@@ -1,5 +1,6 @@
 //! Who belongs to a cluster and holds which slots, as one of its nodes sees it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::node::{NodeId, Role};
@@ -11,11 +12,20 @@ pub const SLOTS: u32 = 16_384;
 const MOST_NODES: usize = 2_000;
 
 /// A view of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Topology {
-    /// Every node, in the order in which it was told.
-    pub nodes: Vec<ClusterNode>,
+    nodes: Vec<ClusterNode>,
+    /// Places of the nodes by address.
+    places: HashMap<NodeId, usize>,
 }
+
+impl PartialEq for Topology {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
+    }
+}
+
+impl Eq for Topology {}
 
 /// One node of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,13 +66,33 @@ impl Topology {
     pub fn parse(text: &str, host: &str) -> Option<Self> {
         let lines = text.lines().take(MOST_NODES);
         let nodes: Vec<ClusterNode> = lines.filter_map(|line| node(line, host)).collect();
-        (!nodes.is_empty()).then_some(Self { nodes })
+        Self::of(nodes)
+    }
+
+    /// A view of these nodes; `None` where there are none.
+    pub fn of(nodes: Vec<ClusterNode>) -> Option<Self> {
+        let mut topology = Self {
+            nodes,
+            places: HashMap::new(),
+        };
+        topology.index();
+        (!topology.nodes.is_empty()).then_some(topology)
+    }
+
+    fn index(&mut self) {
+        let nodes = self.nodes.iter().enumerate();
+        let addressed = nodes.filter_map(|(place, node)| Some((node.address.clone()?, place)));
+        self.places = addressed.collect();
+    }
+
+    /// Every node, in the order in which it was told.
+    pub fn nodes(&self) -> &[ClusterNode] {
+        &self.nodes
     }
 
     /// The node at an address.
     pub fn at(&self, address: &NodeId) -> Option<&ClusterNode> {
-        let mut nodes = self.nodes.iter();
-        nodes.find(|node| node.address.as_ref() == Some(address))
+        self.nodes.get(*self.places.get(address)?)
     }
 
     /// Gives nodes the addresses that they are known under.
@@ -76,6 +106,7 @@ impl Topology {
                 address.clone_from(known);
             }
         }
+        self.index();
     }
 
     /// The id of the shard that a node belongs to: its primary's, or its own.

@@ -10,8 +10,8 @@ mod list;
 use redis::{Cmd, Pipeline};
 
 use crate::config::Auth;
-pub use list::ALL;
 use crate::model::{EventKind, HEARD_DATABASES};
+pub use list::ALL;
 
 /// One command that may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

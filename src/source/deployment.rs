@@ -408,7 +408,7 @@ impl Round {
         let now = self.clock.elapsed();
         match topology {
             Ok(topology) => {
-                let nodes = topology.nodes.iter();
+                let nodes = topology.nodes().iter();
                 let addresses: Vec<NodeId> = nodes.filter_map(|n| n.address.clone()).collect();
                 for address in addresses {
                     self.consider(place, address, now);

@@ -116,7 +116,7 @@ fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
         }
         follow(&mut nodes[first..]);
     }
-    (!nodes.is_empty()).then_some(Topology { nodes })
+    Topology::of(nodes)
 }
 
 /// `[[first, last, [ip, port, id, …], …], …]`: the primary first, then its replicas.
@@ -156,7 +156,7 @@ fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
             }
         }
     }
-    (!nodes.is_empty()).then_some(Topology { nodes })
+    Topology::of(nodes)
 }
 
 /// The replicas of a shard follow its primary.
@@ -255,9 +255,9 @@ mod tests {
         };
         let slots = Value::Array(vec![row(0, 99), row(200, 200)]);
         assert_eq!(of_slots(&slots, "seed"), Some(by_shards.clone()));
-        assert_eq!(by_shards.nodes[1].address, Some(NodeId::new("seed:7002")));
-        assert_eq!(by_shards.nodes[0].slot_count(), 101);
-        assert_eq!(by_shards.nodes[1].primary.as_deref(), Some("a"));
+        assert_eq!(by_shards.nodes()[1].address, Some(NodeId::new("seed:7002")));
+        assert_eq!(by_shards.nodes()[0].slot_count(), 101);
+        assert_eq!(by_shards.nodes()[1].primary.as_deref(), Some("a"));
     }
 
     #[test]

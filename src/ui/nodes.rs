@@ -43,6 +43,18 @@ impl State {
         }
     }
 
+    /// What needs a human first has the lowest.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Silent(_) => 0,
+            Self::Answers(Some((level, _))) => 1 + *level as u8,
+            Self::Unreached => 6,
+            Self::Loading => 7,
+            Self::Connecting => 8,
+            Self::Answers(None) => 9,
+        }
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Connecting => "connecting".into(),
@@ -197,20 +209,18 @@ impl Nodes<'_> {
         self.rows.len() >= STRIP
     }
 
-    /// One sign a node, in the order of the rows; as many lines as it takes are not taken: what has
-    /// no room is counted.
+    /// One sign a node, in the order of the rows. Where there are more than have room, one for each
+    /// few: the worst of them, so that none is overlooked.
     fn strip(&self, room: usize) -> Line<'static> {
-        let shown = self.rows.len().min(room.saturating_sub(6));
-        let mut spans: Vec<Span<'static>> = self.rows[..shown]
-            .iter()
-            .map(|row| {
-                let (sign, role) = row.state.sign();
-                span(self.theme, role, sign)
-            })
-            .collect();
-        if shown < self.rows.len() {
-            let more = format!(" +{}", self.rows.len() - shown);
-            spans.push(span(self.theme, Role::Dim, more));
+        let each = self.rows.len().div_ceil(room.saturating_sub(5).max(1));
+        let signs = self.rows.chunks(each.max(1)).filter_map(|rows| {
+            let worst = rows.iter().min_by_key(|row| row.state.rank())?;
+            let (sign, role) = worst.state.sign();
+            Some(span(self.theme, role, sign))
+        });
+        let mut spans: Vec<Span<'static>> = signs.collect();
+        if each > 1 {
+            spans.push(span(self.theme, Role::Dim, format!(" ×{each}")));
         }
         Line::from(spans)
     }

@@ -165,11 +165,11 @@ async fn any_node_leads_to_the_whole_cluster(
         let mut shards: Vec<Vec<u16>> = scene
             .deployment
             .shards()
-            .into_iter()
+            .iter()
             .map(|places| {
                 let members = scene.deployment.members();
-                let ports = places.into_iter().filter_map(|place| {
-                    members[place].node().host_and_port().map(|(_, port)| port)
+                let ports = places.iter().filter_map(|place| {
+                    members[*place].node().host_and_port().map(|(_, port)| port)
                 });
                 let mut ports: Vec<u16> = ports.collect();
                 ports.sort_unstable();

@@ -365,6 +365,8 @@ impl Node {
 pub struct Group {
     pub nodes: Vec<Node>,
     pub deployment: Deployment,
+    /// Everything that was said.
+    pub told: Vec<Told>,
     elapsed: Duration,
 }
 
@@ -390,6 +392,7 @@ impl Group {
         Self {
             deployment: Deployment::new(nodes[0].id.clone(), Assumptions::default(), keep),
             nodes,
+            told: Vec::new(),
             elapsed: Duration::ZERO,
         }
     }
@@ -423,7 +426,9 @@ impl Group {
                     retry_in: Duration::from_secs(1),
                 }
             };
-            self.deployment.observe(Told::Node(node.id.clone(), said));
+            let told = Told::Node(node.id.clone(), said);
+            self.told.push(told.clone());
+            self.deployment.observe(told);
         }
         self
     }

@@ -55,8 +55,8 @@ impl<'a> Court<'a> {
         let mut seats = vec![Seat::Unheard; windows.len()];
         let mut shards = Vec::new();
         for members in kin {
-            seat(&members, deployment.members(), end, &mut seats);
-            shards.push(Shard::new(&members, &windows, &handovers));
+            seat(members, deployment.members(), end, &mut seats);
+            shards.push(Shard::new(members, &windows, &handovers));
         }
         Self {
             deployment,

@@ -238,11 +238,8 @@ fn silent(court: &Court<'_>) -> Vec<Verdict> {
         let node = court.node(member);
         let mut verdict = verdict.clone();
         verdict.summary = match successor {
-            Some(by) => format!(
-                "{node} does not answer; {} took over from it",
-                court.node(by.new)
-            ),
-            None => format!("replica {node} does not answer: one copy less to take over"),
+            Some(by) => format!("{node}, which {} took over from", court.node(by.new)),
+            None => format!("{node}, a replica: one copy less to take over"),
         };
         verdict.level = Level::AtRisk;
         verdict.mechanism = Some(Mechanism::Unreachable);
@@ -262,7 +259,7 @@ fn uncovered(court: &Court<'_>) -> Option<Verdict> {
     if slots == 0 {
         return None;
     }
-    let failed = view.nodes.iter().filter(|n| n.health == Health::Failed);
+    let failed = view.nodes().iter().filter(|n| n.health == Health::Failed);
     let failed = failed.filter(|node| node.slot_count() > 0);
     let failed: Vec<String> = failed
         .filter_map(|n| Some(n.address.as_ref()?.to_string()))

@@ -11,14 +11,14 @@ impl<'a> Views<'a> {
     /// Panel n.
     pub(crate) fn nodes(&self) -> Nodes<'a> {
         let shards = self.app.deployment().shards();
-        let shard_of = |place: usize| {
-            let shard = shards.iter().position(|places| places.contains(&place));
-            shard.map_or(0, |shard| shard + 1)
-        };
+        let mut numbers = vec![0; self.app.deployment().members().len()];
+        for (number, places) in (1..).zip(shards) {
+            places.iter().for_each(|place| numbers[*place] = number);
+        }
         let places = self.app.node_rows();
         let rows: Vec<NodeRow> = places
             .iter()
-            .map(|place| self.node_row(*place, shard_of(*place), &shards))
+            .map(|place| self.node_row(*place, numbers[*place]))
             .collect();
         Nodes {
             frame: self.frame(Panel::Nodes, ""),
@@ -29,7 +29,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    fn node_row(&self, place: usize, shard: usize, shards: &[Vec<usize>]) -> NodeRow {
+    fn node_row(&self, place: usize, shard: usize) -> NodeRow {
         let deployment = self.app.deployment();
         let window = self.window_at(place);
         let sample = window.last_sample();
@@ -59,7 +59,7 @@ impl<'a> Views<'a> {
             evicted: window.rate(Counter::EvictedKeys).filter(|_| !is_replica),
             lag_bytes: sample
                 .filter(|_| is_replica)
-                .and_then(|sample| self.lag(place, sample, shards)),
+                .and_then(|sample| self.lag(place, shard, sample)),
             link: sample.and_then(|sample| sample.replication.link_up),
             uptime_s: sample.and_then(|sample| sample.server.uptime_s),
             state: self.state(&window, self.app.diagnosis_of(place)),
@@ -72,8 +72,8 @@ impl<'a> Views<'a> {
     }
 
     /// Bytes that a replica is behind: by its primary's word, or by the offsets of both.
-    fn lag(&self, place: usize, sample: &Sample, shards: &[Vec<usize>]) -> Option<u64> {
-        let kin = shards.iter().find(|places| places.contains(&place))?;
+    fn lag(&self, place: usize, shard: usize, sample: &Sample) -> Option<u64> {
+        let kin = self.app.deployment().shards().get(shard - 1)?;
         let node = self.app.deployment().members()[place].node();
         let primaries = kin.iter().filter_map(|of| self.window_at(*of).last());
         let mut primaries = primaries.filter(|sample| sample.role() == Role::Primary);
@@ -129,7 +129,7 @@ impl<'a> Views<'a> {
             format::keys(keys),
             format::rate(sum(|row| row.ops)),
             format::rate(sum(|row| row.evicted)),
-            self.app.screen().node_sort.word(),
+            self.app.screen().node_sort().word(),
         )
     }
 }

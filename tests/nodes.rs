@@ -1,0 +1,128 @@
+//! The screen of several nodes: one, six, a hundred, at three sizes. Pretended servers, fixed moments.
+
+mod support {
+    pub mod stage;
+    pub mod story;
+}
+
+use std::time::Duration;
+
+use amr_top::app::{Action, App, Panel};
+use amr_top::model::{Assumptions, Deployment, Moment};
+use support::stage::{screen, text};
+use support::story::{Group, Node};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn app(group: &Group) -> App {
+    let keep = Duration::from_secs(3_600);
+    let node = group.nodes[0].id.clone();
+    let deployment = Deployment::new(node, Assumptions::default(), keep);
+    let last = group.told.last().expect("something was said").moment();
+    let start = Moment {
+        elapsed: Duration::ZERO,
+        ..last
+    };
+    let mut app = App::new(deployment, Duration::from_secs(1), start);
+    app.observe_all(group.told.iter().cloned());
+    app.tick(Moment {
+        elapsed: last.elapsed + Duration::from_millis(300),
+        at: last.at + Duration::from_millis(300),
+    });
+    app
+}
+
+fn shot(name: &str, app: &App) {
+    for (columns, rows) in SIZES {
+        let name = format!("{name}-{columns}x{rows}");
+        insta::assert_snapshot!(name, text(&screen(app, columns, rows)));
+    }
+}
+
+fn evicts(node: &mut Node) {
+    node.facts
+        .memory
+        .insert("maxmemory_policy", "allkeys-lru".into());
+    node.facts.memory.insert("used_memory", "9998000".into());
+}
+
+fn evict(node: &mut Node, keys: u64) {
+    node.facts.add("evicted_keys", keys);
+    let (has, _) = node.facts.dbs[&0];
+    node.facts.keys(has - keys);
+}
+
+/// Three primaries with a replica each; one evicts, a replica falls silent.
+fn six() -> Group {
+    let hosts = [
+        "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.1.2", "10.0.1.3",
+    ];
+    let mut group = Group::of(&hosts);
+    let (primaries, replicas) = group.nodes.split_at_mut(3);
+    for ((replica, primary), host) in replicas.iter_mut().zip(&*primaries).zip(hosts) {
+        replica.follow(host, &primary.facts);
+        replica
+            .facts
+            .replication
+            .insert("slave_repl_offset", "4900".into());
+    }
+    evicts(&mut group.nodes[1]);
+    let group = group.repeat(6, |nodes| nodes.iter_mut().for_each(|node| node.write(9)));
+    let group = group.repeat(3, |nodes| evict(&mut nodes[1], 140));
+    group.repeat(2, |nodes| {
+        evict(&mut nodes[1], 20);
+        nodes[5].up = false;
+    })
+}
+
+#[test]
+fn one_node_has_no_list() {
+    let group = Group::of(&["10.0.0.1"]).repeat(4, |_| {});
+    let mut app = app(&group);
+    app.act(Action::Focus(Panel::Nodes));
+    assert_ne!(app.screen().focus, Panel::Nodes);
+    assert!(!text(&screen(&app, 120, 40)).contains("Nodes"));
+}
+
+#[test]
+fn six_nodes_are_listed_by_shard() {
+    let mut app = app(&six());
+    shot("six", &app);
+    app.act(Action::Focus(Panel::Nodes));
+    app.act(Action::Down);
+    app.act(Action::Down);
+    app.act(Action::Open);
+    assert_eq!(app.narrowed(), Some(1));
+    assert_eq!(app.history().node().as_str(), "10.0.0.2:6379");
+    shot("six-narrowed", &app);
+    app.act(Action::Back);
+    assert_eq!(app.narrowed(), None);
+    app.act(Action::Privacy);
+    let hidden = text(&screen(&app, 200, 60));
+    assert!(!hidden.contains("10.0."), "{hidden}");
+}
+
+#[test]
+fn the_one_of_a_hundred_that_evicts_stands_out() {
+    let hosts: Vec<String> = (0..100)
+        .map(|n| format!("10.0.{}.{}", n / 10, n % 10))
+        .collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let mut group = Group::of(&hosts);
+    evicts(&mut group.nodes[63]);
+    let group = group
+        .repeat(5, |_| {})
+        .then(|nodes| evict(&mut nodes[63], 400));
+    let mut app = app(&group);
+    let leads = app.diagnosis().of(amr_top::diagnosis::Cause::Eviction);
+    assert!(leads.is_some_and(|verdict| verdict.summary.starts_with("10.0.6.3:6379: ")));
+    assert_eq!(app.shown(), 63, "its readings are in the panels");
+    assert_eq!(app.node_rows()[0], 63, "it is the first of the list");
+    app.act(Action::Focus(Panel::Nodes));
+    shot("hundred", &app);
+    // Evictions, memory, keys.
+    (0..3).for_each(|_| {
+        app.act(Action::Sort);
+    });
+    assert_eq!(app.node_rows()[99], 63, "the fewest keys");
+}
