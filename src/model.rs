@@ -50,6 +50,7 @@ mod watch;
 mod watched;
 mod window;
 mod witnesses;
+mod write_pace;
 
 pub use catalogue::{CATALOGUE, Class, Creates, class_of, creates};
 pub use change::{Change, ChangeKind};
@@ -82,3 +83,4 @@ pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};
 pub use watched::{Asked, Fact, KeyRead, KeyState, Seen, WatchedKey, Watching, shown_name};
 pub use window::Window;
 pub use witnesses::Testimony;
+pub use write_pace::WritePace;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::account::{Account, amount, with_account};
 use super::case::{Case, short};
 use super::first_contact;
+use super::replication::{NOISE_BYTES, lost_bytes};
 use super::{Cause, Level, Mechanism, Reading, Rule, Special, Verdict, words};
 use exposure::exposure;
 
@@ -107,7 +108,7 @@ fn judge(case: &Case<'_>) -> Verdict {
         } else {
             (Level::Confirmed, "")
         };
-        let summary = format!("{}{rest}", sentence(account));
+        let summary = format!("{}{rest}", sentence(case, account));
         let verdict = Verdict::new(Cause::InstanceFailure, level, summary);
         let mut verdict = with_account(verdict, account);
         let steps = case.window.steps().filter(|step| is_new_process(step));
@@ -134,14 +135,22 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 /// What was lost and how, in one sentence.
-fn sentence(account: &Account<'_>) -> String {
+fn sentence(case: &Case<'_>, account: &Account<'_>) -> String {
     let amount = amount(account);
+    // Known where the RDB tells of a history: a primary with replicas writes it down (7.0+).
+    let step = case.step_to(account.biggest.to);
+    let bytes = step
+        .and_then(lost_bytes)
+        .filter(|bytes| *bytes > NOISE_BYTES);
+    let bytes = bytes.map_or_else(String::new, |bytes| {
+        format!(", {} of writes", words::bytes(bytes))
+    });
     match account.mechanism() {
         Mechanism::RestartEmpty => {
             format!("{amount} lost: the server ended and came back without data")
         }
         Mechanism::RestartStaleRdb => {
-            format!("{amount} lost: the server came back with an older RDB")
+            format!("{amount} lost: the server came back with an older RDB{bytes}")
         }
         Mechanism::RestartTruncatedAof => {
             format!(

@@ -27,6 +27,7 @@ pub(super) fn of(case: &Case<'_>) -> Vec<String> {
         notices.insert(0, format!("{left_out} earlier changes left out"));
     }
     notices.extend(refused(case));
+    notices.extend(redirected(case));
     notices.extend(witness::told(case));
     notices.extend(hidden(case));
     notices
@@ -55,6 +56,34 @@ fn refused(case: &Case<'_>) -> Option<String> {
         }
     }
     (!attempts.is_empty()).then(|| format!("refused or failed: {}", words::list(attempts)))
+}
+
+/// So many redirections a second are no client that learns of a moved slot.
+const REDIRECTIONS: f64 = 10.0;
+
+/// Clients of a cluster that ask nodes which do not hold the slot, again and again: what they look for
+/// exists, elsewhere.
+fn redirected(case: &Case<'_>) -> Option<String> {
+    let mut counts: [(&str, u64); 4] =
+        [("MOVED", 0), ("ASK", 0), ("CROSSSLOT", 0), ("TRYAGAIN", 0)];
+    let mut seconds = 0.0;
+    for step in case.window.steps() {
+        seconds += step.seconds();
+        for error in step.errors() {
+            if let Some((_, sum)) = counts.iter_mut().find(|(name, _)| *name == error.prefix) {
+                *sum = sum.saturating_add(error.count());
+            }
+        }
+    }
+    let all = counts.iter().map(|(_, n)| *n).fold(0, u64::saturating_add);
+    let told: Vec<_> = counts.into_iter().filter(|(_, n)| *n > 0).collect();
+    (seconds > 0.0 && all as f64 / seconds >= REDIRECTIONS).then(|| {
+        format!(
+            "clients ask the wrong node: {} in {}; keys look missing to clients that do not follow redirections",
+            words::list(told),
+            words::duration(crate::format::whole(seconds))
+        )
+    })
 }
 
 /// Losses have verdicts of their own; news like "a replica joined" stays in the timeline.

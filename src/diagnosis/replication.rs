@@ -195,7 +195,7 @@ fn evidence(case: &Case<'_>, step: &Step, verdict: &mut Verdict) {
 /// Bytes of the old primary's stream, as far as we saw it, that the new one does not have.
 /// Redis keeps the old history's id in `master_replid2` and its first missing byte in
 /// `second_repl_offset` (replication.c, `shiftReplicationId`).
-fn lost_bytes(step: &Step) -> Option<u64> {
+pub(super) fn lost_bytes(step: &Step) -> Option<u64> {
     let (was, is) = step.replication()?;
     if !is_failover(step) {
         return None;

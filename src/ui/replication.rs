@@ -11,6 +11,7 @@ use super::graph::{Graph, Series};
 use super::table::{Cell, Column, Table};
 use super::text::{below, height, paint, span, top};
 use super::theme::{Role, Theme};
+use crate::diagnosis::Level;
 use crate::format;
 
 /// One replica as its primary sees it.
@@ -28,6 +29,8 @@ pub(crate) struct ReplicaRow {
     pub behind_bytes: Option<u64>,
     /// The same as seconds of writes at the present rate.
     pub behind_s: Option<f64>,
+    /// The same as a number of writes, by what a write took lately.
+    pub behind_writes: Option<u64>,
     /// Seconds since its last acknowledgement.
     pub ack_age_s: Option<u64>,
     /// The backlog holds what it lacks: it can catch up without a full synchronisation.
@@ -80,6 +83,8 @@ pub(crate) struct Replication<'a> {
     pub partial_syncs: (Option<u64>, Option<u64>),
     /// A failover is under way.
     pub failover: Option<String>,
+    /// Replicas that `min-replicas-to-write` counts; `None` where that is off.
+    pub good_replicas: Option<u64>,
     /// Replicas.
     pub replicas: Vec<ReplicaRow>,
     /// Selected row.
@@ -90,11 +95,15 @@ pub(crate) struct Replication<'a> {
     pub theme: Theme,
 }
 
-const COLUMNS: [Column; 7] = [
+/// From here on it is more than what is on its way: acknowledgements come once a second.
+const EXPOSED_BYTES: u64 = 1 << 20;
+
+const COLUMNS: [Column; 8] = [
     Column::text("replica", 10, 40, 0),
     Column::text("state", 6, 12, 1),
     Column::number("offset", 11, 6),
     Column::number("behind", 8, 0),
+    Column::number("≈ writes", 8, 5),
     Column::number("lag", 6, 3),
     Column::number("heard", 7, 2),
     Column::text("backlog", 7, 16, 4),
@@ -122,6 +131,12 @@ impl Replication<'_> {
         };
         if self.link.is_some() {
             fields.push(Field::new("syncs", syncs));
+        }
+        if let Some(good) = self.good_replicas {
+            let few = good == 0;
+            let words = format!("{} (min-replicas-to-write)", format::count(good));
+            let role = if few { Role::Trouble } else { Role::Text };
+            fields.push(Field::new("in sync", words).role(role));
         }
         if let Some(state) = &self.failover {
             fields.push(Field::new("failover", state.clone()).role(Role::Trouble));
@@ -158,6 +173,7 @@ impl Replication<'_> {
                     (row.state.clone(), state),
                     (format::count_or(row.offset), Role::Text),
                     (format::bytes_or(row.behind_bytes), Role::Strong),
+                    (format::count_or(row.behind_writes), Role::Text),
                     (
                         known(row.behind_s.map(|s| match s {
                             s if s < 0.5 => "0 s".to_owned(),
@@ -221,7 +237,35 @@ impl Replication<'_> {
         paint(buf, area, &Line::from(span(self.theme, Role::Dim, text)));
     }
 
-    fn replicas(&self, area: Rect, buf: &mut Buffer) {
+    /// What no replica has: of those that receive the stream, the one that is least behind decides.
+    fn exposed(&self) -> Option<Line<'static>> {
+        let online = self.replicas.iter().filter(|row| row.online);
+        let nearest = online.min_by_key(|row| row.behind_bytes.unwrap_or(u64::MAX))?;
+        let bytes = nearest.behind_bytes?;
+        if bytes == 0 {
+            return None;
+        }
+        let role = if bytes >= EXPOSED_BYTES {
+            Role::Level(Level::AtRisk)
+        } else {
+            Role::Dim
+        };
+        let writes = nearest.behind_writes.filter(|n| *n > 0);
+        let writes = writes.map_or_else(String::new, |n| {
+            format!(", about {}", format::plural(n, "write"))
+        });
+        let text = format!(
+            "if this primary dies now, {}{writes} are on no replica",
+            format::bytes(bytes)
+        );
+        Some(Line::from(span(self.theme, role, text)))
+    }
+
+    fn replicas(&self, mut area: Rect, buf: &mut Buffer) {
+        if let Some(line) = self.exposed().filter(|_| area.height > 2) {
+            paint(buf, top(area, 1), &line);
+            area = below(area, 1);
+        }
         let cells = self.rows();
         let table = Table {
             columns: &COLUMNS,

@@ -4,6 +4,7 @@
 mod balance;
 mod nodes;
 mod panels;
+mod replication;
 mod verdicts;
 pub(crate) mod watched;
 

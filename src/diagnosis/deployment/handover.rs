@@ -9,9 +9,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::replication::NOISE_BYTES;
-use crate::model::{
-    Class, Continuity, Creates, Member, Moment, Packed, Role, Sample, Step, Window,
-};
+use crate::model::{Continuity, Member, Moment, Packed, Role, Sample, Window, WritePace};
 
 /// One change of the primary of a shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,7 +149,7 @@ fn meter(new: usize, old: usize, taken: &Takeover, windows: &[Window<'_>]) -> Op
     let went_on = !apart.is_zero();
     let wrote = bytes.is_some_and(|bytes| bytes > NOISE_BYTES);
     let still = window.end() == Some(last.moment);
-    let rate = Pace::of(window, last);
+    let rate = WritePace::until(window, last.moment);
     let since = before.as_ref().map_or(after.moment, |before| before.moment);
     Some(Handover {
         new,
@@ -160,7 +158,7 @@ fn meter(new: usize, old: usize, taken: &Takeover, windows: &[Window<'_>]) -> Op
         to: after.moment,
         bytes,
         unseen_bytes: unseen_s(window, last).map(|s| rate.bytes_in(s)),
-        operations: bytes.and_then(|bytes| rate.operations(bytes)),
+        operations: bytes.and_then(|bytes| rate.writes_of(bytes)),
         keys_old: last.keys(),
         keys_new: after.keys(),
         planned: was_handed_over(window, at_takeover, since),
@@ -185,65 +183,4 @@ fn unseen_s(window: &Window<'_>, last: &Packed) -> Option<f64> {
     let mut gaps = window.gaps();
     let gap = gaps.find(|gap| gap.from > last.moment)?;
     Some(gap.from.seconds_since(last.moment))
-}
-
-/// How fast a primary wrote before its last answer.
-struct Pace {
-    bytes: u64,
-    writes: u64,
-    seconds: f64,
-}
-
-/// So much of the past counts as recent.
-const RECENT_S: f64 = 60.0;
-
-impl Pace {
-    fn of(window: &Window<'_>, last: &Packed) -> Self {
-        let mut pace = Self {
-            bytes: 0,
-            writes: 0,
-            seconds: 0.0,
-        };
-        let intervals = window.intervals().filter(|(_, step, after)| {
-            step.continuity == Continuity::Same
-                && after.moment <= last.moment
-                && last.moment.seconds_since(after.moment) <= RECENT_S
-        });
-        for (before, step, after) in intervals {
-            let offsets = after.replication().offset.zip(before.replication().offset);
-            let Some(grown) = offsets.and_then(|(is, was)| is.checked_sub(was)) else {
-                continue;
-            };
-            pace.bytes = pace.bytes.saturating_add(grown);
-            pace.writes = pace.writes.saturating_add(writes(step));
-            pace.seconds += step.seconds();
-        }
-        pace
-    }
-
-    fn bytes_in(&self, seconds: f64) -> u64 {
-        if self.seconds > 0.0 {
-            crate::format::whole(self.bytes as f64 / self.seconds * seconds)
-        } else {
-            0
-        }
-    }
-
-    fn operations(&self, bytes: u64) -> Option<u64> {
-        let each = self.bytes as f64 / self.writes as f64;
-        (self.writes > 0 && each > 0.0).then(|| crate::format::whole(bytes as f64 / each))
-    }
-}
-
-/// Calls that can have written. Scripts and transactions count by what runs in them.
-fn writes(step: &Step) -> u64 {
-    let can_write = |class: Option<Class>, creates: Creates| {
-        creates != Creates::Nothing
-            || class.is_some_and(|class| !matches!(class, Class::Script | Class::Admin))
-    };
-    let commands = step.commands.iter();
-    let writes = commands.filter(|command| can_write(command.class, command.creates));
-    writes
-        .map(|command| command.effective)
-        .fold(0, u64::saturating_add)
 }
