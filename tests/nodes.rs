@@ -5,10 +5,12 @@ mod support {
     pub mod story;
 }
 
+use std::path::Path;
 use std::time::Duration;
 
-use amr_top::app::{Action, App, Panel};
+use amr_top::app::{Action, App, Panel, ThemeName};
 use amr_top::model::{Assumptions, Deployment, Moment};
+use amr_top::ui::picture::svg;
 use support::stage::{screen, text};
 use support::story::{Group, Node};
 
@@ -82,6 +84,21 @@ fn one_node_has_no_list() {
     app.act(Action::Focus(Panel::Nodes));
     assert_ne!(app.screen().focus, Panel::Nodes);
     assert!(!text(&screen(&app, 120, 40)).contains("Nodes"));
+}
+
+/// Six nodes in the README. `UPDATE_PICTURES=1 cargo test --test nodes` writes it anew.
+#[test]
+fn the_picture_is_the_real_screen() {
+    let picture = svg(&screen(&app(&six()), 120, 40), ThemeName::Dark);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/nodes.svg");
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
+        std::fs::write(&path, &picture).expect("the picture is writable");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == picture,
+        "assets/nodes.svg is not the screen of today"
+    );
 }
 
 #[test]

@@ -187,27 +187,21 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// What is looked at: the one node, or the whole by the name of the first, and whose readings
-    /// are shown.
+    /// The node whose readings are shown, and how many there are.
     fn target(&self) -> String {
         if self.veil.is_drawn() {
             return "(address hidden)".to_owned();
         }
-        let deployment = self.app.deployment();
         let node = self.app.history().node();
         let nodes = self.app.node_rows().len();
-        if nodes == 0 {
-            node.to_string()
-        } else if self.app.narrowed().is_some() {
-            format!("{node} alone, of {nodes} nodes")
-        } else if node == deployment.first().node() {
-            format!("{node} and {} more", nodes - 1)
+        let alone = if self.app.narrowed().is_some() {
+            "alone, "
         } else {
-            format!(
-                "{} and {} more, showing {node}",
-                deployment.first().node(),
-                nodes - 1
-            )
+            ""
+        };
+        match nodes {
+            0 => node.to_string(),
+            nodes => format!("{node} {alone}of {nodes} nodes"),
         }
     }
 

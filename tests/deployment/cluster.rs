@@ -1,11 +1,12 @@
 //! Clusters: found from any node, shard by shard, through failovers and moving slots.
 
 use amr_top::demo::server::{Server, Signal};
-use amr_top::diagnosis::{Cause, Level, Mechanism, Way};
+use amr_top::diagnosis::{Cause, Diagnosis, Ending, Level, Mechanism, Way};
+use amr_top::model::Watch;
 use rstest::rstest;
 
 use crate::scene::{
-    Scene, client, confirmed, field, follows, id, is_about, keys, run, server, wait,
+    Scene, client, confirmed, field, follows, id, is_about, keys, plan, run, server, wait,
 };
 
 const SLOTS: u32 = 16_384;
@@ -493,4 +494,37 @@ async fn a_node_that_joins_and_one_that_is_taken_out(
     scene.polls(2).await;
     // A moment's worth of silence is no reason to forget who was there.
     assert!(scene.deployment.place(&id(&newcomer)).is_some());
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watched_key_is_found_on_the_node_that_holds_it(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let cluster = Cluster::start(kind, false, &[]).await;
+    cluster.fill("k", 300, 10);
+    let mut names = (0..300).map(|n| format!("k:{n}"));
+    let name = names
+        .find(|name| shard(slot(name)) == 2)
+        .expect("one of them is there");
+    let mut plan = plan(&cluster.primaries[0]);
+    plan.targets[0].watch = vec![Watch::Key(name.clone())];
+    let mut scene = Scene::open(plan);
+    let of = |diagnosis: &Diagnosis| {
+        let mut fates = diagnosis.fates.iter().filter(|fate| *fate.name == *name);
+        let fate = fates.next().map(|fate| fate.ending);
+        assert_eq!(fates.next(), None, "it is told once");
+        fate
+    };
+    scene
+        .judged("it is there", |diagnosis| {
+            of(diagnosis) == Some(Ending::Present)
+        })
+        .await;
+    run(&mut client(&cluster.primaries[2]), &format!("DEL {name}"));
+    scene
+        .judged("it was deleted", |diagnosis| {
+            of(diagnosis) == Some(Ending::Deleted)
+        })
+        .await;
 }

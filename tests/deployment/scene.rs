@@ -127,6 +127,16 @@ pub(crate) fn settings(port: u16) -> Settings {
     }
 }
 
+/// Everything that can be found from a server.
+pub(crate) fn plan(from: &Server) -> Plan {
+    Plan {
+        targets: vec![settings(from.port())],
+        discover: true,
+        node_map: NodeMap::default(),
+        sentinel: None,
+    }
+}
+
 /// A watch on everything that can be found from one server.
 pub(crate) struct Scene {
     pub(crate) deployment: Deployment,
@@ -147,12 +157,7 @@ impl Drop for Scene {
 impl Scene {
     /// Watches from one server on.
     pub(crate) fn from(server: &Server) -> Self {
-        Self::open(Plan {
-            targets: vec![settings(server.port())],
-            discover: true,
-            node_map: NodeMap::default(),
-            sentinel: None,
-        })
+        Self::open(plan(server))
     }
 
     pub(crate) fn open(plan: Plan) -> Self {
