@@ -1,25 +1,28 @@
 //! The nodes that belong together, each with its history, and what is known of how they belong.
 
+mod member;
+
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::change::{Change, ChangeKind};
 use super::node::{NodeId, Role};
 use super::observation::{Moment, Observation};
-use super::sample::{Assumptions, Replication};
+use super::sample::Assumptions;
 use super::timeline::History;
 use super::topology::{Health, Holders, Topology};
 use super::window::Window;
+pub use member::{Member, Takeover};
 
 /// Views of a cluster that are kept: only those that differ from the one before.
 const MOST_VIEWS: usize = 64;
+/// Addresses under which nodes are known besides their own.
+const MOST_ALIASES: usize = 1_000;
 /// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
 /// five hundred nodes into 200 MB. Up to 27 nodes keep their hour at one a second.
 const MOST_ENTRIES: usize = 100_000;
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
-/// Replication histories, primaries, and roles that are remembered of one node, the newest.
-const MOST_REMEMBERED: usize = 32;
 
 /// What a source says of a deployment.
 #[derive(Clone, Debug)]
@@ -83,7 +86,7 @@ pub struct Deployment {
     uncovered: u32,
     changes: VecDeque<Change>,
     /// Addresses that lead to a member under another.
-    aliases: Vec<(NodeId, NodeId)>,
+    aliases: HashMap<NodeId, NodeId>,
     /// Places of the members by address.
     places: HashMap<NodeId, usize>,
     /// Places of the members that hold the same data.
@@ -91,103 +94,10 @@ pub struct Deployment {
     looking: usize,
 }
 
-/// One node of a deployment.
-#[derive(Clone, Debug)]
-pub struct Member {
-    history: History,
-    /// When it left, if it did.
-    left: Option<Moment>,
-    /// Ids of the replication histories that it has belonged to, the newest last.
-    replids: Vec<String>,
-    /// Addresses of primaries that it has followed, the newest last.
-    followed: Vec<String>,
-    /// What it was, from when on, the newest last.
-    roles: Vec<(Moment, Role)>,
-}
-
-impl Member {
-    fn new(history: History) -> Self {
-        Self {
-            history,
-            left: None,
-            replids: Vec::new(),
-            followed: Vec::new(),
-            roles: Vec::new(),
-        }
-    }
-
-    /// Its address.
-    pub fn node(&self) -> &NodeId {
-        self.history.node()
-    }
-
-    /// What was observed of it.
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
-    /// When it left, if it did.
-    pub fn left(&self) -> Option<Moment> {
-        self.left
-    }
-
-    /// What it was, and since which answer, as far as that was by `end`; the oldest first.
-    pub fn roles(
-        &self,
-        end: Option<Duration>,
-    ) -> impl DoubleEndedIterator<Item = (Moment, Role)> + Clone + use<'_> {
-        let roles = self.roles.iter().copied();
-        roles.filter(move |(moment, _)| end.is_none_or(|end| moment.elapsed <= end))
-    }
-
-    /// Notes what it is and whose data it holds; whether that is news.
-    fn learn(&mut self, aliases: &[(NodeId, NodeId)]) -> bool {
-        let window = self.history.window();
-        let Some(sample) = window.last() else {
-            return false;
-        };
-        let replication = sample.replication();
-        let mut is_news = false;
-        if self
-            .roles
-            .last()
-            .is_none_or(|(_, role)| *role != replication.role)
-        {
-            if self.roles.len() == MOST_REMEMBERED {
-                self.roles.remove(0);
-            }
-            self.roles.push((sample.moment, replication.role));
-            is_news = true;
-        }
-        let Replication {
-            replid,
-            replid2,
-            primary,
-            ..
-        } = &replication;
-        for id in [replid2, replid].into_iter().flatten() {
-            is_news |= remember(&mut self.replids, id);
-        }
-        if let Some(primary) = primary {
-            let primary = NodeId::announced(primary);
-            let known = aliases.iter().find(|(alias, _)| *alias == primary);
-            let primary = known.map_or(&primary, |(_, node)| node);
-            is_news |= remember(&mut self.followed, primary.as_str());
-        }
-        is_news
-    }
-}
-
-/// Whether it was new.
-fn remember(known: &mut Vec<String>, new: &str) -> bool {
-    if known.iter().any(|one| one == new) {
-        return false;
-    }
-    if known.len() == MOST_REMEMBERED {
-        known.remove(0);
-    }
-    known.push(new.to_owned());
-    true
+/// The node that an announced address leads to.
+fn known_as(aliases: &HashMap<NodeId, NodeId>, announced: &str) -> NodeId {
+    let node = NodeId::announced(announced);
+    aliases.get(&node).cloned().unwrap_or(node)
 }
 
 impl Deployment {
@@ -203,7 +113,7 @@ impl Deployment {
             holders: Holders::default(),
             uncovered: 0,
             changes: VecDeque::new(),
-            aliases: Vec::new(),
+            aliases: HashMap::new(),
             places,
             shards: vec![vec![0]],
             looking: 0,
@@ -226,7 +136,9 @@ impl Deployment {
                 member.history.observe(observation);
                 if is_answer {
                     member.left = None;
-                    if member.learn(&self.aliases) {
+                    let aliases = &self.aliases;
+                    let known_as = |announced: &str| known_as(aliases, announced);
+                    if member.learn(known_as) {
                         self.group();
                         self.introduce(place);
                     }
@@ -238,7 +150,12 @@ impl Deployment {
                 alias,
                 node,
             } => {
-                self.aliases.push((alias.clone(), node.clone()));
+                if self.aliases.len() < MOST_ALIASES {
+                    self.aliases.insert(alias.clone(), node.clone());
+                }
+                if let Some(place) = self.place(&alias) {
+                    self.members[place].left = Some(moment);
+                }
                 self.rename_known();
                 self.group();
                 self.note(moment, ChangeKind::SameNode { alias, node });
@@ -269,7 +186,8 @@ impl Deployment {
         let history = History::new(node.clone(), self.assumptions.clone(), self.keep);
         self.members.push(Member::new(history));
         self.places.insert(node.clone(), self.members.len() - 1);
-        let each = MOST_ENTRIES / self.members.len();
+        let there = self.members.iter().filter(|member| member.left.is_none());
+        let each = MOST_ENTRIES / there.count().max(1);
         for member in &mut self.members {
             member.history.keep_at_most(each);
         }
@@ -282,7 +200,8 @@ impl Deployment {
     /// A node that was found says what it is.
     fn introduce(&mut self, place: usize) {
         let member = &self.members[place];
-        let [(_, is)] = member.roles[..] else {
+        let mut roles = member.roles(None);
+        let (Some((_, is)), None) = (roles.next(), roles.next()) else {
             return;
         };
         let found = self.changes.iter_mut().rev().take(MOST_CHANGES);
@@ -355,37 +274,27 @@ impl Deployment {
         self.group();
     }
 
-    /// Finds anew who belongs together.
+    /// Finds anew who belongs together. Where the cluster names a node, its word decides; others
+    /// belong to those with whom they share a history or whom they followed.
     fn group(&mut self) {
         let view = self.views.back().map(|(_, view)| view);
-        let mut shards: Vec<Vec<usize>> = Vec::new();
-        let mut of: HashMap<&str, usize> = HashMap::new();
-        for (place, member) in self.members.iter().enumerate() {
-            let shard = view.and_then(|view| view.shard_of(member.node()));
+        let shard = |member: &Member| view?.shard_of(member.node()).map(|id| &**id);
+        let mut kinships = Kinships::default();
+        let (named, others): (Vec<_>, Vec<_>) = self
+            .members
+            .iter()
+            .enumerate()
+            .partition(|(_, member)| shard(member).is_some());
+        for (place, member) in named {
+            let own = shard(member).into_iter().chain([member.node().as_str()]);
+            kinships.add(place, own, member.replids.iter().map(String::as_str));
+        }
+        for (place, member) in others {
             let ties = member.replids.iter().chain(&member.followed);
             let ties = ties.map(String::as_str).chain([member.node().as_str()]);
-            let ties: Vec<&str> = ties.chain(shard.map(|id| &**id)).collect();
-            let mut kin: Vec<usize> = ties.iter().filter_map(|tie| of.get(tie).copied()).collect();
-            kin.sort_unstable();
-            kin.dedup();
-            let home = kin.first().copied().unwrap_or(shards.len());
-            if home == shards.len() {
-                shards.push(Vec::new());
-            }
-            shards[home].push(place);
-            // It may tie together what was apart.
-            for apart in kin.into_iter().skip(1) {
-                let moved = std::mem::take(&mut shards[apart]);
-                shards[home].extend(moved);
-                of.values_mut()
-                    .filter(|known| **known == apart)
-                    .for_each(|known| *known = home);
-            }
-            of.extend(ties.into_iter().map(|tie| (tie, home)));
+            kinships.add(place, ties, std::iter::empty());
         }
-        shards.retain(|places| !places.is_empty());
-        shards.iter_mut().for_each(|places| places.sort_unstable());
-        self.shards = shards;
+        self.shards = kinships.shards();
     }
 
     fn note(&mut self, moment: Moment, kind: ChangeKind) {
@@ -408,6 +317,16 @@ impl Deployment {
     /// The place of a node among the members.
     pub fn place(&self, node: &NodeId) -> Option<usize> {
         self.places.get(node).copied()
+    }
+
+    /// The node that an address leads to, as servers announce it.
+    pub fn known_as(&self, announced: &str) -> NodeId {
+        known_as(&self.aliases, announced)
+    }
+
+    /// Addresses that lead to nodes which are known under others.
+    pub fn aliases(&self) -> impl Iterator<Item = &NodeId> {
+        self.aliases.keys()
     }
 
     /// Nodes that are known and of which nothing was heard yet.
@@ -462,5 +381,57 @@ impl Deployment {
             member.history = member.history.without_names();
         }
         deployment
+    }
+}
+
+/// Shards on their way.
+#[derive(Default)]
+struct Kinships<'a> {
+    shards: Vec<Vec<usize>>,
+    /// The shard that a tie leads to.
+    of: HashMap<&'a str, usize>,
+}
+
+impl<'a> Kinships<'a> {
+    /// Adds a member by its ties; others may find it by `found_by` besides.
+    fn add(
+        &mut self,
+        place: usize,
+        ties: impl Iterator<Item = &'a str>,
+        found_by: impl Iterator<Item = &'a str>,
+    ) {
+        let ties: Vec<&str> = ties.collect();
+        let mut kin: Vec<usize> = ties
+            .iter()
+            .filter_map(|tie| self.of.get(tie).copied())
+            .collect();
+        kin.sort_unstable();
+        kin.dedup();
+        let home = kin.first().copied().unwrap_or(self.shards.len());
+        if home == self.shards.len() {
+            self.shards.push(Vec::new());
+        }
+        self.shards[home].push(place);
+        // It may tie together what was apart.
+        for apart in kin.into_iter().skip(1) {
+            let moved = std::mem::take(&mut self.shards[apart]);
+            self.shards[home].extend(moved);
+            let led = self.of.values_mut().filter(|known| **known == apart);
+            led.for_each(|known| *known = home);
+        }
+        self.of.extend(ties.into_iter().map(|tie| (tie, home)));
+        for tie in found_by {
+            self.of.entry(tie).or_insert(home);
+        }
+    }
+
+    /// In the order of their first members.
+    fn shards(mut self) -> Vec<Vec<usize>> {
+        self.shards.retain(|places| !places.is_empty());
+        self.shards
+            .iter_mut()
+            .for_each(|places| places.sort_unstable());
+        self.shards.sort();
+        self.shards
     }
 }

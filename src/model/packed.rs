@@ -178,9 +178,19 @@ impl Packed {
         replication
     }
 
+    /// Id of its replication history.
+    pub fn replid(&self) -> Option<&str> {
+        self.mould.blank.replication.replid.as_deref()
+    }
+
     /// Primary or replica.
     pub fn role(&self) -> Role {
         self.mould.blank.replication.role
+    }
+
+    /// Whether it is a node of a cluster; `None` where not exposed.
+    pub fn is_cluster(&self) -> Option<bool> {
+        self.mould.blank.server.cluster
     }
 
     /// The product.

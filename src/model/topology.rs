@@ -70,7 +70,19 @@ impl Topology {
     }
 
     /// A view of these nodes; `None` where there are none.
-    pub fn of(nodes: Vec<ClusterNode>) -> Option<Self> {
+    ///
+    /// A cluster has so many slots and no more, whatever a server says: what goes beyond is left out.
+    pub fn of(mut nodes: Vec<ClusterNode>) -> Option<Self> {
+        nodes.truncate(MOST_NODES);
+        let mut left = SLOTS;
+        for node in &mut nodes {
+            node.slots.retain(|range| {
+                let size = range_size(*range);
+                let fits = size <= left;
+                left -= if fits { size } else { 0 };
+                fits
+            });
+        }
         let mut topology = Self {
             nodes,
             places: HashMap::new(),
@@ -96,13 +108,13 @@ impl Topology {
     }
 
     /// Gives nodes the addresses that they are known under.
-    pub(super) fn rename(&mut self, aliases: &[(NodeId, NodeId)]) {
+    pub(super) fn rename(&mut self, aliases: &HashMap<NodeId, NodeId>) {
         for address in self
             .nodes
             .iter_mut()
             .filter_map(|node| node.address.as_mut())
         {
-            if let Some((_, known)) = aliases.iter().find(|(alias, _)| alias == address) {
+            if let Some(known) = aliases.get(address) {
                 address.clone_from(known);
             }
         }
@@ -163,11 +175,12 @@ impl Holders {
 impl ClusterNode {
     /// How many slots it holds.
     pub fn slot_count(&self) -> u32 {
-        let sizes = self.slots.iter();
-        sizes
-            .map(|(first, last)| u32::from(last.saturating_sub(*first)) + 1)
-            .sum()
+        self.slots.iter().copied().map(range_size).sum()
     }
+}
+
+fn range_size((first, last): (u16, u16)) -> u32 {
+    u32::from(last.saturating_sub(first)) + 1
 }
 
 fn node(line: &str, host: &str) -> Option<ClusterNode> {

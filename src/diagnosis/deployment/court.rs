@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
 use crate::diagnosis::{Cause, Diagnosis, Incident, Verdict};
-use crate::model::{Deployment, Member, NodeId, Role, Window};
+use crate::model::{Deployment, Member, Moment, NodeId, Role, Window};
 
 /// A deployment under judgement.
 pub(super) struct Court<'a> {
@@ -18,6 +18,8 @@ pub(super) struct Court<'a> {
     pub(super) handovers: Vec<Handover>,
     /// What each member is to the whole.
     seats: Vec<Seat>,
+    /// Replicas that stand for a primary which cannot be seen.
+    stands_in: Vec<bool>,
 }
 
 /// Members that hold the same data.
@@ -49,13 +51,19 @@ impl<'a> Court<'a> {
         let kin = deployment.shards();
         let mut handovers: Vec<Handover> = kin
             .iter()
-            .flat_map(|members| handover::of(members, deployment.members(), end, &windows))
+            .flat_map(|members| handover::of(members, deployment, end, &windows))
             .collect();
         handovers.sort_by_key(|handover| handover.to);
         let mut seats = vec![Seat::Unheard; windows.len()];
+        let mut stands_in = vec![false; windows.len()];
         let mut shards = Vec::new();
         for members in kin {
-            seat(members, deployment.members(), end, &mut seats);
+            seat(
+                members,
+                deployment.members(),
+                end,
+                (&mut seats, &mut stands_in),
+            );
             shards.push(Shard::new(members, &windows, &handovers));
         }
         Self {
@@ -66,6 +74,7 @@ impl<'a> Court<'a> {
             shards,
             handovers,
             seats,
+            stands_in,
         }
     }
 
@@ -85,13 +94,33 @@ impl<'a> Court<'a> {
             .map(|(m, _)| m)
     }
 
-    /// Whether a loss of a member is one of the whole: it was the primary then.
+    /// Whether a member is the primary of its shard now, or stands for it.
+    pub(super) fn is_reigning(&self, member: usize) -> bool {
+        self.shards.iter().any(|shard| shard.last == Some(member))
+    }
+
+    /// Whether a loss of a member is one of the whole: it was the primary when that began, and no
+    /// other had taken over.
     pub(super) fn counts(&self, member: usize, loss: &Loss) -> bool {
-        let is_later = |handover: &&Handover| {
-            (handover.new == member && loss.to <= handover.to)
-                || (handover.old == member && loss.to > handover.from)
-        };
-        self.seats[member] == Seat::Primary && !self.handovers.iter().any(|h| is_later(&h))
+        if self.seats[member] != Seat::Primary {
+            return false;
+        }
+        let is_own = self.stands_in[member]
+            || self.deployment.members()[member].role_at(loss.from) != Role::Replica;
+        is_own && !self.is_deposed(member, loss.to)
+    }
+
+    /// Whether another had taken over from a member by then, and it had not come back.
+    fn is_deposed(&self, member: usize, by: Moment) -> bool {
+        let turns = self.handovers.iter().filter_map(|handover| {
+            let old = (handover.old == member).then_some((handover.from, true));
+            let new = (handover.new == member).then_some((handover.to, false));
+            old.or(new)
+        });
+        let turns = turns.filter(|(since, _)| by > *since);
+        turns
+            .max_by_key(|(since, _)| *since)
+            .is_some_and(|(_, deposed)| deposed)
     }
 
     /// Losses of a member by one cause that count.
@@ -109,17 +138,28 @@ impl<'a> Court<'a> {
             return true;
         }
         let mut losses = self.parts[member].ledger.losses_by(verdict.cause);
-        let is_booked = losses.next().is_some();
+        if losses.next().is_some() {
+            return self.losses(member, verdict.cause).next().is_some();
+        }
         let took_part = |h: &Handover| h.new == member || h.old == member;
         match verdict.cause {
             // Told by the hand-over itself, with both sides' numbers.
-            Cause::Replication if self.handovers.iter().any(took_part) => false,
-            // Somebody took over from it: it is missed no more.
-            Cause::InstanceFailure if self.successor(member).is_some() => {
-                self.losses(member, verdict.cause).next().is_some()
-            }
-            cause => !is_booked || self.losses(member, cause).next().is_some(),
+            Cause::Replication => !self.handovers.iter().any(took_part),
+            // Somebody took over from it, or it was taken out: it is missed no more.
+            Cause::InstanceFailure => self.successor(member).is_none() && !self.is_gone(member),
+            _ => true,
         }
+    }
+
+    /// Whether a node has left, or does not answer and is not of the cluster any more.
+    pub(super) fn is_gone(&self, member: usize) -> bool {
+        let member = &self.deployment.members()[member];
+        let left = member.left().map(|moment| moment.elapsed);
+        let has_left = left.is_some_and(|left| self.end.is_none_or(|end| left <= end));
+        let last = member.history().window().last();
+        let is_node = last.is_some_and(|last| last.is_cluster() == Some(true));
+        let view = self.deployment.topology(self.end).filter(|_| is_node);
+        has_left || view.is_some_and(|view| view.at(member.node()).is_none())
     }
 
     /// Whether what an incident says of a cause is one of the whole.
@@ -163,7 +203,12 @@ impl Shard {
 }
 
 /// Gives the members of one shard their seats.
-fn seat(members: &[usize], all: &[Member], end: Option<Duration>, seats: &mut [Seat]) {
+fn seat(
+    members: &[usize],
+    all: &[Member],
+    end: Option<Duration>,
+    (seats, stands_in): (&mut [Seat], &mut [bool]),
+) {
     let heard = |member: &&usize| all[**member].roles(end).next().is_some();
     let was_primary = |member: usize| {
         let mut roles = all[member].roles(end);
@@ -171,9 +216,10 @@ fn seat(members: &[usize], all: &[Member], end: Option<Duration>, seats: &mut [S
     };
     let has_primary = members.iter().filter(heard).any(|m| was_primary(*m));
     // Where every one is a replica, one of them is enough.
-    let mut stand_in = !has_primary;
+    let mut wanted = !has_primary;
     for member in members.iter().filter(heard) {
-        seats[*member] = if was_primary(*member) || std::mem::take(&mut stand_in) {
+        stands_in[*member] = std::mem::take(&mut wanted);
+        seats[*member] = if was_primary(*member) || stands_in[*member] {
             Seat::Primary
         } else {
             Seat::Copy

@@ -9,7 +9,9 @@
 use std::time::Duration;
 
 use crate::diagnosis::replication::NOISE_BYTES;
-use crate::model::{Continuity, Member, Moment, Packed, Role, Sample, Window, WritePace};
+use crate::model::{
+    Continuity, Deployment, Moment, Packed, Replication, Role, Takeover, Window, WritePace,
+};
 
 /// One change of the primary of a shard.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,8 @@ pub struct Handover {
     /// Bytes of the old primary's stream, at least, that the new one does not have; `None` where
     /// their histories are not linked: it had none of the data, or another server's.
     pub bytes: Option<u64>,
+    /// Up to so many bytes are no writes.
+    pub noise: u64,
     /// Bytes more that the old primary may have written after its last answer.
     pub unseen_bytes: Option<u64>,
     /// About how many writes `bytes` are.
@@ -46,21 +50,26 @@ impl Handover {
     /// Whether something is missing.
     pub fn is_loss(&self) -> bool {
         match self.bytes {
-            Some(bytes) => bytes > NOISE_BYTES,
+            Some(bytes) => bytes > self.noise,
             None => self.keys() > 0,
         }
     }
 
-    /// Keys that are missing, at least.
+    /// Keys that are missing, at least: no more than the missing bytes can have written, for keys
+    /// whose time ran out meanwhile are fewer too.
     pub fn keys(&self) -> u64 {
         let fewer = self.keys_old.zip(self.keys_new);
         let fewer = fewer.map_or(0, |(old, new)| old.saturating_sub(new));
         match self.bytes {
-            Some(bytes) if bytes <= NOISE_BYTES => 0,
-            _ => fewer,
+            Some(bytes) if bytes <= self.noise => 0,
+            Some(bytes) => fewer.min(bytes / LEAST_WRITE),
+            None => fewer,
         }
     }
 }
+
+/// The shortest command that writes a key, in the stream: `SET k v`.
+const LEAST_WRITE: u64 = 27;
 
 /// So long may an old primary take to hear that another took over.
 const HEARSAY: Duration = Duration::from_secs(5);
@@ -68,7 +77,7 @@ const HEARSAY: Duration = Duration::from_secs(5);
 /// The hand-overs of one shard, the oldest first.
 pub(super) fn of(
     shard: &[usize],
-    members: &[Member],
+    deployment: &Deployment,
     end: Option<Duration>,
     windows: &[Window<'_>],
 ) -> Vec<Handover> {
@@ -77,9 +86,16 @@ pub(super) fn of(
         return found;
     }
     for new in shard {
-        for taken in takeovers(&members[*new], end, &windows[*new]) {
+        for taken in deployment.members()[*new].takeovers(end) {
+            let scene = Scene {
+                deployment,
+                end,
+                windows,
+                is: taken.after.replication(),
+                taken,
+            };
             let others = shard.iter().filter(|other| *other != new);
-            let olds = others.filter_map(|old| meter(*new, *old, &taken, windows));
+            let olds = others.filter_map(|old| scene.meter(*new, *old));
             // Linked by history before merely followed; then who was seen last.
             found.extend(olds.max_by_key(|one| (one.bytes.is_some(), one.from)));
         }
@@ -88,83 +104,73 @@ pub(super) fn of(
     found
 }
 
-/// A member that is a primary of late.
-struct Takeover {
-    /// Its last answer as a replica; `None` where it was found as a primary.
-    before: Option<Sample>,
-    /// Its first as a primary.
-    after: Sample,
+/// One node as it became a primary.
+struct Scene<'a> {
+    deployment: &'a Deployment,
+    end: Option<Duration>,
+    windows: &'a [Window<'a>],
+    taken: &'a Takeover,
+    is: Replication,
 }
 
-/// When a member became a primary, or was found as one that had taken over.
-fn takeovers(member: &Member, end: Option<Duration>, window: &Window<'_>) -> Vec<Takeover> {
-    let roles = member.roles(end);
-    let was = std::iter::once(None).chain(roles.clone().map(Some));
-    let taken = roles.zip(was).filter_map(|((moment, role), was)| {
-        if role != Role::Primary {
-            return None;
-        }
-        let after = window.sample_at(moment)?;
-        let before = match was {
-            Some((_, Role::Replica)) => Some(window.sample_at(window.step_to(moment)?.from)?),
-            // One that was found after it took over.
-            None if after.replication.replid2.is_some() => None,
-            _ => return None,
+impl Scene<'_> {
+    /// What `new` lacks of `old`.
+    fn meter(&self, new: usize, old: usize) -> Option<Handover> {
+        let Takeover { before, after } = self.taken;
+        let (window, member) = (&self.windows[old], &self.deployment.members()[old]);
+        let as_primary = |sample: &&Packed| sample.role() == Role::Primary;
+        let linked = self.is.replid2.as_deref();
+        let linked = linked.and_then(|replid| member.as_primary_of(replid, self.end));
+        let (last, bytes) = match linked {
+            Some(last) => {
+                let has = self.is.second_offset?.saturating_sub(1);
+                let lacks = last.replication().offset?.saturating_sub(has);
+                (last, Some(lacks))
+            }
+            // It followed the old one and has none of its history.
+            None => {
+                let followed = before.as_ref()?.replication().primary?;
+                let followed = self.deployment.known_as(&followed);
+                let then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
+                let is_kin = *window.node() == followed || self.is.replid2.is_none();
+                let last = window.samples().rev().find(then).filter(|_| is_kin)?;
+                (last, None)
+            }
         };
-        Some(Takeover { before, after })
-    });
-    taken.collect()
+        // Of a primary that went on for itself: what it had when the other took over.
+        let by_then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
+        let at_takeover = match last.moment <= after.moment {
+            true => last,
+            false => window.samples().rev().find(by_then).unwrap_or(last),
+        };
+        let apart = last.moment.since(after.moment);
+        let noise = noise(apart);
+        let wrote = bytes.is_some_and(|bytes| bytes > noise);
+        let still = window.end() == Some(last.moment);
+        let pace = WritePace::until(window, last.moment);
+        let since = before.as_ref().map_or(after.moment, |before| before.moment);
+        Some(Handover {
+            new,
+            old,
+            from: at_takeover.moment,
+            to: after.moment,
+            bytes,
+            noise,
+            unseen_bytes: unseen_s(window, last).map(|s| pace.bytes_in(s)),
+            operations: bytes.and_then(|bytes| pace.writes_of(bytes)),
+            keys_old: last.keys(),
+            keys_new: after.keys(),
+            planned: was_handed_over(window, at_takeover, since),
+            split: !apart.is_zero() && still && (wrote || apart > HEARSAY),
+            went_on: !apart.is_zero(),
+        })
+    }
 }
 
-/// What `new`, as it took over, lacks of `old`.
-fn meter(new: usize, old: usize, taken: &Takeover, windows: &[Window<'_>]) -> Option<Handover> {
-    let Takeover { before, after } = taken;
-    let window = &windows[old];
-    let is = &after.replication;
-    let as_primary = |sample: &&Packed| sample.role() == Role::Primary;
-    let linked = |sample: &&Packed| {
-        let replid = sample.replication().replid;
-        as_primary(sample) && replid.is_some() && replid == is.replid2
-    };
-    let mut samples = window.samples().rev();
-    let (last, bytes) = match is.replid2.as_ref().and_then(|_| samples.find(linked)) {
-        Some(last) => {
-            let has = is.second_offset?.saturating_sub(1);
-            let lacks = last.replication().offset?.saturating_sub(has);
-            (last, Some(lacks))
-        }
-        // It followed the old one and has none of its history.
-        None => {
-            let followed = before.as_ref()?.replication.primary.as_deref()?;
-            let then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
-            let is_kin = window.node().as_str() == followed || is.replid2.is_none();
-            let last = window.samples().rev().find(then).filter(|_| is_kin)?;
-            (last, None)
-        }
-    };
-    // Of a primary that went on for itself: what it had when the other took over.
-    let by_then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
-    let at_takeover = window.samples().rev().find(by_then).unwrap_or(last);
-    let apart = last.moment.since(after.moment);
-    let went_on = !apart.is_zero();
-    let wrote = bytes.is_some_and(|bytes| bytes > NOISE_BYTES);
-    let still = window.end() == Some(last.moment);
-    let rate = WritePace::until(window, last.moment);
-    let since = before.as_ref().map_or(after.moment, |before| before.moment);
-    Some(Handover {
-        new,
-        old,
-        from: at_takeover.moment,
-        to: after.moment,
-        bytes,
-        unseen_bytes: unseen_s(window, last).map(|s| rate.bytes_in(s)),
-        operations: bytes.and_then(|bytes| rate.writes_of(bytes)),
-        keys_old: last.keys(),
-        keys_new: after.keys(),
-        planned: was_handed_over(window, at_takeover, since),
-        split: went_on && still && (wrote || apart > HEARSAY),
-        went_on,
-    })
+/// Bytes of the stream that are no writes: a primary that goes on sends its replicas a PING of 14
+/// bytes every ten seconds (`repl-ping-replica-period`), and may ask them for acknowledgements.
+fn noise(apart: Duration) -> u64 {
+    NOISE_BYTES.saturating_add(apart.as_secs().saturating_mul(4))
 }
 
 /// Whether a primary became a replica without a break around that time.

@@ -1,14 +1,16 @@
 //! One diagnosis of several.
 
-use super::court::Court;
+use std::collections::BTreeMap;
+
+use super::court::{Court, Seat};
 use super::summary;
 use super::takeover;
 use crate::diagnosis::incident::{self, Incident};
-use crate::diagnosis::ledger::{Loss, Sum};
+use crate::diagnosis::ledger::Sum;
 use crate::diagnosis::{
     Cause, Diagnosis, Ending, Fate, Ledger, Mechanism, Removals, State, Way, rank, top_cause, words,
 };
-use crate::model::{Moment, Window};
+use crate::model::{ChangeKind, Moment, Window};
 
 /// Notices of the whole at most.
 const MOST_NOTICES: usize = 40;
@@ -81,26 +83,38 @@ pub(super) struct Arrived {
     pub(super) to: usize,
     /// How many.
     pub(super) keys: u64,
+    /// How many left.
+    pub(super) left: u64,
+}
+
+impl Arrived {
+    /// Whether so many are all that left. They are counted on both sides by bounds: a twentieth
+    /// apart is not a loss.
+    pub(super) fn is_all(self, left: u64) -> bool {
+        self.keys > 0 && self.keys.saturating_add(left / 20) >= left
+    }
+}
+
+/// Whether keys go to another node by it.
+fn moves(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Migrate | Mechanism::SlotMigration)
 }
 
 /// What moved away from some primaries, as far as others created as much meanwhile. What left after
 /// the others were last heard is on its way: they cannot have told yet.
 pub(super) fn arrived(court: &Court<'_>) -> Arrived {
-    let moves = |loss: &&Loss| {
-        matches!(
-            loss.mechanism,
-            Mechanism::Migrate | Mechanism::SlotMigration
-        )
-    };
     let left = |member: usize, since: Option<Moment>| {
         let losses = court.parts[member].ledger.losses.iter();
         let losses = losses
-            .filter(moves)
+            .filter(|loss| moves(loss.mechanism))
             .filter(|loss| court.counts(member, loss));
         let losses = losses.filter(|loss| since.is_none_or(|since| loss.to > since));
         losses.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
-    let came = |member: usize| court.parts[member].ledger.keys(Way::Created);
+    let came = |member: usize| match takes_in(court, member) {
+        true => court.parts[member].ledger.keys(Way::Created),
+        false => 0,
+    };
     let from = court.primaries().max_by_key(|member| left(*member, None));
     let Some(from) = from.filter(|from| left(*from, None) > 0) else {
         return Arrived::default();
@@ -122,17 +136,37 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
         from,
         to,
         keys: gone.min(came.saturating_add(on_the_way)),
+        left: gone,
     }
+}
+
+/// Whether keys of others came to a node: it was given slots, or commands that bring keys.
+fn takes_in(court: &Court<'_>, member: usize) -> bool {
+    let node = court.node(member);
+    let end = court.end;
+    let mut changes = court.deployment.changes();
+    let was_given = changes.any(|change| match &change.kind {
+        ChangeKind::SlotsMoved { to, takeover, .. } => {
+            to == node && !takeover && end.is_none_or(|end| change.moment.elapsed <= end)
+        }
+        _ => false,
+    });
+    let brings = ["restore", "restore-asking"];
+    was_given
+        || court.windows[member]
+            .steps()
+            .any(|step| brings.iter().any(|name| step.effective(name) > 0))
 }
 
 /// Incidents of all nodes that count; those that overlap are one.
 fn incidents(court: &Court<'_>) -> Vec<Incident> {
-    let is_arrived = arrived(court).keys > 0;
+    let arrived = arrived(court);
+    let is_arrived = arrived.is_all(arrived.left);
     let mut all: Vec<Incident> = Vec::new();
     for member in court.primaries() {
         for incident in &court.parts[member].incidents {
             let shares = incident.shares.iter().filter(|share| {
-                let moved = share.cause == Cause::Relocation && is_arrived;
+                let moved = is_arrived && moves(share.mechanism);
                 !moved && court.is_of_the_whole(member, incident, share.cause)
             });
             let shares: Vec<_> = shares.copied().collect();
@@ -172,31 +206,28 @@ fn events(court: &Court<'_>) -> Vec<Removals> {
     all
 }
 
-/// What became of each watched key. In a cluster all nodes are asked, and those that do not hold
-/// it cannot tell.
+/// What became of each watched key. Several nodes may be asked for it: in a cluster those that do not
+/// hold it cannot tell, and of a primary and its copies the primary's word counts.
 fn fates(court: &Court<'_>) -> Vec<Fate> {
-    let all: Vec<(usize, &Fate)> = court
-        .parts
-        .iter()
-        .enumerate()
-        .flat_map(|(member, part)| part.fates.iter().map(move |fate| (member, fate)))
-        .collect();
-    let tells = |fate: &Fate| !matches!(fate.ending, Ending::Unreadable | Ending::Missing);
-    let told_by = |of: &Fate| {
-        let mut same = all.iter().filter(|(_, fate)| fate.name == of.name);
-        same.any(|(_, fate)| tells(fate))
-    };
-    let mut shown: Vec<Fate> = Vec::new();
-    for (_, fate) in &all {
-        let is_known = shown
-            .iter()
-            .any(|known| known.name == fate.name && !tells(fate));
-        if tells(fate) || !told_by(fate) && !is_known {
-            shown.push((*fate).clone());
+    let mut named: BTreeMap<&str, (u8, &Fate)> = BTreeMap::new();
+    for (member, part) in court.parts.iter().enumerate() {
+        for fate in &part.fates {
+            let is_silent = matches!(fate.ending, Ending::Unreadable | Ending::Missing);
+            let weight = match (is_silent, court.is_reigning(member)) {
+                (false, true) => 3,
+                (false, false) => 2,
+                (true, true) => 1,
+                (true, false) => 0,
+            };
+            let known = named.entry(&fate.name).or_insert((weight, fate));
+            if known.0 < weight {
+                *known = (weight, fate);
+            }
         }
     }
-    shown.sort_by_key(|fate| fate.ending);
-    shown
+    let mut fates: Vec<Fate> = named.into_values().map(|(_, fate)| fate.clone()).collect();
+    fates.sort_by_key(|fate| fate.ending);
+    fates
 }
 
 /// Notices, each once, whatever numbers stand in it, with the nodes that it is of.
@@ -227,9 +258,11 @@ fn notices(court: &Court<'_>) -> Vec<String> {
 
 /// Nodes that somebody named and that were never reached.
 fn unreached(court: &Court<'_>) -> impl Iterator<Item = String> {
-    let unheard = court.windows.iter().filter(|w| w.last_sample().is_none());
-    unheard.filter_map(|window| {
-        let (gap, node) = (window.open_gap()?, window.node());
+    let members = 0..court.windows.len();
+    let unheard =
+        members.filter(|member| court.seat(*member) == Seat::Unheard && !court.is_gone(*member));
+    unheard.filter_map(|member| {
+        let (gap, node) = (court.windows[member].open_gap()?, court.node(member));
         Some(format!(
             "{node} was announced and never reached: {}; where it is reachable under another address, say so: --node-map {node}=HOST:PORT",
             gap.failure.sentence()

@@ -17,7 +17,7 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
         .filter_map(|member| Some((member, court.parts[member].of(cause)?)))
         .filter(|(member, verdict)| court.is_heard(*member, verdict))
         .collect();
-    heard.sort_by_key(|(member, verdict)| {
+    heard.sort_by_cached_key(|(member, verdict)| {
         (
             verdict.level,
             verdict.scope,
@@ -232,7 +232,11 @@ fn silent(court: &Court<'_>) -> Vec<Verdict> {
         let verdict = court.parts[member].of(Cause::InstanceFailure)?;
         let successor = court.successor(member);
         let is_missed = court.seat(member) == Seat::Primary && successor.is_none();
-        if is_missed || court.seat(member) == Seat::Unheard || !gap.failure.kind.is_outage() {
+        if is_missed
+            || court.is_gone(member)
+            || court.seat(member) == Seat::Unheard
+            || !gap.failure.kind.is_outage()
+        {
             return None;
         }
         let node = court.node(member);
@@ -302,23 +306,22 @@ fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
     }
     let left = whole.keys_lost.unwrap_or(0);
     let (from, to) = (court.node(arrived.from), court.node(arrived.to));
-    let slots = court
-        .deployment
-        .changes()
-        .filter_map(|change| match &change.kind {
-            ChangeKind::SlotsMoved {
-                slots,
-                takeover: false,
-                ..
-            } => Some(u64::from(*slots)),
-            _ => None,
-        });
+    let end = court.end;
+    let changes = court.deployment.changes();
+    let known = changes.filter(|change| end.is_none_or(|end| change.moment.elapsed <= end));
+    let slots = known.filter_map(|change| match &change.kind {
+        ChangeKind::SlotsMoved {
+            slots,
+            takeover: false,
+            ..
+        } => Some(u64::from(*slots)),
+        _ => None,
+    });
     let with = match slots.fold(0, u64::saturating_add) {
         0 => String::new(),
         slots => format!(" with {}", words::plural(slots, "slot")),
     };
-    // Moved keys are counted on both sides by bounds; a twentieth apart is not a loss.
-    if arrived.keys.saturating_add(left / 20) >= left {
+    if arrived.is_all(left) {
         whole.level = Level::Clear;
         whole.keys_lost = None;
         (whole.at_least, whole.at_most) = (false, None);
