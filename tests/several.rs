@@ -210,3 +210,138 @@ fn an_alias_is_no_node_and_its_replicas_are_kin() {
     });
     assert!(told);
 }
+
+/// `new` takes over, and `old` follows it.
+fn hand_over(nodes: &mut [Node], old: usize, new: usize, host: &'static str) {
+    let offset = nodes[new].offset();
+    nodes[new].promote(offset);
+    let of = nodes[new].facts.clone();
+    nodes[old].follow(host, &of);
+}
+
+#[test]
+fn a_primary_that_came_back_is_heard_again() {
+    let there = pair().then(|nodes| hand_over(nodes, 0, 1, "10.0.0.2"));
+    let there = there.repeat(3, |nodes| nodes.iter_mut().for_each(|node| node.write(5)));
+    let back = there.then(|nodes| hand_over(nodes, 1, 0, "10.0.0.1"));
+    let back = back.repeat(3, |nodes| nodes.iter_mut().for_each(|node| node.write(5)));
+    assert_eq!(back.diagnosis().top_cause, None);
+    let group = back.then(|nodes| {
+        for node in nodes.iter_mut() {
+            node.facts.ran("flushall", 1);
+            node.facts.keys(0);
+        }
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
+    let verdict = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(1_130));
+    assert_eq!(diagnosis.incidents.len(), 1, "{:#?}", diagnosis.incidents);
+}
+
+#[test]
+fn what_befalls_a_new_primary_later_is_not_hidden_by_its_election() {
+    let group = pair().then(|nodes| hand_over(nodes, 0, 1, "10.0.0.2"));
+    let group = group.repeat(5, |_| {});
+    let group = group.then(|nodes| {
+        let replid = "00000000000000000000000000000000000000ab".to_owned();
+        nodes[1].facts.replica_of = Some("10.0.9.9");
+        nodes[1].facts.replication.insert("master_replid", replid);
+        nodes[1].facts.keys(3);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Replication));
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.mechanism, Some(Mechanism::Replicaof));
+    assert_eq!(verdict.keys_lost, Some(1_097));
+}
+
+#[test]
+fn a_node_that_has_left_is_missed_by_nobody() {
+    let group = Group::of(&["10.0.0.1", "10.0.0.2"]).repeat(4, |_| {});
+    let mut group = group.repeat(4, |nodes| nodes[1].up = false);
+    assert_eq!(group.diagnosis().top_cause, Some(Cause::InstanceFailure));
+    let moment = group.told.last().expect("something was said").moment();
+    let node = group.nodes[1].id.clone();
+    group.deployment.observe(Told::Left { moment, node });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+}
+
+#[test]
+fn a_failover_is_remembered_longer_than_the_samples_around_it() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]).forgetting(Duration::from_secs(6));
+    let (of, replica) = group.nodes.split_at_mut(1);
+    replica[0].follow("10.0.0.1", &of[0].facts);
+    let group = group.repeat(5, |nodes| nodes.iter_mut().for_each(|node| node.write(20)));
+    let group = group.repeat(2, |nodes| nodes[0].write(300));
+    let group = group.then(|nodes| {
+        nodes[0].up = false;
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let group = group.repeat(20, |_| {});
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(600), "{verdict:#?}");
+    let failure = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(failure.level, Level::AtRisk, "{failure:#?}");
+}
+
+#[test]
+fn keys_that_expired_meanwhile_are_not_lost_with_a_few_bytes() {
+    let group = pair().then(|nodes| nodes[0].write(3));
+    let group = group.repeat(20, |nodes| nodes[0].up = false);
+    let group = group.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        nodes[1].facts.keys(100);
+    });
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    // Three hundred bytes hold eleven keys at most.
+    assert_eq!(verdict.keys_lost, Some(11), "{verdict:#?}");
+}
+
+#[test]
+fn pings_of_a_primary_that_went_on_are_no_writes() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    // A PING of fourteen bytes every ten seconds, for two minutes.
+    let mut seconds = 0;
+    let apart = group.repeat(120, |nodes| {
+        seconds += 1;
+        if seconds % 10 == 0 {
+            let offset = (nodes[0].offset() + 14).to_string();
+            nodes[0]
+                .facts
+                .replication
+                .insert("master_repl_offset", offset);
+        }
+    });
+    let group = apart.then(|nodes| {
+        let of = nodes[1].facts.clone();
+        nodes[0].follow("10.0.0.2", &of);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+}
+
+#[test]
+fn keys_that_were_migrated_to_a_stranger_are_not_those_that_others_created() {
+    let group = Group::of(&["10.0.0.1", "10.0.0.2"]).repeat(4, |nodes| nodes[1].write(200));
+    let group = group.then(|nodes| {
+        nodes[0].facts.ran("migrate", 600);
+        nodes[0].facts.keys(400);
+        nodes[1].write(200);
+    });
+    let group = group.then(|nodes| nodes[1].write(200));
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Relocation));
+    let verdict = diagnosis.of(Cause::Relocation).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(600), "{verdict:#?}");
+    assert_eq!(diagnosis.ledger.keys(Way::Moved), 600);
+    assert_eq!(diagnosis.incidents.len(), 1);
+}

@@ -23,6 +23,8 @@ pub enum NodeSort {
     Keys,
 }
 
+/// Changes that are listed, the newest.
+const MOST_CHANGES: usize = 500;
 /// Up to so many nodes can be overlooked at once; of more, those in trouble come first.
 const FEW: usize = 12;
 
@@ -148,8 +150,10 @@ impl App {
         let end = self.end();
         let members = self.deployment.members();
         let is_there = |member: &Member| {
+            // While the screen is paused, who is found is not known yet.
+            let is_known = end.is_none() || member.history().window_until(end).end().is_some();
             let left = member.left().map(|moment| moment.elapsed);
-            left.is_none_or(|left| end.is_some_and(|end| left > end))
+            is_known && left.is_none_or(|left| end.is_some_and(|end| left > end))
         };
         let mut rows: Vec<(usize, usize)> = Vec::new();
         for (shard, places) in self.deployment.shards().iter().enumerate() {
@@ -211,37 +215,40 @@ impl App {
         self.judge.of(Some(place))
     }
 
-    /// Changes up to the cursor, the oldest first, with the node that each is of where there are
-    /// several.
+    /// The newest changes up to the cursor, the oldest first, with the node that each is of where there
+    /// are several.
     pub fn changes(&self) -> Vec<(Option<&NodeId>, &Change)> {
         let end = self.end();
-        let mut changes = self.all_changes();
-        changes.retain(|(_, change)| end.is_none_or(|end| change.moment.elapsed <= end));
-        changes
+        let by = |change: &&Change| end.is_none_or(|end| change.moment.elapsed <= end);
+        let mut changes = self.changes_by(by);
+        let least = changes.len().saturating_sub(MOST_CHANGES);
+        changes.split_off(least)
     }
 
-    /// Changes of what is shown, those after the cursor included.
-    pub(super) fn all_changes(&self) -> Vec<(Option<&NodeId>, &Change)> {
-        let narrowed = self.narrowed();
-        if narrowed.is_some() || !self.deployment.is_several() {
-            return self
-                .history()
-                .changes()
-                .map(|change| (None, change))
-                .collect();
+    /// The moments of all changes of what is shown, those after the cursor included.
+    pub(super) fn change_times(&self) -> Vec<Duration> {
+        let all = self.changes_by(|_| true);
+        all.iter()
+            .map(|(_, change)| change.moment.elapsed)
+            .collect()
+    }
+
+    fn changes_by(&self, by: impl Fn(&&Change) -> bool) -> Vec<(Option<&NodeId>, &Change)> {
+        if self.narrowed().is_some() || !self.deployment.is_several() {
+            let changes = self.history().changes().filter(|change| by(change));
+            return changes.map(|change| (None, change)).collect();
         }
-        let members = self.deployment.members().iter();
-        let of_nodes = members.flat_map(|member| {
-            let node = member.node();
-            member
-                .history()
-                .changes()
-                .map(move |change| (Some(node), change))
-        });
-        let of_all = self.deployment.changes().map(|change| (None, change));
-        let mut changes: Vec<_> = of_nodes.chain(of_all).collect();
-        changes.sort_by_key(|(_, change)| change.moment);
-        changes
+        let mut all: Vec<(Option<&NodeId>, &Change)> = Vec::new();
+        for member in self.deployment.members() {
+            let newest = member.history().changes().rev().filter(|change| by(change));
+            let newest: Vec<&Change> = newest.take(MOST_CHANGES).collect();
+            let oldest_first = newest.into_iter().rev();
+            all.extend(oldest_first.map(|change| (Some(member.node()), change)));
+        }
+        let common = self.deployment.changes().filter(|change| by(change));
+        all.extend(common.map(|change| (None, change)));
+        all.sort_by_key(|(_, change)| change.moment);
+        all
     }
 
     /// The incidents of what is shown, as of a moment.

@@ -54,8 +54,7 @@ impl App {
         };
         let here = here.moment().elapsed;
         let to = {
-            let all = self.all_changes();
-            let mut changes = all.iter().map(|(_, change)| change.moment.elapsed);
+            let mut changes = self.change_times().into_iter();
             if forward {
                 changes.find(|at| *at > here)
             } else {

@@ -7,14 +7,14 @@
 //! | a view of a cluster | when a cluster node is met, every [`VIEW_EVERY`], and when a node fails or changes its role |
 //! | a Sentinel | every ten seconds, and when it says that another is the primary |
 //!
-//! A node that turns out to be the process of another under a second address is dropped and never
-//! dialled again. One that was never reached stays, and so is told; one that fell silent is asked
+//! A node that turns out to be the process of another under a second address is dropped, and not
+//! dialled again while that process answers. One that was never reached stays, and so is told; one that fell silent is asked
 //! on, and given up when nobody has named it for [`FORGET`].
 //!
 //! Everything that is known stands in one task; pollers only ever talk to it, and it to the
 //! listener, in order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -25,7 +25,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::neighbours::Neighbours;
 use super::poll::poll_asked;
 use super::sentinel::{self, Word};
-use super::{Clock, Control};
+use super::{Clock, Control, topology};
 use crate::config::{Endpoint, NodeMap, Plan, Settings};
 use crate::model::{FailureKind, MOST_WATCHED, Moment, NodeId, Observation, Told, Topology, Watch};
 
@@ -37,6 +37,8 @@ const VIEW_GAP: Duration = Duration::from_millis(500);
 const FORGET: Duration = Duration::from_secs(600);
 /// Nodes that are polled at most.
 const MOST_NODES: usize = 1_000;
+/// And ever: addresses that come and go must not pile up without end.
+const MOST_EVER: usize = 10_000;
 /// Up to so many nodes, each has a tripwire: a second connection.
 const MOST_TRIPWIRES: usize = 200;
 /// From so many nodes on, first polls are spread over the interval.
@@ -74,7 +76,7 @@ pub async fn watch_deployment(
         out,
         nodes: Vec::new(),
         places: HashMap::new(),
-        aliases: HashSet::new(),
+        aliases: HashMap::new(),
         view: View::default(),
         looking: 0,
         wanted: Vec::new(),
@@ -97,10 +99,12 @@ pub async fn watch_deployment(
                 Some((place, observation)) = heard.recv() => round.hear(place, observation).await,
                 wish = wishes.recv(), if can_wish => {
                     match wish {
-                        Some(wish) => round.grant(wish),
-                        None => can_wish = false,
+                        Some(wish) => round.grant(wish).await,
+                        None => {
+                            can_wish = false;
+                            true
+                        }
                     }
-                    true
                 }
                 Some(word) = spoken.recv() => round.by_sentinel(word).await,
                 _ = tick.tick() => round.tend().await,
@@ -128,13 +132,19 @@ struct Round {
     /// Every node that was ever polled; one that is not any more has no task.
     nodes: Vec<Node>,
     places: HashMap<NodeId, usize>,
-    /// Addresses that lead to nodes which are known under others.
-    aliases: HashSet<NodeId>,
+    /// Addresses that lead to nodes which are known under others, and to which process.
+    aliases: HashMap<NodeId, Alias>,
     view: View,
     /// Nodes of which nothing was heard yet, as it was last told.
     looking: usize,
     /// What is watched by name.
     wanted: Vec<Watch>,
+}
+
+/// A second address of a node.
+struct Alias {
+    place: usize,
+    process: Option<String>,
 }
 
 /// The question who belongs to the cluster.
@@ -178,8 +188,8 @@ struct Task {
 enum State {
     /// Nothing was heard yet.
     Unheard,
-    /// The last poll failed, and whether one was ever answered.
-    Silent { was_heard: bool },
+    /// The last poll failed.
+    Silent,
     /// The last poll was answered.
     Answers,
 }
@@ -251,8 +261,23 @@ impl Round {
         match &observation {
             Observation::Answer { info, .. } => {
                 let neighbours = Neighbours::of(info);
+                let mut goes_on = true;
                 if let Some(same) = self.same_process(place, &neighbours) {
-                    return self.drop_alias(place, same, moment).await;
+                    // What the user named keeps its name.
+                    let is_kept = self.nodes[place].is_target && !self.nodes[same].is_target;
+                    let (kept, alias) = if is_kept {
+                        (place, same)
+                    } else {
+                        (same, place)
+                    };
+                    let process = neighbours.process.clone();
+                    goes_on = self.drop_alias(alias, kept, process, moment).await;
+                    if !is_kept {
+                        return goes_on;
+                    }
+                }
+                if !goes_on {
+                    return false;
                 }
                 self.answered(place, neighbours, moment);
             }
@@ -261,24 +286,25 @@ impl Round {
                     return true;
                 }
                 let node = &mut self.nodes[place];
-                let was_heard = !matches!(
-                    node.state,
-                    State::Unheard | State::Silent { was_heard: false }
-                );
                 self.view.wanted |= node.state == State::Answers;
-                node.state = State::Silent { was_heard };
+                node.state = State::Silent;
             }
-            Observation::Topology { topology, .. } => self.viewed(place, topology),
+            Observation::Topology { topology, .. } => {
+                if !self.viewed(place, topology) {
+                    return true;
+                }
+            }
             _ => {}
         }
         let told = Told::Node(self.nodes[place].id.clone(), observation);
         self.tell(told).await && self.tell_looking(moment).await
     }
 
-    /// Another node that is known and is the same process.
+    /// Another node that is known and is the same process, where this one leads to a process that it
+    /// did not lead to before.
     fn same_process(&self, place: usize, neighbours: &Neighbours) -> Option<usize> {
         let process = neighbours.process.as_ref()?;
-        if self.nodes[place].state != State::Unheard {
+        if self.nodes[place].process.as_ref() == Some(process) {
             return None;
         }
         let mut known = self.nodes.iter().enumerate();
@@ -291,12 +317,24 @@ impl Round {
         same.map(|(other, _)| other)
     }
 
-    async fn drop_alias(&mut self, place: usize, same: usize, moment: Moment) -> bool {
+    async fn drop_alias(
+        &mut self,
+        place: usize,
+        kept: usize,
+        process: Option<String>,
+        moment: Moment,
+    ) -> bool {
         let alias = self.nodes[place].id.clone();
-        let node = self.nodes[same].id.clone();
+        let node = self.nodes[kept].id.clone();
         self.nodes[place].task = None;
         self.places.remove(&alias);
-        self.aliases.insert(alias.clone());
+        if self.aliases.len() < MOST_NODES {
+            let known = Alias {
+                place: kept,
+                process,
+            };
+            self.aliases.insert(alias.clone(), known);
+        }
         let told = Told::Same {
             moment,
             alias,
@@ -308,8 +346,11 @@ impl Round {
     fn answered(&mut self, place: usize, neighbours: Neighbours, moment: Moment) {
         let now = moment.elapsed;
         let node = &mut self.nodes[place];
-        let is_new = node.state == State::Unheard;
+        let is_other = node.process != neighbours.process;
         let is_news = node.state != State::Answers || node.is_primary != neighbours.is_primary;
+        let is_crowned = neighbours.is_primary && (is_other || !node.is_primary);
+        // Another process may tell what the one before would not.
+        node.is_mute &= !is_other;
         node.state = State::Answers;
         node.process = neighbours.process;
         node.is_cluster = neighbours.is_cluster;
@@ -319,7 +360,7 @@ impl Round {
         for named in neighbours.named {
             self.consider(place, named, now);
         }
-        if is_new && self.nodes[place].is_primary {
+        if is_crowned {
             self.watch_on(place);
         }
         self.ask_view(now);
@@ -351,8 +392,18 @@ impl Round {
             self.nodes[*place].named = now;
             return;
         }
-        let polled = self.nodes.iter().filter(|node| node.task.is_some()).count();
-        if self.aliases.contains(&named) || polled >= MOST_NODES {
+        if let Some(alias) = self.aliases.get(&named) {
+            let node = &mut self.nodes[alias.place];
+            let is_alias = node.task.is_some() && node.process == alias.process;
+            if is_alias {
+                node.named = now;
+                return;
+            }
+            // The process that it led to is no more: it may lead to another.
+            self.aliases.remove(&named);
+        }
+        let polled = self.places.len();
+        if polled >= MOST_NODES || self.nodes.len() >= MOST_EVER || !is_place(&named) {
             return;
         }
         let Some(endpoint) = self.node_map.reach(&named) else {
@@ -402,23 +453,37 @@ impl Round {
         true
     }
 
-    /// A view of the cluster came, or why there is none.
-    fn viewed(&mut self, place: usize, topology: &Result<Topology, String>) {
+    /// A view of the cluster came, or why there is none. Whether it is worth telling: a node that was
+    /// taken out of its cluster knows of itself alone.
+    fn viewed(&mut self, place: usize, topology: &Result<Topology, String>) -> bool {
         self.view.is_first = false;
         let now = self.clock.elapsed();
         match topology {
             Ok(topology) => {
+                let known = self
+                    .nodes
+                    .iter()
+                    .filter(|n| n.is_cluster && n.task.is_some());
+                if topology.nodes().len() == 1 && known.count() > 1 {
+                    self.mute(place);
+                    return false;
+                }
                 let nodes = topology.nodes().iter();
                 let addresses: Vec<NodeId> = nodes.filter_map(|n| n.address.clone()).collect();
                 for address in addresses {
                     self.consider(place, address, now);
                 }
             }
-            Err(_) => {
-                self.nodes[place].is_mute = true;
-                self.view.wanted = true;
-            }
+            Err(words) if topology::is_refusal(words) => self.mute(place),
+            Err(_) => self.view.wanted = true,
         }
+        true
+    }
+
+    /// Asks another from now on.
+    fn mute(&mut self, place: usize) {
+        self.nodes[place].is_mute = true;
+        self.view.wanted = true;
     }
 
     /// Asks one node who belongs to the cluster, when that is due.
@@ -475,7 +540,7 @@ impl Round {
         true
     }
 
-    fn grant(&mut self, wish: Wish) {
+    async fn grant(&mut self, wish: Wish) -> bool {
         match wish {
             Wish::Interval(interval) => {
                 for node in &mut self.nodes {
@@ -487,10 +552,16 @@ impl Round {
                 }
             }
             Wish::Monitor(node) => {
-                let place = self.places.get(&node).copied().unwrap_or(0);
-                if let Some(task) = &self.nodes[place].task {
-                    task.control.send_modify(|control| control.monitors += 1);
-                }
+                let place = self.places.get(&node);
+                let task = place.and_then(|place| self.nodes[*place].task.as_ref());
+                let Some(task) = task else {
+                    let why = Observation::Monitored {
+                        moment: self.clock.now(),
+                        monitored: Err(format!("{node} is not polled any more")),
+                    };
+                    return self.tell(Told::Node(node, why)).await;
+                };
+                task.control.send_modify(|control| control.monitors += 1);
             }
             Wish::Watch(watch) => {
                 for node in self.nodes.iter().filter(|n| n.is_target || n.is_keeper()) {
@@ -499,9 +570,11 @@ impl Round {
                 self.wanted.push(watch);
             }
         }
+        true
     }
 
-    /// The primaries of a cluster each hold a part of the keys.
+    /// The primaries of a cluster each hold a part of the keys, and a replica that took over holds
+    /// those of a primary.
     fn watch_on(&mut self, place: usize) {
         let targets = self.nodes.iter().filter(|node| node.is_target);
         let wanted = targets.flat_map(|node| &node.settings.watch);
@@ -530,7 +603,7 @@ impl Round {
 
 impl Node {
     fn is_keeper(&self) -> bool {
-        self.is_cluster && self.is_primary
+        self.is_primary
     }
 
     fn watch(&self, watch: Watch) {
@@ -541,7 +614,17 @@ impl Node {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether somebody can be there: servers announce nothing as port 0, or as `0.0.0.0`, which would be
+/// our own host.
+fn is_place(node: &NodeId) -> bool {
+    let Some((host, port)) = node.host_and_port() else {
+        return false;
+    };
+    let address = host.parse::<std::net::IpAddr>();
+    port > 0 && !address.is_ok_and(|address| address.is_unspecified())
+}
+
+pub(super) fn is_loopback(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

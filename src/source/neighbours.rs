@@ -3,6 +3,9 @@
 use crate::info::Info;
 use crate::model::{NodeId, Replication};
 
+/// Replicas that one primary may name.
+const MOST_NAMED: usize = 256;
+
 /// What one answer tells of the deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Neighbours {
@@ -22,7 +25,7 @@ impl Neighbours {
         let info = Info::parse(info);
         let replication = Replication::parse(&info);
         let replicas = replication.replicas.iter().map(|line| &line.address);
-        let named = replicas.chain(&replication.primary);
+        let named = replicas.take(MOST_NAMED).chain(&replication.primary);
         Self {
             process: info.get("Server", "run_id").map(str::to_owned),
             named: named.map(|address| NodeId::announced(address)).collect(),

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection::{Connection, Trouble};
+use super::deployment::is_loopback;
 use super::schedule::BackOff;
 use super::slowlog::text;
 use super::{Clock, commands};
@@ -59,6 +60,7 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
         return Ok(plan);
     };
     let mut why = Vec::new();
+    let mut unknown = None;
     for endpoint in &sentinel.endpoints {
         let settings = at(endpoint, &plan.targets[0]);
         let asked = async {
@@ -67,6 +69,7 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
         };
         match asked.await {
             Ok(Ok(Some(node))) => {
+                let node = seen_from(endpoint, node);
                 let Some(endpoint) = plan.node_map.reach(&node) else {
                     continue;
                 };
@@ -78,7 +81,7 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
                 return Ok(plan);
             }
             Ok(Ok(None)) => {
-                return Err(SentinelError::Unknown {
+                unknown.get_or_insert_with(|| SentinelError::Unknown {
                     place: endpoint.to_string(),
                     name: inert(&sentinel.name, 64),
                 });
@@ -87,7 +90,19 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
             Err(failure) => why.push(format!("{endpoint}: {}", failure.sentence())),
         }
     }
-    Err(SentinelError::Silent(why.join("; ")))
+    Err(unknown.unwrap_or_else(|| SentinelError::Silent(why.join("; "))))
+}
+
+/// A Sentinel that names its own host means the host that we know it under.
+fn seen_from(sentinel: &Endpoint, node: NodeId) -> NodeId {
+    match (sentinel, node.host_and_port()) {
+        (Endpoint::Tcp { host: ours, .. }, Some((host, port)))
+            if is_loopback(host) && !is_loopback(ours) =>
+        {
+            NodeId::of(ours, port)
+        }
+        _ => node,
+    }
 }
 
 /// The settings for a Sentinel: those of the servers that it watches, at its own place.
@@ -326,6 +341,19 @@ fn addresses(reply: &Value) -> Vec<NodeId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loopback_address_is_that_of_the_sentinels_host() {
+        let at = |host: &str| Endpoint::Tcp {
+            host: host.to_owned(),
+            port: 26_379,
+        };
+        let local = || NodeId::new("127.0.0.1:6379");
+        assert_eq!(seen_from(&at("prod"), local()).as_str(), "prod:6379");
+        assert_eq!(seen_from(&at("localhost"), local()), local());
+        let far = NodeId::new("10.0.0.9:6379");
+        assert_eq!(seen_from(&at("prod"), far.clone()), far);
+    }
 
     #[test]
     fn a_switch_names_the_new_primary() {

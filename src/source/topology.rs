@@ -11,6 +11,14 @@ use super::{Clock, commands, seal};
 use crate::config::{Endpoint, Settings};
 use crate::model::{ClusterNode, Health, NodeId, Observation, Role, Topology, inert, slot_range};
 
+/// How the words begin where asking again may help.
+const NO_REPLY: &str = "no reply";
+
+/// Whether asking again would bring the same answer.
+pub(super) fn is_refusal(words: &str) -> bool {
+    !words.starts_with(NO_REPLY)
+}
+
 /// A question on its way.
 pub(super) type Running = AbortOnDropHandle<Observation>;
 
@@ -33,7 +41,7 @@ pub(super) fn ask(connection: &Connection, settings: &Settings, clock: Clock) ->
                         .ok_or_else(|| "CLUSTER NODES makes no sense".to_owned());
                 }
                 Err(Trouble::Error(error)) if !error.is_io_error() => {}
-                Err(_) => return Err("no reply to CLUSTER NODES".to_owned()),
+                Err(_) => return Err(format!("{NO_REPLY} to CLUSTER NODES")),
             }
             if let Ok(reply) = shards.await
                 && let Some(topology) = of_shards(&reply, &host, is_tls)
@@ -52,7 +60,7 @@ pub(super) fn ask(connection: &Connection, settings: &Settings, clock: Clock) ->
                         said.unwrap_or_default()
                     ))
                 }
-                Err(_) => Err("no reply to CLUSTER SLOTS".to_owned()),
+                Err(_) => Err(format!("{NO_REPLY} to CLUSTER SLOTS")),
             }
         };
         let topology = topology.await;

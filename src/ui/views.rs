@@ -24,7 +24,7 @@ use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
 use crate::format;
 use crate::keymap;
-use crate::model::{Connection, Counter, Delta, Entry, Moment, Packed, Sample, Window};
+use crate::model::{Connection, Counter, Delta, Entry, Moment, NodeId, Packed, Sample, Window};
 
 /// The dashboard as it is looked at now.
 pub(crate) struct Views<'a> {
@@ -47,6 +47,7 @@ impl<'a> Views<'a> {
         let members = app.deployment().members().iter();
         let addresses = members
             .map(|member| member.node().as_str())
+            .chain(app.deployment().aliases().map(NodeId::as_str))
             .chain(primary)
             .chain(replicas.map(|replica| replica.address.as_str()));
         Self {

@@ -335,7 +335,9 @@ impl Node {
         self.facts.replica_of = None;
         self.facts.replication.remove("master_link_status");
         let old = self.facts.replication["master_replid"].clone();
-        let new = format!("{:x<40}", format!("of{}", self.id.as_str().len() + 7));
+        // Every promotion begins a history of its own.
+        let host = self.id.as_str().replace(|c: char| !c.is_ascii_digit(), "a");
+        let new = format!("{:c<40}", format!("{host}e{offset}"));
         let values = [
             ("master_replid2", old),
             ("master_replid", new),
@@ -395,6 +397,13 @@ impl Group {
             told: Vec::new(),
             elapsed: Duration::ZERO,
         }
+    }
+
+    /// The same with histories that forget what is older.
+    pub fn forgetting(mut self, keep: Duration) -> Self {
+        let first = self.nodes[0].id.clone();
+        self.deployment = Deployment::new(first, Assumptions::default(), keep);
+        self
     }
 
     /// All nodes are polled after `change`.

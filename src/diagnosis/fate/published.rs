@@ -40,8 +40,13 @@ pub(super) fn fitting(
         EventKind::Evicted => (Ending::Evicted, &[Cause::Eviction]),
         EventKind::Renamed | EventKind::Moved => (Ending::Moved, &[Cause::Relocation]),
     };
+    // MIGRATE publishes `del` where it takes a key away (cluster.c, `migrateCommand`).
+    let is_moved =
+        |one: &Candidate| event.kind == EventKind::Deleted && one.ending == Ending::Moved;
     let found = found.into_iter();
-    let mut found: Vec<Candidate> = found.filter(|one| one.ending == ending).collect();
+    let mut found: Vec<Candidate> = found
+        .filter(|one| one.ending == ending || is_moved(one))
+        .collect();
     if found.is_empty() {
         let how = format!("the server published '{}'", event.kind.id());
         found.push(Candidate::new(ending, how, causes));

@@ -213,6 +213,10 @@ impl<'a> Views<'a> {
             ChangeKind::Watching(Watching::PrefixOff { why, .. }) if self.veil.is_drawn() => {
                 format!("a prefix is not watched any more: {}", self.veil.text(why))
             }
+            // Names and hosts, in whatever order.
+            ChangeKind::Sentinel(_) if self.veil.is_drawn() => {
+                "a Sentinel said something".to_owned()
+            }
             kind => self.veil.text(&kind.sentence()),
         }
     }
