@@ -11,17 +11,17 @@ mod json;
 mod ledger;
 mod markdown;
 mod panels;
+mod scene;
 mod text;
 mod watched;
 mod words;
-
-use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 pub use exit::{Causes, Exit, exit_code};
 pub use export::{ExportError, Pages, Snapshot, export_to};
+pub use scene::Scene;
 pub use text::Style;
 
 use self::incidents::Episode;
@@ -29,7 +29,7 @@ use self::ledger::Balance;
 use self::watched::Key;
 use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Removals, Scope, Verdict};
 use crate::format;
-use crate::model::{Change, Deployment, NodeId, Packed, Product, Role, Window};
+use crate::model::{Change, NodeId, Packed, Product, Role, Window};
 
 /// The schema of the JSON form.
 pub const SCHEMA: &str = "amr-top/report/1";
@@ -89,43 +89,6 @@ pub struct Report<'a> {
     /// Whether there is any sample; without one, silence is not good news.
     #[serde(skip)]
     answered: bool,
-}
-
-/// What is reported: all nodes of a deployment or one of them, up to a moment.
-#[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
-    /// The nodes.
-    pub deployment: &'a Deployment,
-    /// The place of the only node that is reported; `None` for all.
-    pub only: Option<usize>,
-    /// The end, on the monotonic scale; `None` for now.
-    pub end: Option<Duration>,
-}
-
-impl<'a> Scene<'a> {
-    /// All of a deployment, as of now.
-    pub fn whole(deployment: &'a Deployment) -> Self {
-        Self {
-            deployment,
-            only: None,
-            end: None,
-        }
-    }
-
-    fn windows(&self) -> Vec<Window<'a>> {
-        let windows = self.deployment.windows(self.end).enumerate();
-        let shown = windows.filter(|(place, _)| self.only.is_none_or(|only| only == *place));
-        shown.map(|(_, window)| window).collect()
-    }
-
-    /// Changes that concern no single node.
-    fn changes(&self) -> impl Iterator<Item = &'a Change> {
-        let (end, only) = (self.end, self.only);
-        let changes = self.deployment.changes();
-        changes.filter(move |change| {
-            only.is_none() && end.is_none_or(|end| change.moment.elapsed <= end)
-        })
-    }
 }
 
 /// The time that was watched.

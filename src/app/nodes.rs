@@ -166,10 +166,10 @@ impl App {
             NodeSort::Shard => {}
             NodeSort::Trouble => rows.sort_by_key(|(_, place)| self.trouble(*place)),
             NodeSort::Evicted => {
-                rows.sort_by(|a, b| self.evicted(b.1).total_cmp(&self.evicted(a.1)))
+                rows.sort_by(|a, b| self.evicted(b.1).total_cmp(&self.evicted(a.1)));
             }
             NodeSort::Memory => {
-                rows.sort_by(|a, b| self.fullness(b.1).total_cmp(&self.fullness(a.1)))
+                rows.sort_by(|a, b| self.fullness(b.1).total_cmp(&self.fullness(a.1)));
             }
             NodeSort::Keys => rows.sort_by_key(|(_, place)| Reverse(self.keys(*place))),
         }

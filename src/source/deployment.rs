@@ -14,6 +14,9 @@
 //! Everything that is known stands in one task; pollers only ever talk to it, and it to the
 //! listener, in order.
 
+mod discovery;
+mod node;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -22,12 +25,15 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+pub(super) use node::is_loopback;
+use node::{Alias, Cluster, Name, Node, State, Task, golden};
+
 use super::neighbours::Neighbours;
 use super::poll::poll_asked;
-use super::sentinel::{self, Word};
-use super::{Clock, Control, topology};
-use crate::config::{Endpoint, NodeMap, Plan, Settings};
-use crate::model::{FailureKind, MOST_WATCHED, Moment, NodeId, Observation, Told, Topology, Watch};
+use super::sentinel;
+use super::{Clock, Control};
+use crate::config::{NodeMap, Plan, Settings};
+use crate::model::{MOST_WATCHED, Moment, NodeId, Observation, Told, Watch};
 
 /// A cluster is asked for its nodes so often.
 const VIEW_EVERY: Duration = Duration::from_secs(5);
@@ -98,12 +104,10 @@ pub async fn watch_deployment(
             let goes_on = tokio::select! {
                 Some((place, observation)) = heard.recv() => round.hear(place, observation).await,
                 wish = wishes.recv(), if can_wish => {
+                    can_wish = wish.is_some();
                     match wish {
                         Some(wish) => round.grant(wish).await,
-                        None => {
-                            can_wish = false;
-                            true
-                        }
+                        None => true,
                     }
                 }
                 Some(word) = spoken.recv() => round.by_sentinel(word).await,
@@ -141,12 +145,6 @@ struct Round {
     wanted: Vec<Watch>,
 }
 
-/// A second address of a node.
-struct Alias {
-    place: usize,
-    process: Option<String>,
-}
-
 /// The question who belongs to the cluster.
 #[derive(Default)]
 struct View {
@@ -156,42 +154,6 @@ struct View {
     is_first: bool,
     /// Something happened since.
     wanted: bool,
-}
-
-/// One node.
-struct Node {
-    id: NodeId,
-    settings: Settings,
-    task: Option<Task>,
-    /// The user named it.
-    is_target: bool,
-    state: State,
-    process: Option<String>,
-    is_cluster: bool,
-    is_primary: bool,
-    /// It refuses to tell who belongs to the cluster.
-    is_mute: bool,
-    /// When somebody last named it, or it answered.
-    named: Duration,
-    /// Its certificate was held against its own name already.
-    by_own_name: bool,
-}
-
-/// A poller that runs.
-struct Task {
-    control: watch::Sender<Control>,
-    wishes: mpsc::Sender<Watch>,
-    _handle: AbortOnDropHandle<()>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing was heard yet.
-    Unheard,
-    /// The last poll failed.
-    Silent,
-    /// The last poll was answered.
-    Answers,
 }
 
 impl Round {
@@ -211,11 +173,10 @@ impl Round {
             is_target,
             state: State::Unheard,
             process: None,
-            is_cluster: false,
             is_primary: false,
-            is_mute: false,
+            cluster: Cluster::None,
             named: now,
-            by_own_name: false,
+            name: Name::Endpoint,
         });
     }
 
@@ -289,57 +250,12 @@ impl Round {
                 self.view.wanted |= node.state == State::Answers;
                 node.state = State::Silent;
             }
-            Observation::Topology { topology, .. } => {
-                if !self.viewed(place, topology) {
-                    return true;
-                }
+            Observation::Topology { topology, .. } if !self.viewed(place, topology) => {
+                return true;
             }
             _ => {}
         }
         let told = Told::Node(self.nodes[place].id.clone(), observation);
-        self.tell(told).await && self.tell_looking(moment).await
-    }
-
-    /// Another node that is known and is the same process, where this one leads to a process that it
-    /// did not lead to before.
-    fn same_process(&self, place: usize, neighbours: &Neighbours) -> Option<usize> {
-        let process = neighbours.process.as_ref()?;
-        if self.nodes[place].process.as_ref() == Some(process) {
-            return None;
-        }
-        let mut known = self.nodes.iter().enumerate();
-        let same = known.find(|(other, node)| {
-            *other != place
-                && node.task.is_some()
-                && node.state == State::Answers
-                && node.process.as_ref() == Some(process)
-        });
-        same.map(|(other, _)| other)
-    }
-
-    async fn drop_alias(
-        &mut self,
-        place: usize,
-        kept: usize,
-        process: Option<String>,
-        moment: Moment,
-    ) -> bool {
-        let alias = self.nodes[place].id.clone();
-        let node = self.nodes[kept].id.clone();
-        self.nodes[place].task = None;
-        self.places.remove(&alias);
-        if self.aliases.len() < MOST_NODES {
-            let known = Alias {
-                place: kept,
-                process,
-            };
-            self.aliases.insert(alias.clone(), known);
-        }
-        let told = Told::Same {
-            moment,
-            alias,
-            node,
-        };
         self.tell(told).await && self.tell_looking(moment).await
     }
 
@@ -349,14 +265,17 @@ impl Round {
         let is_other = node.process != neighbours.process;
         let is_news = node.state != State::Answers || node.is_primary != neighbours.is_primary;
         let is_crowned = neighbours.is_primary && (is_other || !node.is_primary);
-        // Another process may tell what the one before would not.
-        node.is_mute &= !is_other;
         node.state = State::Answers;
         node.process = neighbours.process;
-        node.is_cluster = neighbours.is_cluster;
+        // Another process may tell what the one before would not.
+        node.cluster = match node.cluster {
+            _ if !neighbours.is_cluster => Cluster::None,
+            Cluster::Mute if !is_other => Cluster::Mute,
+            _ => Cluster::Tells,
+        };
         node.is_primary = neighbours.is_primary;
         node.named = now;
-        self.view.wanted |= node.is_cluster && is_news;
+        self.view.wanted |= node.cluster != Cluster::None && is_news;
         for named in neighbours.named {
             self.consider(place, named, now);
         }
@@ -364,158 +283,6 @@ impl Round {
             self.watch_on(place);
         }
         self.ask_view(now);
-    }
-
-    /// A Sentinel named nodes, or said something.
-    async fn by_sentinel(&mut self, word: Word) -> bool {
-        let Word {
-            moment,
-            said,
-            named,
-        } = word;
-        for node in named {
-            self.consider(0, node, moment.elapsed);
-        }
-        match said {
-            Some(said) => self.tell(Told::Sentinel { moment, said }).await,
-            None => true,
-        }
-    }
-
-    /// Somebody names a node.
-    fn consider(&mut self, by: usize, named: NodeId, now: Duration) {
-        if !self.discover {
-            return;
-        }
-        let named = self.seen_from_here(by, named);
-        if let Some(place) = self.places.get(&named) {
-            self.nodes[*place].named = now;
-            return;
-        }
-        if let Some(alias) = self.aliases.get(&named) {
-            let node = &mut self.nodes[alias.place];
-            let is_alias = node.task.is_some() && node.process == alias.process;
-            if is_alias {
-                node.named = now;
-                return;
-            }
-            // The process that it led to is no more: it may lead to another.
-            self.aliases.remove(&named);
-        }
-        let polled = self.places.len();
-        if polled >= MOST_NODES || self.nodes.len() >= MOST_EVER || !is_place(&named) {
-            return;
-        }
-        let Some(endpoint) = self.node_map.reach(&named) else {
-            return;
-        };
-        let base = &self.nodes[by].settings;
-        let mut settings = Settings {
-            endpoint,
-            tripwire: base.tripwire && polled < MOST_TRIPWIRES,
-            watch: Vec::new(),
-            sample: None,
-            monitor: None,
-            ..base.clone()
-        };
-        // Certificates of managed servers carry the name of the endpoint, not the nodes' addresses.
-        if let (Some(tls), Endpoint::Tcp { host, .. }) = (&mut settings.tls, &base.endpoint) {
-            tls.sni.get_or_insert_with(|| host.clone());
-        }
-        self.begin(named, settings, false);
-    }
-
-    /// A server that names its own host means the host that we know it under.
-    fn seen_from_here(&self, by: usize, named: NodeId) -> NodeId {
-        let Endpoint::Tcp { host: ours, .. } = &self.nodes[by].settings.endpoint else {
-            return named;
-        };
-        match named.host_and_port() {
-            Some((host, port)) if is_loopback(host) && !is_loopback(ours) => NodeId::of(ours, port),
-            _ => named,
-        }
-    }
-
-    /// A found node whose certificate does not carry the endpoint's name may carry its own.
-    fn try_own_name(&mut self, place: usize, kind: FailureKind) -> bool {
-        let node = &self.nodes[place];
-        let is_untried = !node.is_target && !node.by_own_name && node.state == State::Unheard;
-        if kind != FailureKind::Tls || !is_untried {
-            return false;
-        }
-        let mut settings = node.settings.clone();
-        if let Some(tls) = &mut settings.tls {
-            tls.sni = None;
-        }
-        let task = self.poll(place, settings.clone());
-        let node = &mut self.nodes[place];
-        (node.settings, node.by_own_name, node.task) = (settings, true, Some(task));
-        true
-    }
-
-    /// A view of the cluster came, or why there is none. Whether it is worth telling: a node that was
-    /// taken out of its cluster knows of itself alone.
-    fn viewed(&mut self, place: usize, topology: &Result<Topology, String>) -> bool {
-        self.view.is_first = false;
-        let now = self.clock.elapsed();
-        match topology {
-            Ok(topology) => {
-                let known = self
-                    .nodes
-                    .iter()
-                    .filter(|n| n.is_cluster && n.task.is_some());
-                if topology.nodes().len() == 1 && known.count() > 1 {
-                    self.mute(place);
-                    return false;
-                }
-                let nodes = topology.nodes().iter();
-                let addresses: Vec<NodeId> = nodes.filter_map(|n| n.address.clone()).collect();
-                for address in addresses {
-                    self.consider(place, address, now);
-                }
-            }
-            Err(words) if topology::is_refusal(words) => self.mute(place),
-            Err(_) => self.view.wanted = true,
-        }
-        true
-    }
-
-    /// Asks another from now on.
-    fn mute(&mut self, place: usize) {
-        self.nodes[place].is_mute = true;
-        self.view.wanted = true;
-    }
-
-    /// Asks one node who belongs to the cluster, when that is due.
-    fn ask_view(&mut self, now: Duration) {
-        if !self.discover {
-            return;
-        }
-        let is_due = match self.view.asked {
-            None => true,
-            Some((at, _)) if self.view.wanted => now >= at + VIEW_GAP,
-            Some((at, _)) => now >= at + VIEW_EVERY,
-        };
-        if !is_due {
-            return;
-        }
-        let fit = |node: &Node| {
-            node.is_cluster && !node.is_mute && node.state == State::Answers && node.task.is_some()
-        };
-        // The same as long as it tells: two that see a change one after the other would tell it twice.
-        let last = self.view.asked.map_or(0, |(_, place)| place);
-        let places = (last..self.nodes.len()).chain(0..last.min(self.nodes.len()));
-        let Some(place) = places.into_iter().find(|place| fit(&self.nodes[*place])) else {
-            return;
-        };
-        self.view = View {
-            is_first: self.view.asked.is_none(),
-            asked: Some((now, place)),
-            wanted: false,
-        };
-        if let Some(task) = &self.nodes[place].task {
-            task.control.send_modify(|control| control.topologies += 1);
-        }
     }
 
     /// What is due by the clock.
@@ -581,7 +348,9 @@ impl Round {
         let wanted: Vec<Watch> = wanted.chain(&self.wanted).cloned().collect();
         let node = &self.nodes[place];
         if !node.is_target && node.is_keeper() {
-            wanted.into_iter().for_each(|watch| node.watch(watch));
+            for watch in wanted {
+                node.watch(watch);
+            }
         }
     }
 
@@ -599,38 +368,4 @@ impl Round {
         self.looking = nodes;
         self.tell(Told::Looking { moment, nodes }).await
     }
-}
-
-impl Node {
-    fn is_keeper(&self) -> bool {
-        self.is_primary
-    }
-
-    fn watch(&self, watch: Watch) {
-        if let Some(task) = &self.task {
-            // A poller that takes no more names watches as many as it can.
-            let _ = task.wishes.try_send(watch);
-        }
-    }
-}
-
-/// Whether somebody can be there: servers announce nothing as port 0, or as `0.0.0.0`, which would be
-/// our own host.
-fn is_place(node: &NodeId) -> bool {
-    let Some((host, port)) = node.host_and_port() else {
-        return false;
-    };
-    let address = host.parse::<std::net::IpAddr>();
-    port > 0 && !address.is_ok_and(|address| address.is_unspecified())
-}
-
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host.parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Fractions that lie apart, however many there are.
-fn golden(n: usize) -> f64 {
-    const RATIO: f64 = 0.618_033_988_749_894_9;
-    (n as f64 * RATIO).fract()
 }

@@ -196,11 +196,11 @@ struct Ear {
 impl Ear {
     /// One connection, from its beginning to its end.
     async fn hear(&mut self, settings: &Settings) -> Result<(), Failure> {
-        let (pushes, mut pushed) = mpsc::channel(64);
+        let (out, mut pushed) = mpsc::channel(64);
         let clock = self.clock;
         let take = move |push: PushInfo| {
             // What has no room is asked for within a second.
-            let _ = pushes.try_send((clock.now(), push));
+            let _ = out.try_send((clock.now(), push));
         };
         let mut connection = self.open(settings, take).await?;
         let mut tick = interval(EVERY);
@@ -210,7 +210,7 @@ impl Ear {
             tokio::select! {
                 Some((moment, push)) = pushed.recv() => self.push(moment, &push).await,
                 _ = tick.tick() => {
-                    if self.ask(&mut connection, rounds % REPLICAS == 0).await.is_err() {
+                    if self.ask(&mut connection, rounds.is_multiple_of(REPLICAS)).await.is_err() {
                         return Ok(());
                     }
                     rounds = rounds.wrapping_add(1);

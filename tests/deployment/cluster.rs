@@ -91,14 +91,14 @@ impl Cluster {
     fn fill(&self, prefix: &str, count: u32, bytes: usize) -> Vec<u64> {
         let value = "v".repeat(bytes);
         let mut pipes = vec![redis::pipe(); self.primaries.len()];
-        let mut counts = vec![0; self.primaries.len()];
+        let mut counts = vec![0_u64; self.primaries.len()];
         let mut clients: Vec<_> = self.primaries.iter().map(client).collect();
         for n in 0..count {
             let key = format!("{prefix}:{n}");
             let at = shard(slot(&key));
             pipes[at].cmd("SET").arg(&key).arg(&value);
             counts[at] += 1;
-            if counts[at] % 200 == 0 {
+            if counts[at].is_multiple_of(200) {
                 let pipe = std::mem::take(&mut pipes[at]);
                 pipe.exec(&mut clients[at]).expect("keys are written");
             }

@@ -2,10 +2,11 @@
 //! more of the protocol than a watch on them needs.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::expect_used,
     dead_code,
     unreachable_pub,
-    reason = "compiled into tests and benchmarks, and none uses all of it"
+    reason = "compiled into tests and benchmarks, and none uses all of it; its counters follow the clock"
 )]
 
 use std::fmt::Write as _;
@@ -104,7 +105,6 @@ struct Node {
 }
 
 impl Node {
-    #[expect(clippy::disallowed_methods, reason = "its counters follow the clock")]
     fn reply(&self) -> String {
         let ms = u64::try_from(self.begun.elapsed().as_millis()).expect("a short run");
         let ops = ms * 4;

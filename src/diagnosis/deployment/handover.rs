@@ -121,27 +121,25 @@ impl Scene<'_> {
         let as_primary = |sample: &&Packed| sample.role() == Role::Primary;
         let linked = self.is.replid2.as_deref();
         let linked = linked.and_then(|replid| member.as_primary_of(replid, self.end));
-        let (last, bytes) = match linked {
-            Some(last) => {
-                let has = self.is.second_offset?.saturating_sub(1);
-                let lacks = last.replication().offset?.saturating_sub(has);
-                (last, Some(lacks))
-            }
+        let (last, bytes) = if let Some(last) = linked {
+            let has = self.is.second_offset?.saturating_sub(1);
+            let lacks = last.replication().offset?.saturating_sub(has);
+            (last, Some(lacks))
+        } else {
             // It followed the old one and has none of its history.
-            None => {
-                let followed = before.as_ref()?.replication().primary?;
-                let followed = self.deployment.known_as(&followed);
-                let then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
-                let is_kin = *window.node() == followed || self.is.replid2.is_none();
-                let last = window.samples().rev().find(then).filter(|_| is_kin)?;
-                (last, None)
-            }
+            let followed = before.as_ref()?.replication().primary?;
+            let followed = self.deployment.known_as(&followed);
+            let then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
+            let is_kin = *window.node() == followed || self.is.replid2.is_none();
+            let last = window.samples().rev().find(then).filter(|_| is_kin)?;
+            (last, None)
         };
         // Of a primary that went on for itself: what it had when the other took over.
         let by_then = |sample: &&Packed| as_primary(sample) && sample.moment <= after.moment;
-        let at_takeover = match last.moment <= after.moment {
-            true => last,
-            false => window.samples().rev().find(by_then).unwrap_or(last),
+        let at_takeover = if last.moment <= after.moment {
+            last
+        } else {
+            window.samples().rev().find(by_then).unwrap_or(last)
         };
         let apart = last.moment.since(after.moment);
         let noise = noise(apart);

@@ -111,9 +111,12 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
         let losses = losses.filter(|loss| since.is_none_or(|since| loss.to > since));
         losses.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
-    let came = |member: usize| match takes_in(court, member) {
-        true => court.parts[member].ledger.keys(Way::Created),
-        false => 0,
+    let came = |member: usize| {
+        if takes_in(court, member) {
+            court.parts[member].ledger.keys(Way::Created)
+        } else {
+            0
+        }
     };
     let from = court.primaries().max_by_key(|member| left(*member, None));
     let Some(from) = from.filter(|from| left(*from, None) > 0) else {

@@ -13,7 +13,9 @@ impl<'a> Views<'a> {
         let shards = self.app.deployment().shards();
         let mut numbers = vec![0; self.app.deployment().members().len()];
         for (number, places) in (1..).zip(shards) {
-            places.iter().for_each(|place| numbers[*place] = number);
+            for place in places {
+                numbers[*place] = number;
+            }
         }
         let places = self.app.node_rows();
         let rows: Vec<NodeRow> = places
