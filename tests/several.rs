@@ -156,7 +156,9 @@ fn a_replica_repeats_its_primary_and_adds_nothing() {
     let group = pair().then(|nodes| {
         nodes[0].facts.ran("flushall", 1);
         nodes[1].facts.ran("flushall", 1);
-        nodes.iter_mut().for_each(|node| node.facts.keys(0));
+        for node in nodes.iter_mut() {
+            node.facts.keys(0);
+        }
     });
     let diagnosis = group.diagnosis();
     let verdict = diagnosis.of(Cause::Flush).expect("a verdict");
