@@ -245,9 +245,10 @@ fn a_primary_that_came_back_is_heard_again() {
 fn what_befalls_a_new_primary_later_is_not_hidden_by_its_election() {
     let group = pair().then(|nodes| hand_over(nodes, 0, 1, "10.0.0.2"));
     let group = group.repeat(5, |_| {});
+    let group = group.then(|nodes| nodes[1].facts.replica_of = Some("10.0.9.9"));
+    // The other's data and history come a poll later.
     let group = group.then(|nodes| {
         let replid = "00000000000000000000000000000000000000ab".to_owned();
-        nodes[1].facts.replica_of = Some("10.0.9.9");
         nodes[1].facts.replication.insert("master_replid", replid);
         nodes[1].facts.keys(3);
     });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
-use crate::diagnosis::{Cause, Diagnosis, Incident, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Verdict};
 use crate::model::{Deployment, Member, Moment, NodeId, Role, Window};
 
 /// A deployment under judgement.
@@ -105,7 +105,9 @@ impl<'a> Court<'a> {
         if self.seats[member] != Seat::Primary {
             return false;
         }
+        // A primary that was told to follow loses its own data a little later.
         let is_own = self.stands_in[member]
+            || loss.mechanism == Mechanism::Replicaof
             || self.deployment.members()[member].role_at(loss.from) != Role::Replica;
         is_own && !self.is_deposed(member, loss.to)
     }
