@@ -120,6 +120,31 @@ fn six_nodes_are_listed_by_shard() {
 }
 
 #[test]
+fn nodes_are_filtered_by_address_and_role() {
+    let mut app = app(&six());
+    app.act(Action::Focus(Panel::Nodes));
+    app.act(Action::Filter);
+    "repl".chars().for_each(|c| {
+        app.act(Action::Type(c));
+    });
+    assert_eq!(app.node_rows(), [3, 4, 5]);
+    assert!(text(&screen(&app, 120, 40)).contains("/ repl▏  3 match"));
+    app.act(Action::Back);
+    assert_eq!(app.node_rows().len(), 6);
+    app.act(Action::Filter);
+    "10.0.1.2".chars().for_each(|c| {
+        app.act(Action::Type(c));
+    });
+    app.act(Action::Accept);
+    assert_eq!(app.node_rows(), [4]);
+    assert_eq!(
+        app.screen().filter.value(),
+        "",
+        "the commands have their own"
+    );
+}
+
+#[test]
 fn the_one_of_a_hundred_that_evicts_stands_out() {
     let hosts: Vec<String> = (0..100)
         .map(|n| format!("10.0.{}.{}", n / 10, n % 10))

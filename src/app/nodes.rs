@@ -141,8 +141,8 @@ impl App {
         }
     }
 
-    /// The members that are listed, by their places, in the order of the list. Those that have left
-    /// are not.
+    /// The members that are listed, by their places, in the order of the list: those that match the
+    /// filter by address or role. Those that have left are not.
     pub fn node_rows(&self) -> Vec<usize> {
         if !self.deployment.is_several() {
             return Vec::new();
@@ -157,7 +157,7 @@ impl App {
         };
         let mut rows: Vec<(usize, usize)> = Vec::new();
         for (shard, places) in self.deployment.shards().iter().enumerate() {
-            let there = places.iter().copied();
+            let there = places.iter().copied().filter(|place| self.matches(*place));
             let mut places: Vec<usize> = there.filter(|place| is_there(&members[*place])).collect();
             places.sort_by_key(|place| (self.role(*place) != Role::Primary, *place));
             rows.extend(places.into_iter().map(|place| (shard, place)));
@@ -174,6 +174,14 @@ impl App {
             NodeSort::Keys => rows.sort_by_key(|(_, place)| Reverse(self.keys(*place))),
         }
         rows.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn matches(&self, place: usize) -> bool {
+        let filter = self.screen.node_filter.value().trim().to_ascii_lowercase();
+        let node = self.deployment.members()[place].node().as_str();
+        filter.is_empty()
+            || node.to_ascii_lowercase().contains(&filter)
+            || self.role(place).id().starts_with(&filter)
     }
 
     fn last_of(&self, place: usize) -> Option<&Packed> {

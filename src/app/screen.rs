@@ -123,6 +123,8 @@ pub struct Screen {
     pub mode: Mode,
     /// Filter of the command table.
     pub filter: Input,
+    /// Filter of the nodes.
+    pub node_filter: Input,
     /// Key or prefix that is being named.
     pub naming: Input,
     /// Whether something is watched by name.
@@ -199,7 +201,9 @@ impl Screen {
             Action::Zoom => self.toggle_zoom(),
             Action::Back => self.back(),
             Action::Filter => {
-                self.focus_on(Panel::Commands);
+                if self.focus != Panel::Nodes {
+                    self.focus_on(Panel::Commands);
+                }
                 self.mode = Mode::Typing;
             }
             Action::Watch => {
@@ -238,11 +242,19 @@ impl Screen {
         }
     }
 
+    /// The filter of the panel in focus.
+    fn filter_in_use(&mut self) -> &mut Input {
+        match self.focus {
+            Panel::Nodes => &mut self.node_filter,
+            _ => &mut self.filter,
+        }
+    }
+
     /// What is typed into.
     fn line(&mut self) -> &mut Input {
         match self.mode {
             Mode::Naming => &mut self.naming,
-            _ => &mut self.filter,
+            _ => self.filter_in_use(),
         }
     }
 
@@ -336,10 +348,10 @@ impl Screen {
             }
             Mode::Typing => {
                 self.mode = Mode::Browse;
-                self.filter.reset();
+                self.filter_in_use().reset();
             }
             Mode::Naming => self.stop_naming(),
-            Mode::Browse if self.view == View::Overview => self.filter.reset(),
+            Mode::Browse if self.view == View::Overview => self.filter_in_use().reset(),
             Mode::Browse => self.view = View::Overview,
         }
     }

@@ -201,7 +201,8 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         group: LOOK,
         keys: "/",
-        words: "filter commands by name: any command, not only those that remove keys",
+        words: "filter commands by name: any command, not only those that remove keys; on the nodes: \
+                nodes by address or role",
         hint: Some(Hint(50, "/", "filter")),
         places: BROWSING,
         on: On::Any,

@@ -191,6 +191,8 @@ pub(crate) struct Nodes<'a> {
     pub frame: Frame<'a>,
     /// What all primaries have together.
     pub total: String,
+    /// The filter, and whether it is being typed; `None` for none.
+    pub filter: Option<(&'a str, bool)>,
     /// Rows in their order.
     pub rows: Vec<NodeRow>,
     /// Selected row.
@@ -202,7 +204,8 @@ pub(crate) struct Nodes<'a> {
 impl Nodes<'_> {
     /// Rows with which everything is in sight.
     pub(crate) fn full_height(&self) -> u16 {
-        height(self.rows.len() + 3 + usize::from(self.has_strip()))
+        let extra = usize::from(self.has_strip()) + usize::from(self.filter.is_some());
+        height(self.rows.len() + 3 + extra)
     }
 
     fn has_strip(&self) -> bool {
@@ -233,6 +236,20 @@ impl Widget for &Nodes<'_> {
             ..self.frame.clone()
         };
         let mut inner = frame.draw(area, buf);
+        if let Some((filter, typing)) = self.filter {
+            let cursor = if typing { "▏" } else { "" };
+            let line = Line::from(vec![
+                span(self.theme, Role::Accent, "/ "),
+                span(self.theme, Role::Strong, format!("{filter}{cursor}")),
+                span(
+                    self.theme,
+                    Role::Dim,
+                    format!("  {} match", self.rows.len()),
+                ),
+            ]);
+            paint(buf, inner, &line);
+            inner = below(inner, 1);
+        }
         if self.has_strip() && inner.height > 3 {
             paint(buf, top(inner, 1), &self.strip(usize::from(inner.width)));
             inner = below(inner, 1);

@@ -194,7 +194,11 @@ impl<'a> Views<'a> {
             return "(address hidden)".to_owned();
         }
         let node = self.app.history().node();
-        let nodes = self.app.node_rows().len();
+        let members = self.app.deployment().members().iter();
+        let nodes = match members.filter(|member| member.left().is_none()).count() {
+            1 => 0,
+            nodes => nodes,
+        };
         let alone = if self.app.narrowed().is_some() {
             "alone, "
         } else {

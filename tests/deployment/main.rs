@@ -9,6 +9,7 @@
 
 mod cluster;
 mod failover;
+mod found;
 mod healthy;
 mod replicas;
 mod scene;

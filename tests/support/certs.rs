@@ -1,18 +1,21 @@
 //! Certificates that live as long as a test.
 
+#![allow(unreachable_pub, reason = "compiled into several tests")]
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// An authority of our own and one certificate by it, as files.
 pub struct Certs {
     folder: tempfile::TempDir,
+    authority: Arc<CertifiedIssuer<'static, KeyPair>>,
 }
 
 impl Certs {
     /// A certificate for `names` (host names or addresses).
     pub fn new(names: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for certificates");
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
         // Another name than the leaf's: OpenSSL takes a certificate by its own name for self-signed.
         let name = &mut params.distinguished_name;
@@ -20,10 +23,24 @@ impl Certs {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        Self::by(Arc::new(authority), names)
+    }
+
+    /// Another certificate by the same authority.
+    #[allow(
+        dead_code,
+        reason = "compiled into several tests, and not all need two"
+    )]
+    pub fn beside(&self, names: &[&str]) -> Self {
+        Self::by(Arc::clone(&self.authority), names)
+    }
+
+    fn by(authority: Arc<CertifiedIssuer<'static, KeyPair>>, names: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for certificates");
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let key = KeyPair::generate().expect("a key");
         let leaf = CertificateParams::new(names)
-            .and_then(|params| params.signed_by(&key, &authority))
+            .and_then(|params| params.signed_by(&key, &**authority))
             .expect("a certificate");
         let write = |name: &str, text: String| {
             std::fs::write(folder.path().join(name), text).expect("a file");
@@ -32,7 +49,7 @@ impl Certs {
         write("cert.pem", leaf.pem());
         write("key.pem", key.serialize_pem());
         write("empty.pem", "no certificate here\n".to_owned());
-        Self { folder }
+        Self { folder, authority }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {

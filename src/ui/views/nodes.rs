@@ -1,7 +1,7 @@
 //! From the nodes of a deployment to their panel.
 
 use super::Views;
-use crate::app::Panel;
+use crate::app::{Mode, Panel};
 use crate::diagnosis::{Diagnosis, Level};
 use crate::format;
 use crate::model::{Counter, Role, Sample, Window};
@@ -25,6 +25,7 @@ impl<'a> Views<'a> {
         Nodes {
             frame: self.frame(Panel::Nodes, ""),
             total: self.total(&rows),
+            filter: self.node_filter(),
             selected: self.selected(Panel::Nodes),
             rows,
             theme: self.theme,
@@ -66,6 +67,13 @@ impl<'a> Views<'a> {
             uptime_s: sample.and_then(|sample| sample.server.uptime_s),
             state: self.state(&window, self.app.diagnosis_of(place)),
         }
+    }
+
+    fn node_filter(&self) -> Option<(&'a str, bool)> {
+        let screen = self.app.screen();
+        let typing = screen.mode == Mode::Typing && screen.focus == Panel::Nodes;
+        let filter = screen.node_filter.value();
+        (typing || !filter.is_empty()).then_some((filter, typing))
     }
 
     fn window_at(&self, place: usize) -> Window<'a> {

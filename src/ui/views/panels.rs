@@ -129,7 +129,7 @@ impl<'a> Views<'a> {
             answered: self.sample().is_some(),
             rows: self.command_rows(),
             filter: screen.filter.value(),
-            typing: screen.mode == Mode::Typing,
+            typing: screen.mode == Mode::Typing && screen.focus == Panel::Commands,
             sort: screen.sort,
             selected: self.selected(Panel::Commands),
             theme: self.theme,

@@ -1,0 +1,138 @@
+//! How nodes are found and asked: over TLS, beside one that hangs, by `check` from each of them.
+
+#[path = "../support/certs.rs"]
+mod certs;
+
+use amr_top::config::{Endpoint, Plan, Tls};
+use amr_top::demo::server::{Server, Signal};
+use amr_top::model::NodeId;
+use assert_cmd::Command;
+use assert_cmd::cargo::cargo_bin;
+use certs::Certs;
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::scene::{Scene, client, fill, id, keys, plan, replica, run, server, wait};
+
+/// A TLS-only server with a certificate, alone or as a replica.
+fn secure(kind: &str, certs: &Certs, of: Option<&Server>) -> Server {
+    let mut args = certs.server_args("no");
+    args.extend(["--tls-replication", "yes"].map(str::to_owned));
+    if let Some(of) = of {
+        let port = of.port().to_string();
+        args.extend(["--replicaof", "localhost", &port].map(str::to_owned));
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    server(kind, &args)
+}
+
+/// Where a server is, under the name `localhost`, over TLS.
+fn over_tls(server: &Server, certs: &Certs) -> Plan {
+    let mut plan = plan(server);
+    plan.targets[0].endpoint = Endpoint::Tcp {
+        host: "localhost".to_owned(),
+        port: server.port(),
+    };
+    plan.targets[0].tls = Some(Tls {
+        ca: Some(certs.file("ca.pem")),
+        ..Tls::default()
+    });
+    plan
+}
+
+/// The replica is announced by its address; its certificate carries the name of the endpoint, as
+/// those of managed servers do.
+#[rstest]
+#[tokio::test]
+async fn a_found_node_is_held_against_the_name_of_the_endpoint(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let certs = Certs::new(&["localhost"]);
+    let primary = secure(kind, &certs, None);
+    let standby = secure(kind, &certs, Some(&primary));
+    answers(over_tls(&primary, &certs), &standby).await;
+}
+
+/// Each node has a certificate of its own.
+#[rstest]
+#[tokio::test]
+async fn or_against_its_own_address(#[values("redis-server", "valkey-server")] kind: &str) {
+    let certs = Certs::new(&["localhost"]);
+    let own = certs.beside(&["127.0.0.1"]);
+    let primary = secure(kind, &certs, None);
+    let standby = secure(kind, &own, Some(&primary));
+    answers(over_tls(&primary, &certs), &standby).await;
+}
+
+async fn answers(plan: Plan, standby: &Server) {
+    let mut scene = Scene::open(plan);
+    let node: NodeId = id(standby);
+    scene
+        .until("the replica answers over TLS", |deployment| {
+            let place = deployment.place(&node);
+            place.is_some_and(|place| {
+                deployment.members()[place]
+                    .history()
+                    .last_sample()
+                    .is_some()
+            })
+        })
+        .await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_node_that_hangs_does_not_slow_the_others(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    fill(&mut client(&primary), "k", 100, 10);
+    let standby = replica(kind, &primary, &[]).await;
+    let mut scene = Scene::found(&primary, 2).await;
+    standby.signal(Signal::Stop).expect("it is stopped");
+    // Its reply is waited for during five seconds; the primary is polled ten times a second.
+    let polls = |scene: &Scene, node: &NodeId| {
+        let place = scene.deployment.place(node).expect("is known");
+        scene.deployment.members()[place].history().window().polls()
+    };
+    let (own, its) = (id(&primary), id(&standby));
+    let before = (polls(&scene, &own), polls(&scene, &its));
+    while polls(&scene, &own) < before.0 + 20 {
+        scene.hear().await;
+    }
+    assert!(polls(&scene, &its) <= before.1 + 1, "it hangs");
+    standby.signal(Signal::Cont).expect("it goes on");
+}
+
+#[rstest]
+#[tokio::test]
+async fn check_tells_the_same_story_from_any_node(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &["--slowlog-log-slower-than", "0"]);
+    let mut redis = client(&primary);
+    fill(&mut redis, "k", 400, 10);
+    let one = replica(kind, &primary, &[]).await;
+    let two = replica(kind, &primary, &[]).await;
+    run(&mut redis, "FLUSHALL");
+    let mut its = client(&one);
+    wait("the replicas are empty too", || keys(&mut its) == 0).await;
+    let told: Vec<Value> = [&primary, &one, &two]
+        .into_iter()
+        .map(|server| {
+            let mut check = Command::new(cargo_bin("amr-top"));
+            let address = server.address();
+            check.args(["check", "--once", "--format", "json", &address]);
+            let output = check.output().expect("it runs");
+            serde_json::from_slice(&output.stdout).expect("is JSON")
+        })
+        .collect();
+    for report in &told {
+        assert_eq!(report["top_cause"], "flush", "{report:#}");
+        let nodes = report["nodes"].as_array().expect("is a list");
+        assert_eq!(nodes.len(), 3, "{report:#}");
+        let flush = &report["verdicts"][0];
+        assert_eq!(flush["summary"], told[0]["verdicts"][0]["summary"]);
+        assert_eq!(flush["suspects"][0]["command"], "FLUSHALL", "{flush:#}");
+    }
+}
