@@ -85,6 +85,8 @@ pub struct Deployment {
     keep: Duration,
     views: VecDeque<(Moment, Topology)>,
     holders: Holders,
+    /// When views came, also those that told nothing new; the newest last.
+    viewed: VecDeque<Moment>,
     uncovered: u32,
     changes: VecDeque<Change>,
     /// Addresses that lead to a member under another.
@@ -113,6 +115,7 @@ impl Deployment {
             keep,
             views: VecDeque::new(),
             holders: Holders::default(),
+            viewed: VecDeque::new(),
             uncovered: 0,
             changes: VecDeque::new(),
             aliases: HashMap::new(),
@@ -236,6 +239,10 @@ impl Deployment {
 
     /// A view of the cluster; only news are kept.
     fn view(&mut self, moment: Moment, mut topology: Topology) {
+        self.viewed.push_back(moment);
+        if self.viewed.len() > MOST_VIEWS {
+            self.viewed.pop_front();
+        }
         topology.rename(&self.aliases);
         let moved = self.holders.learn(&topology);
         if let Some((_, last)) = self.views.back() {
@@ -357,6 +364,14 @@ impl Deployment {
         let mut views = self.views.iter().rev();
         let (_, view) = views.find(|(moment, _)| end.is_none_or(|end| moment.elapsed <= end))?;
         Some(view)
+    }
+
+    /// When the cluster was last asked by `end` who holds which slots.
+    pub fn viewed(&self, end: Option<Duration>) -> Option<Moment> {
+        let mut viewed = self.viewed.iter().rev();
+        viewed
+            .find(|moment| end.is_none_or(|end| moment.elapsed <= end))
+            .copied()
     }
 
     /// Views of the cluster, the oldest first.

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | an answer of a primary: its replicas (`slaveN`) | every answer |
 //! | an answer of a replica: its primary (`master_host`) | every answer |
-//! | a view of a cluster | when a cluster node is met, every [`VIEW_EVERY`], and when a node fails or changes its role |
+//! | a view of a cluster | when a cluster node is met, every second ([`VIEW_EVERY`] where there are many), and when a node fails or changes its role |
 //! | a Sentinel | every ten seconds, and when it says that another is the primary |
 //!
 //! A node that turns out to be the process of another under a second address is dropped, and not
@@ -37,6 +37,10 @@ use crate::model::{MOST_WATCHED, Moment, NodeId, Observation, Told, Watch};
 
 /// A cluster is asked for its nodes so often.
 const VIEW_EVERY: Duration = Duration::from_secs(5);
+/// Up to [`FEW`] nodes, so often.
+const VIEW_SOON: Duration = Duration::from_secs(1);
+/// Nodes whose view is small: some kilobytes.
+const FEW: usize = 50;
 /// And not more often, whatever happens.
 const VIEW_GAP: Duration = Duration::from_millis(500);
 /// A silent node that nobody names is given up after so long.

@@ -5,7 +5,12 @@ use std::time::Duration;
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
 use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Verdict};
-use crate::model::{Deployment, Member, Moment, NodeId, Role, Window};
+use crate::model::{ChangeKind, Deployment, Member, Moment, NodeId, Role, Window};
+
+/// Keys of slots that were given away are trimmed within so long.
+const TRIM: Duration = Duration::from_secs(60);
+/// A view of the cluster comes within so long.
+const HEARSAY: Duration = Duration::from_secs(10);
 
 /// A deployment under judgement.
 pub(super) struct Court<'a> {
@@ -109,7 +114,45 @@ impl<'a> Court<'a> {
         let is_own = self.stands_in[member]
             || loss.mechanism == Mechanism::Replicaof
             || self.deployment.members()[member].role_at(loss.from) != Role::Replica;
-        is_own && !self.is_deposed(member, loss.to)
+        is_own && !self.is_deposed(member, loss.to) && !self.is_handed_on(member, loss)
+    }
+
+    /// Whether keys went with slots that a node gave away, without a command that was counted on it:
+    /// the cluster's own migration (Redis 8.4 `CLUSTER MIGRATION`, Valkey 9 `CLUSTER MIGRATESLOTS`),
+    /// which trims what it has handed on a while later. What fell since the cluster was last asked for
+    /// its slots may have gone that way too.
+    pub(super) fn is_handed_on(&self, member: usize, loss: &Loss) -> bool {
+        if loss.mechanism != Mechanism::NoTrace {
+            return false;
+        }
+        let Some(viewed) = self.deployment.viewed(self.end) else {
+            return false;
+        };
+        let node = self.node(member);
+        let is_node = self
+            .deployment
+            .topology(self.end)
+            .is_some_and(|v| v.at(node).is_some());
+        let is_new = loss.to > viewed && self.is_young(loss);
+        let is_about = |at: Moment| {
+            let (from, to) = (loss.from.elapsed, loss.to.elapsed);
+            at.elapsed + TRIM >= from && at.elapsed <= to + HEARSAY
+        };
+        let mut changes = self.deployment.changes();
+        let gave = changes.any(|change| match &change.kind {
+            ChangeKind::SlotsMoved { from, takeover, .. } => {
+                let is_known = self.end.is_none_or(|end| change.moment.elapsed <= end);
+                from == node && !takeover && is_known && is_about(change.moment)
+            }
+            _ => false,
+        });
+        is_node && (is_new || gave)
+    }
+
+    /// Whether the cluster may still be asked about a loss.
+    fn is_young(&self, loss: &Loss) -> bool {
+        let now = self.windows.iter().filter_map(Window::end).max();
+        now.is_some_and(|now| now.since(loss.to) <= HEARSAY)
     }
 
     /// Whether another had taken over from a member by then, and it had not come back.

@@ -69,8 +69,12 @@ fn ledger(court: &Court<'_>) -> Ledger {
             .filter(|h| !h.split)
             .filter_map(takeover::loss),
     );
-    let moved = arrived(court).keys;
-    sum.arrived(moved);
+    let booked = court.primaries().flat_map(|member| {
+        let losses = court.parts[member].ledger.losses.iter();
+        losses.filter(move |loss| moves(loss.mechanism) && court.counts(member, loss))
+    });
+    let booked = booked.map(|loss| loss.keys).fold(0, u64::saturating_add);
+    sum.arrived(arrived(court).keys.min(booked));
     sum.ledger()
 }
 
@@ -105,11 +109,12 @@ fn moves(mechanism: Mechanism) -> bool {
 pub(super) fn arrived(court: &Court<'_>) -> Arrived {
     let left = |member: usize, since: Option<Moment>| {
         let losses = court.parts[member].ledger.losses.iter();
-        let losses = losses
-            .filter(|loss| moves(loss.mechanism))
-            .filter(|loss| court.counts(member, loss));
-        let losses = losses.filter(|loss| since.is_none_or(|since| loss.to > since));
-        losses.map(|loss| loss.keys).fold(0, u64::saturating_add)
+        let moved = losses.filter(|loss| {
+            let by_command = moves(loss.mechanism) && court.counts(member, loss);
+            by_command || court.is_handed_on(member, loss)
+        });
+        let moved = moved.filter(|loss| since.is_none_or(|since| loss.to > since));
+        moved.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
     let came = |member: usize| {
         if takes_in(court, member) {

@@ -301,10 +301,11 @@ fn uncovered(court: &Court<'_>) -> Option<Verdict> {
 /// Keys that left one node and arrived at another are not lost.
 fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
     let arrived = super::merge::arrived(court);
-    if !whole.is_loss_in_window() || arrived.keys == 0 {
+    let is_told = whole.is_loss_in_window() || whole.level == Level::Clear;
+    if !is_told || arrived.keys == 0 {
         return whole;
     }
-    let left = whole.keys_lost.unwrap_or(0);
+    let left = arrived.left;
     let (from, to) = (court.node(arrived.from), court.node(arrived.to));
     let end = court.end;
     let changes = court.deployment.changes();
@@ -330,7 +331,7 @@ fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
             words::keys(left)
         );
         whole.next_steps.clear();
-    } else {
+    } else if whole.is_loss_in_window() {
         whole.keys_lost = Some(left - arrived.keys);
         whole.summary = format!(
             "{} left {from}{with}, {} arrived at other nodes",

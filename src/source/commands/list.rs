@@ -110,7 +110,7 @@ pub const ALL: &[Entry] = &[
     Entry {
         name: "cluster|nodes",
         arguments: "",
-        purpose: "on one node of a cluster: when it is met, every five seconds, and when a node \
+        purpose: "on one node of a cluster: when it is met, every second (five where there are more than fifty nodes), and when a node \
                   fails or changes its role; not with --no-discover; may be refused",
     },
     Entry {

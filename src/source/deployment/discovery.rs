@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::node::{Alias, Cluster, Name, Node, State, is_loopback, is_place};
-use super::{MOST_EVER, MOST_NODES, MOST_TRIPWIRES, Round, VIEW_EVERY, VIEW_GAP, View};
+use super::{
+    FEW, MOST_EVER, MOST_NODES, MOST_TRIPWIRES, Round, VIEW_EVERY, VIEW_GAP, VIEW_SOON, View,
+};
 use crate::config::{Endpoint, Settings};
 use crate::model::{FailureKind, Moment, NodeId, Told, Topology};
 use crate::source::neighbours::Neighbours;
@@ -183,6 +185,8 @@ impl Round {
         let is_due = match self.view.asked {
             None => true,
             Some((at, _)) if self.view.wanted => now >= at + VIEW_GAP,
+            // A view of few nodes is small.
+            Some((at, _)) if self.places.len() <= FEW => now >= at + VIEW_SOON,
             Some((at, _)) => now >= at + VIEW_EVERY,
         };
         if !is_due {
