@@ -8,7 +8,7 @@ mod support {
 use std::time::Duration;
 
 use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, Moment, Told};
+use amr_top::model::{ChangeKind, Moment, Observation, Told, Topology};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -347,4 +347,123 @@ fn keys_that_were_migrated_to_a_stranger_are_not_those_that_others_created() {
     assert_eq!(verdict.keys_lost, Some(600), "{verdict:#?}");
     assert_eq!(diagnosis.ledger.keys(Way::Moved), 600);
     assert_eq!(diagnosis.incidents.len(), 1);
+}
+
+/// The stream grows without a write: PINGs, and what Sentinels publish.
+fn heartbeats(node: &mut Node, bytes: u64) {
+    let offset = (node.offset() + bytes).to_string();
+    node.facts.replication.insert("master_repl_offset", offset);
+    node.facts.ran("publish", 3);
+}
+
+#[test]
+fn what_sentinels_publish_while_they_switch_is_no_write() {
+    let group = pair().repeat(5, |_| {});
+    let group = group.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let apart = group.repeat(8, |nodes| heartbeats(&mut nodes[0], 250));
+    assert_eq!(apart.diagnosis().top_cause, None);
+    let group = apart.then(|nodes| {
+        let of = nodes[1].facts.clone();
+        nodes[0].follow("10.0.0.2", &of);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+}
+
+#[test]
+fn a_copy_that_was_promoted_for_a_while_loses_what_was_written_to_it() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let apart = group.repeat(7, |nodes| nodes[1].write(100));
+    assert_eq!(
+        apart.diagnosis().ledger.keys_after,
+        Some(1_100),
+        "the primary's"
+    );
+    let back = apart.then(|nodes| nodes[1].facts.replica_of = Some("10.0.0.1"));
+    let group = back.then(|nodes| {
+        let of = nodes[0].facts.clone();
+        nodes[1].follow("10.0.0.1", &of);
+        nodes[1].facts.keys(1_100);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(
+        diagnosis.top_cause,
+        Some(Cause::Replication),
+        "{:#?}",
+        diagnosis.verdicts
+    );
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.keys_lost, Some(700), "{verdict:#?}");
+    assert_eq!(diagnosis.ledger.keys_after, Some(1_100));
+}
+
+#[test]
+fn what_befalls_a_detached_copy_is_none_of_the_primarys_losses() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let group = group.repeat(3, |nodes| nodes[0].write(10));
+    let group = group.then(|nodes| {
+        nodes[1].facts.ran("flushall", 1);
+        nodes[1].facts.keys(0);
+        nodes[0].write(10);
+    });
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.of(Cause::Flush).and_then(|v| v.keys_lost), None);
+    assert_eq!(diagnosis.ledger.keys_after, Some(1_140));
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::AtRisk);
+    assert!(
+        verdict
+            .summary
+            .contains("are both primaries of the same data")
+    );
+}
+
+/// What the cluster says: the first holds all slots, and these are nodes of it.
+fn view(group: &mut Group, nodes: &[usize]) {
+    let lines: Vec<String> = nodes
+        .iter()
+        .map(|n| {
+            let node = group.nodes[*n].id.as_str();
+            if *n == 0 {
+                format!("n0 {node}@1 master - 0 0 1 connected 0-16383")
+            } else {
+                format!("n{n} {node}@1 slave n0 0 0 1 connected")
+            }
+        })
+        .collect();
+    let moment = group.told.last().expect("something was said").moment();
+    let topology = Topology::parse(&lines.join("\n"), "10.0.0.1").ok_or_else(String::new);
+    let node = group.nodes[0].id.clone();
+    let said = Observation::Topology { moment, topology };
+    group.deployment.observe(Told::Node(node, said));
+}
+
+#[test]
+fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
+    let mut group = pair();
+    view(&mut group, &[0, 1]);
+    // CLUSTER RESET makes it an empty primary of a history that goes on from its own.
+    let mut group = group.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        nodes[1].facts.keys(0);
+    });
+    view(&mut group, &[0]);
+    let group = group.repeat(3, |nodes| nodes[0].write(5));
+    let diagnosis = group.diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    assert_eq!(diagnosis.ledger.keys_after, Some(1_115));
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
 }

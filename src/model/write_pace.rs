@@ -41,6 +41,18 @@ impl WritePace {
         pace
     }
 
+    /// Calls since a moment that can have written.
+    pub fn writes_since(window: &Window<'_>, since: Moment) -> u64 {
+        let steps = window.steps().rev();
+        let since = steps.take_while(|step| step.from >= since);
+        since.map(writes).fold(0, u64::saturating_add)
+    }
+
+    /// Whether anything was written lately, as far as that is known still.
+    pub fn may_have_written(&self) -> bool {
+        self.writes > 0 || self.seconds <= 0.0
+    }
+
     /// Bytes that are written in so much time.
     pub fn bytes_in(&self, seconds: f64) -> u64 {
         if self.seconds > 0.0 {

@@ -18,21 +18,12 @@ pub(super) struct Court<'a> {
     pub(super) end: Option<Duration>,
     pub(super) windows: Vec<Window<'a>>,
     pub(super) parts: &'a [Diagnosis],
-    pub(super) shards: Vec<Shard>,
     /// Hand-overs of all shards, the oldest first.
     pub(super) handovers: Vec<Handover>,
     /// What each member is to the whole.
     seats: Vec<Seat>,
     /// Replicas that stand for a primary which cannot be seen.
     stands_in: Vec<bool>,
-}
-
-/// Members that hold the same data.
-pub(super) struct Shard {
-    /// Who was the primary when the watch on it began; the last to say so first.
-    pub(super) first: Option<usize>,
-    /// Who is the primary now.
-    pub(super) last: Option<usize>,
 }
 
 /// What a member is to the whole.
@@ -61,7 +52,6 @@ impl<'a> Court<'a> {
         handovers.sort_by_key(|handover| handover.to);
         let mut seats = vec![Seat::Unheard; windows.len()];
         let mut stands_in = vec![false; windows.len()];
-        let mut shards = Vec::new();
         for members in kin {
             seat(
                 members,
@@ -69,14 +59,12 @@ impl<'a> Court<'a> {
                 end,
                 (&mut seats, &mut stands_in),
             );
-            shards.push(Shard::new(members, &windows, &handovers));
         }
         Self {
             deployment,
             end,
             windows,
             parts,
-            shards,
             handovers,
             seats,
             stands_in,
@@ -99,9 +87,43 @@ impl<'a> Court<'a> {
             .map(|(m, _)| m)
     }
 
-    /// Whether a member is the primary of its shard now, or stands for it.
+    fn is_primary(&self, member: usize, last: bool) -> bool {
+        let mut roles = self.deployment.members()[member].roles(self.end);
+        let role = if last {
+            roles.next_back()
+        } else {
+            roles.next()
+        };
+        self.stands_in[member] || role.is_some_and(|(_, role)| role != Role::Replica)
+    }
+
+    /// Whether a member holds its part of the keys now: the primary of a shard, or who stands for it.
     pub(super) fn is_reigning(&self, member: usize) -> bool {
-        self.shards.iter().any(|shard| shard.last == Some(member))
+        let end = self.windows[member].end();
+        let is_left = self.deployment.members()[member]
+            .left()
+            .is_some_and(|left| self.end.is_none_or(|end| left.elapsed <= end));
+        self.seats[member] == Seat::Primary
+            && self.is_primary(member, true)
+            && !is_left
+            && !self.is_side_branch(member)
+            && end.is_some_and(|end| !self.is_deposed(member, end))
+    }
+
+    /// Whether a member held its part of the keys when the watch on it began. One that was found
+    /// after it had taken over holds the old one's.
+    pub(super) fn was_reigning(&self, member: usize) -> bool {
+        let mut own = self.handovers.iter().filter(|h| h.new == member);
+        let first = self.windows[member].first().map(|sample| sample.moment);
+        let was_late = own.any(|h| Some(h.to) == first);
+        self.seats[member] == Seat::Primary && self.is_primary(member, false) && !was_late
+    }
+
+    /// Whether a member was promoted while the old primary went on as that: its data is a copy from
+    /// which others part.
+    fn is_side_branch(&self, member: usize) -> bool {
+        let mut own = self.handovers.iter().rev().filter(|h| h.new == member);
+        own.next().is_some_and(|h| !h.takes_effect())
     }
 
     /// Whether a loss of a member is one of the whole: it was the primary when that began, and no
@@ -110,11 +132,31 @@ impl<'a> Court<'a> {
         if self.seats[member] != Seat::Primary {
             return false;
         }
-        // A primary that was told to follow loses its own data a little later.
+        // A primary that was told to follow loses its own data a little later. What was written to a
+        // copy that was promoted for a while is lost with that, and with nothing else.
+        if loss.mechanism == Mechanism::Replicaof {
+            return !self.is_deposed(member, loss.to);
+        }
         let is_own = self.stands_in[member]
-            || loss.mechanism == Mechanism::Replicaof
             || self.deployment.members()[member].role_at(loss.from) != Role::Replica;
-        is_own && !self.is_deposed(member, loss.to) && !self.is_handed_on(member, loss)
+        let is_aside = self
+            .handovers
+            .iter()
+            .any(|h| h.new == member && !h.takes_effect() && loss.to > h.to);
+        is_own && !is_aside && !self.is_deposed(member, loss.to) && !self.is_handed_on(member, loss)
+    }
+
+    /// Whether another had taken over from a member by then, and it had not come back.
+    fn is_deposed(&self, member: usize, by: Moment) -> bool {
+        let effective = self.handovers.iter().filter(|h| h.takes_effect());
+        let turns = effective.filter_map(|handover| {
+            let old = (handover.old == member).then_some((handover.from, true));
+            let new = (handover.new == member).then_some((handover.to, false));
+            old.or(new)
+        });
+        let turns = turns.filter(|(since, _)| by > *since);
+        let last = turns.max_by_key(|(since, _)| *since);
+        last.is_some_and(|(_, deposed)| deposed)
     }
 
     /// Whether keys went with slots that a node gave away, without a command that was counted on it:
@@ -153,19 +195,6 @@ impl<'a> Court<'a> {
     fn is_young(&self, loss: &Loss) -> bool {
         let now = self.windows.iter().filter_map(Window::end).max();
         now.is_some_and(|now| now.since(loss.to) <= HEARSAY)
-    }
-
-    /// Whether another had taken over from a member by then, and it had not come back.
-    fn is_deposed(&self, member: usize, by: Moment) -> bool {
-        let turns = self.handovers.iter().filter_map(|handover| {
-            let old = (handover.old == member).then_some((handover.from, true));
-            let new = (handover.new == member).then_some((handover.to, false));
-            old.or(new)
-        });
-        let turns = turns.filter(|(since, _)| by > *since);
-        turns
-            .max_by_key(|(since, _)| *since)
-            .is_some_and(|(_, deposed)| deposed)
     }
 
     /// Losses of a member by one cause that count.
@@ -224,26 +253,10 @@ impl<'a> Court<'a> {
 
     /// The hand-over by which another took over from a member, if it did not come back since.
     pub(super) fn successor(&self, member: usize) -> Option<&Handover> {
-        let mut handovers = self.handovers.iter().rev();
+        let mut handovers = self.handovers.iter().rev().filter(|h| h.takes_effect());
         handovers
             .find(|h| h.old == member || h.new == member)
             .filter(|h| h.old == member)
-    }
-}
-
-impl Shard {
-    fn new(members: &[usize], windows: &[Window<'_>], handovers: &[Handover]) -> Self {
-        let mut own = handovers.iter().filter(|h| members.contains(&h.new));
-        let oldest = own.next();
-        let newest = own.next_back().or(oldest);
-        let by = |is: fn(&Window<'_>) -> bool| members.iter().copied().find(|m| is(&windows[*m]));
-        let first = by(|window| window.first().is_some_and(|s| s.role() != Role::Replica));
-        let last = by(|window| window.last().is_some_and(|s| s.role() != Role::Replica));
-        let replica = by(|window| window.last().is_some());
-        Self {
-            first: oldest.map(|h| h.old).or(first).or(replica),
-            last: newest.map(|h| h.new).or(last).or(replica),
-        }
     }
 }
 

@@ -27,30 +27,76 @@ pub struct Handover {
     /// Bytes of the old primary's stream, at least, that the new one does not have; `None` where
     /// their histories are not linked: it had none of the data, or another server's.
     pub bytes: Option<u64>,
-    /// Up to so many bytes are no writes.
-    pub noise: u64,
     /// Bytes more that the old primary may have written after its last answer.
     pub unseen_bytes: Option<u64>,
     /// About how many writes `bytes` are.
     pub operations: Option<u64>,
+    /// The old primary was written to when the bytes that are missing were.
+    pub has_writes: bool,
     /// Keys of the old primary at `from`.
     pub keys_old: Option<u64>,
     /// Keys of the new one at `to`.
     pub keys_new: Option<u64>,
     /// The old primary went on answering, and became a replica of the new one.
     pub planned: bool,
-    /// The old primary still takes writes, which the new one does not get.
-    pub split: bool,
-    /// It went on as a primary after the other had taken over, whether it does still or not: what is
-    /// missing was written to it meanwhile.
+    /// What has become of it since.
+    pub outcome: Outcome,
+    /// The old primary went on as one after the other had taken over: what is missing was written to
+    /// it meanwhile.
     pub went_on: bool,
 }
 
+/// What has become of a change of the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The old one is a primary no more, or does not answer.
+    Settled,
+    /// Both are primaries; whether each has been written to since.
+    Open {
+        /// The old one.
+        old: bool,
+        /// The new one.
+        new: bool,
+    },
+    /// The new one is a replica of the old again, which never was anything else.
+    Undone,
+}
+
 impl Handover {
-    /// Whether something is missing.
+    /// Whether something is missing on the new primary, and it is one.
     pub fn is_loss(&self) -> bool {
+        self.outcome == Outcome::Settled && self.is_missing()
+    }
+
+    /// Whether both take writes that the other does not get.
+    pub fn is_split(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Open {
+                old: true,
+                new: true
+            }
+        )
+    }
+
+    /// Whether the new one is the primary, as far as can be told: where both are, the one that is
+    /// written to.
+    pub fn takes_effect(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Settled
+                | Outcome::Open {
+                    old: false,
+                    new: true
+                }
+        )
+    }
+
+    /// Without writes, the stream carries PINGs and what Sentinels publish; no more than so much of
+    /// it goes by in a while.
+    fn is_missing(&self) -> bool {
         match self.bytes {
-            Some(bytes) => bytes > self.noise,
+            Some(bytes) => bytes > NOISE_BYTES && (self.has_writes || bytes > HEARTBEATS),
             None => self.keys() > 0,
         }
     }
@@ -61,18 +107,17 @@ impl Handover {
         let fewer = self.keys_old.zip(self.keys_new);
         let fewer = fewer.map_or(0, |(old, new)| old.saturating_sub(new));
         match self.bytes {
-            Some(bytes) if bytes <= self.noise => 0,
+            Some(bytes) if bytes <= NOISE_BYTES => 0,
             Some(bytes) => fewer.min(bytes / LEAST_WRITE),
             None => fewer,
         }
     }
 }
 
+/// Bytes of a stream without writes: some hundred a second where Sentinels say hello.
+const HEARTBEATS: u64 = 1 << 16;
 /// The shortest command that writes a key, in the stream: `SET k v`.
 const LEAST_WRITE: u64 = 27;
-
-/// So long may an old primary take to hear that another took over.
-const HEARSAY: Duration = Duration::from_secs(5);
 
 /// The hand-overs of one shard, the oldest first.
 pub(super) fn of(
@@ -141,34 +186,68 @@ impl Scene<'_> {
         } else {
             window.samples().rev().find(by_then).unwrap_or(last)
         };
-        let apart = last.moment.since(after.moment);
-        let noise = noise(apart);
-        let wrote = bytes.is_some_and(|bytes| bytes > noise);
-        let still = window.end() == Some(last.moment);
+        let went_on = last.moment > after.moment;
         let pace = WritePace::until(window, last.moment);
         let since = before.as_ref().map_or(after.moment, |before| before.moment);
+        let written =
+            |member: usize| WritePace::writes_since(&self.windows[member], after.moment) > 0;
         Some(Handover {
             new,
             old,
             from: at_takeover.moment,
             to: after.moment,
             bytes,
-            noise,
             unseen_bytes: unseen_s(window, last).map(|s| pace.bytes_in(s)),
             operations: bytes.and_then(|bytes| pace.writes_of(bytes)),
+            has_writes: if went_on {
+                written(old)
+            } else {
+                pace.may_have_written()
+            },
             keys_old: last.keys(),
             keys_new: after.keys(),
             planned: was_handed_over(window, at_takeover, since),
-            split: !apart.is_zero() && still && (wrote || apart > HEARSAY),
-            went_on: !apart.is_zero(),
+            outcome: self.outcome(new, old, written)?,
+            went_on,
         })
     }
-}
 
-/// Bytes of the stream that are no writes: a primary that goes on sends its replicas a PING of 14
-/// bytes every ten seconds (`repl-ping-replica-period`), and may ask them for acknowledgements.
-fn noise(apart: Duration) -> u64 {
-    NOISE_BYTES.saturating_add(apart.as_secs().saturating_mul(4))
+    /// What has become of it; `None` for a node that was taken out of its cluster, or holds nothing
+    /// there, while the old one does.
+    fn outcome(&self, new: usize, old: usize, written: impl Fn(usize) -> bool) -> Option<Outcome> {
+        let window = &self.windows[old];
+        let is_up = |window: &Window<'_>| window.open_gap().is_none();
+        let role = |member: usize| {
+            let mut roles = self.deployment.members()[member].roles(self.end);
+            roles.next_back().map(|(_, role)| role)
+        };
+        let to = self.taken.after.moment;
+        let mut later = self.deployment.members()[old].roles(self.end);
+        let never_changed = !later.any(|(since, role)| since > to && role == Role::Replica);
+        if role(old) != Some(Role::Primary) || !is_up(window) {
+            return Some(Outcome::Settled);
+        }
+        if let Some(view) = self.deployment.topology(self.end) {
+            let slots = |member: usize| {
+                let node = view.at(self.windows[member].node());
+                node.map_or(0, crate::model::ClusterNode::slot_count)
+            };
+            if slots(old) > 0 && slots(new) == 0 {
+                return None;
+            }
+        }
+        if role(new) == Some(Role::Replica) && never_changed {
+            return Some(Outcome::Undone);
+        }
+        if !never_changed {
+            // It came back in the meantime.
+            return Some(Outcome::Settled);
+        }
+        Some(Outcome::Open {
+            old: written(old),
+            new: written(new),
+        })
+    }
 }
 
 /// Whether a primary became a replica without a break around that time.

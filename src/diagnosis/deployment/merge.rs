@@ -37,12 +37,14 @@ pub(super) fn merge(court: &Court<'_>) -> Diagnosis {
 /// What went, over all primaries, and what their successors do not have.
 fn ledger(court: &Court<'_>) -> Ledger {
     let mut sum = Sum::default();
-    for shard in &court.shards {
-        let of = |member: Option<usize>| member.map(|member| &court.parts[member].ledger);
-        sum.keys(
-            of(shard.first).and_then(|ledger| ledger.keys_before),
-            of(shard.last).and_then(|ledger| ledger.keys_after),
-        );
+    for member in court.primaries() {
+        let ledger = &court.parts[member].ledger;
+        if court.was_reigning(member) {
+            sum.before(ledger.keys_before);
+        }
+        if court.is_reigning(member) {
+            sum.after(ledger.keys_after);
+        }
     }
     for member in court.primaries() {
         let ledger = &court.parts[member].ledger;
@@ -62,13 +64,7 @@ fn ledger(court: &Court<'_>) -> Ledger {
             sum.losses(counted.into_iter().copied());
         }
     }
-    sum.losses(
-        court
-            .handovers
-            .iter()
-            .filter(|h| !h.split)
-            .filter_map(takeover::loss),
-    );
+    sum.losses(court.handovers.iter().filter_map(takeover::loss));
     let booked = court.primaries().flat_map(|member| {
         let losses = court.parts[member].ledger.losses.iter();
         losses.filter(move |loss| moves(loss.mechanism) && court.counts(member, loss))

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::court::Court;
-use super::handover::Handover;
+use super::handover::{Handover, Outcome};
 use crate::diagnosis::incident::Share;
 use crate::diagnosis::ledger::Loss;
 use crate::diagnosis::{
@@ -14,7 +14,7 @@ use crate::model::NodeId;
 /// The keys that it left behind, at least.
 pub(super) fn loss(handover: &Handover) -> Option<Loss> {
     let keys = handover.keys();
-    (keys > 0).then(|| Loss {
+    (keys > 0 && handover.is_loss()).then(|| Loss {
         from: handover.from.min(handover.to),
         to: handover.to,
         mechanism: mechanism(handover),
@@ -36,11 +36,11 @@ pub(super) fn verdicts(court: &Court<'_>) -> Vec<Verdict> {
 fn by_handover(court: &Court<'_>, handover: &Handover) -> Verdict {
     let (old, new) = (court.node(handover.old), court.node(handover.new));
     let keys = handover.keys();
-    let level = match (handover.is_loss(), handover.split) {
-        (false, false) => Level::Clear,
-        // Still there, on the old primary.
-        (_, true) => Level::AtRisk,
-        (true, _) => Level::Confirmed,
+    let level = match handover.outcome {
+        Outcome::Settled if handover.is_loss() => Level::Confirmed,
+        // Still there, on the one or the other.
+        Outcome::Open { .. } => Level::AtRisk,
+        Outcome::Settled | Outcome::Undone => Level::Clear,
     };
     let mut verdict = Verdict::new(Cause::Replication, level, sentence(handover, old, new));
     verdict.mechanism = Some(mechanism(handover)).filter(|_| level != Level::Clear);
@@ -61,8 +61,10 @@ fn by_handover(court: &Court<'_>, handover: &Handover) -> Verdict {
 
 /// How a hand-over took keys.
 pub(super) fn mechanism(handover: &Handover) -> Mechanism {
-    if handover.split || handover.went_on {
+    if handover.is_split() || handover.went_on && handover.has_writes {
         Mechanism::SplitBrain
+    } else if handover.outcome != Outcome::Settled {
+        Mechanism::Promotion
     } else if handover.bytes.is_some() {
         Mechanism::Failover
     } else {
@@ -88,11 +90,33 @@ fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> Stri
         )
     });
     let bytes = handover.bytes.unwrap_or(0);
-    if handover.split {
-        return format!(
-            "{old} and {new} both take writes since {new} took over: {} on {old}{about} are not on {new} and go when {old} follows it",
-            words::bytes(bytes)
-        );
+    match handover.outcome {
+        Outcome::Open {
+            old: true,
+            new: true,
+        } => {
+            return format!(
+                "{old} and {new} both take writes since {new} was promoted: {} on {old}{about} are not on {new}, and go when {old} follows it",
+                words::bytes(bytes)
+            );
+        }
+        Outcome::Open {
+            old: is_used,
+            new: is_new_used,
+        } => {
+            let used = match (is_used, is_new_used) {
+                (true, _) => format!("{old} is written to"),
+                (_, true) => format!("{new} is written to"),
+                _ => "neither is written to".to_owned(),
+            };
+            return format!(
+                "{old} and {new} are both primaries of the same data since {new} was promoted; {used}, and the other does not get it"
+            );
+        }
+        Outcome::Undone => {
+            return format!("{new} was a primary for a while and follows {old} again");
+        }
+        Outcome::Settled => {}
     }
     match handover.bytes {
         None if handover.is_loss() => {
@@ -156,16 +180,16 @@ fn evidence(court: &Court<'_>, handover: &Handover) -> Vec<Evidence> {
 
 fn steps(handover: &Handover, old: &impl Display, new: &impl Display) -> Vec<String> {
     let mut steps = Vec::new();
-    if handover.split {
+    if handover.outcome != Outcome::Settled {
         steps.push(format!(
-            "save what only {old} has before it follows {new}: redis-cli -h <{old}> --rdb rescue.rdb, then compare keys"
+            "save what each has before one follows the other: redis-cli -u redis://{old} --rdb old.rdb, redis-cli -u redis://{new} --rdb new.rdb"
         ));
         steps.push(format!(
-            "stop the clients that still write to {old}: they have not heard of {new}"
+            "decide which is the primary, and stop the clients that write to the other: REPLICAOF makes it lose what only it has"
         ));
     } else {
         steps.push(format!(
-            "if {old} can still be started, keep it from joining and save its data first: its dump.rdb or appendonlydir holds what {new} lacks"
+            "if {old} has not come back yet, keep it from following {new} and save its data first: its dump.rdb or appendonlydir may hold what {new} lacks"
         ));
     }
     steps.push(
@@ -176,7 +200,7 @@ fn steps(handover: &Handover, old: &impl Display, new: &impl Display) -> Vec<Str
 
 /// An incident for each hand-over that left something behind.
 pub(super) fn incidents(court: &Court<'_>) -> Vec<Incident> {
-    let lossy = court.handovers.iter().filter(|h| h.is_loss() && !h.split);
+    let lossy = court.handovers.iter().filter(|h| h.is_loss());
     lossy
         .map(|handover| Incident {
             from: handover.from.min(handover.to),

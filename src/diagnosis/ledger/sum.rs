@@ -13,15 +13,14 @@ pub(in crate::diagnosis) struct Sum {
 }
 
 impl Sum {
-    /// Keys of one shard before and after; a shard of which one is unknown adds nothing.
-    pub(in crate::diagnosis) fn keys(&mut self, before: Option<u64>, after: Option<u64>) {
-        if let (Some(before), Some(after)) = (before, after) {
-            let add = |sum: &mut Option<u64>, keys: u64| {
-                *sum = Some(sum.unwrap_or(0).saturating_add(keys));
-            };
-            add(&mut self.ledger.keys_before, before);
-            add(&mut self.ledger.keys_after, after);
-        }
+    /// Keys of one primary when the watch on it began; one of which that is unknown adds nothing.
+    pub(in crate::diagnosis) fn before(&mut self, keys: Option<u64>) {
+        add(&mut self.ledger.keys_before, keys);
+    }
+
+    /// Keys of one primary now.
+    pub(in crate::diagnosis) fn after(&mut self, keys: Option<u64>) {
+        add(&mut self.ledger.keys_after, keys);
     }
 
     /// All of one primary.
@@ -76,5 +75,11 @@ impl Sum {
         }
         ledger.losses.sort_by_key(|loss| (loss.to, loss.from));
         self.ledger
+    }
+}
+
+fn add(sum: &mut Option<u64>, keys: Option<u64>) {
+    if let Some(keys) = keys {
+        *sum = Some(sum.unwrap_or(0).saturating_add(keys));
     }
 }
