@@ -76,11 +76,20 @@ impl App {
     /// The node whose readings prove the top cause; the one that the user named where nothing was
     /// lost or that node is as good.
     fn lead(&self) -> usize {
-        let diagnosis = self.judge.of(None);
+        let diagnosis = self.whole();
         let top = diagnosis.top_cause.and_then(|cause| diagnosis.of(cause));
-        let proof = top.and_then(|verdict| verdict.evidence.first());
-        proof
-            .and_then(|proof| self.deployment.place(&proof.node))
+        let proofs = top.into_iter().flat_map(|verdict| &verdict.evidence);
+        let mut places = proofs.filter_map(|proof| self.deployment.place(&proof.node));
+        let answers = |place: &usize| {
+            let history = self.deployment.members()[*place].history();
+            let window = history.window_until(self.end());
+            window.last().is_some() && window.open_gap().is_none()
+        };
+        // Of a dead node, readings are old: any that answers tells more.
+        let others = std::iter::once(0).chain(0..self.deployment.members().len());
+        places
+            .find(answers)
+            .or_else(|| others.into_iter().find(answers))
             .unwrap_or(0)
     }
 
@@ -216,6 +225,11 @@ impl App {
         let verdicts = self.judge.of(Some(place)).verdicts.iter();
         let worst = verdicts.map(|verdict| verdict.level).min();
         (answers, worst.unwrap_or(Level::Clear), place)
+    }
+
+    /// The diagnosis of the whole, whatever is shown.
+    pub fn whole(&self) -> &Diagnosis {
+        self.judge.of(None)
     }
 
     /// The diagnosis of one node by itself.

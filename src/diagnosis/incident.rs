@@ -10,7 +10,7 @@ use super::replication;
 use super::verdict::Suspect;
 use super::witness;
 use crate::format;
-use crate::model::{Entry, Moment};
+use crate::model::{Entry, Moment, NodeId};
 
 /// Consecutive losses.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub struct Incident {
     pub suspects: Vec<Suspect>,
     /// Whether it goes on.
     pub state: State,
+    /// The nodes on which it happened, where several are judged together; otherwise empty.
+    pub nodes: Vec<NodeId>,
 }
 
 /// What one mechanism took in an incident.
@@ -158,6 +160,7 @@ impl Incident {
             shares: Vec::new(),
             suspects: Vec::new(),
             state: State::GoingOn,
+            nodes: Vec::new(),
         };
         incident.add(event);
         incident
@@ -236,13 +239,14 @@ impl Incident {
         parts.collect::<Vec<_>>().join(", ")
     }
 
-    /// The same with some of its shares.
-    pub(super) fn with_shares(&self, shares: Vec<Share>) -> Self {
+    /// The same on a node of several, with some of its shares.
+    pub(super) fn with_shares(&self, node: &NodeId, shares: Vec<Share>) -> Self {
         let keys = shares.iter().map(|share| share.keys);
         let mut incident = Self {
             keys: keys.fold(0, u64::saturating_add),
             at_least: shares.iter().any(|share| share.at_least),
             shares,
+            nodes: vec![node.clone()],
             ..self.clone()
         };
         incident.settle();
@@ -270,10 +274,24 @@ impl Incident {
                 self.suspects.push(suspect);
             }
         }
+        for node in other.nodes {
+            if !self.nodes.contains(&node) {
+                self.nodes.push(node);
+            }
+        }
         if other.state == State::GoingOn {
             self.state = State::GoingOn;
         }
         self.settle();
+    }
+
+    /// ` on 10.0.0.2:6379`, ` on 3 nodes`; nothing where there is but one node.
+    pub fn whereabouts(&self) -> String {
+        match &self.nodes[..] {
+            [] => String::new(),
+            [node] => format!(" on {node}"),
+            nodes => format!(" on {} nodes", nodes.len()),
+        }
     }
 
     /// The largest share.

@@ -101,6 +101,12 @@ fn hidden(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let mut notices = Vec::new();
+    if last.server.sentinel {
+        notices.push(format!(
+            "this is a Sentinel, which holds no keys; to look at what it watches: amr-top redis-sentinel://{}/NAME",
+            case.node()
+        ));
+    }
     if case.was_reset() {
         notices.push(
             "CONFIG RESETSTAT has run: totals count since then, what was counted before is gone"

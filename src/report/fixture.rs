@@ -86,6 +86,7 @@ fn incidents() -> Vec<Incident> {
         share,
     };
     let incident = |from, to, shares: Vec<Share>| Incident {
+        nodes: Vec::new(),
         from: moment(from),
         to: moment(to),
         keys: shares.iter().map(|share| share.keys).sum(),

@@ -7,6 +7,7 @@ use super::to_millisecond;
 use super::words::until;
 use crate::diagnosis::{Cause, Incident, Mechanism, Share, Suspect};
 use crate::format::{self, date_and_clock};
+use crate::model::NodeId;
 
 /// One incident; times to the millisecond.
 #[derive(Clone, Debug, Serialize)]
@@ -18,8 +19,15 @@ pub(super) struct Episode<'a> {
     at_least: bool,
     causes: Vec<Portion>,
     suspects: &'a [Suspect],
+    /// Left out where there is one node.
+    #[serde(skip_serializing_if = "no_nodes")]
+    nodes: &'a [NodeId],
     #[serde(skip)]
     how: String,
+}
+
+fn no_nodes(nodes: &&[NodeId]) -> bool {
+    nodes.is_empty()
 }
 
 /// What one mechanism took of it; `share` to three digits.
@@ -43,7 +51,8 @@ impl<'a> Episode<'a> {
             at_least: incident.at_least,
             causes: incident.shares.iter().map(Portion::new).collect(),
             suspects: &incident.suspects,
-            how: incident.how(),
+            nodes: &incident.nodes,
+            how: format!("{}{}", incident.how(), incident.whereabouts()),
         }
     }
 

@@ -165,10 +165,10 @@ impl<'a> Views<'a> {
     /// The first line.
     pub(crate) fn header(&self) -> Header {
         let standing = match (self.app.connection(), self.is_live()) {
-            (Connection::Lost { .. }, _) => Standing::Lost,
+            (Connection::Lost { .. }, _) if !self.is_one_of_many() => Standing::Lost,
             (_, false) => Standing::Paused,
             (Connection::Connecting, _) => Standing::Connecting,
-            (Connection::Live { .. }, _) => Standing::Live,
+            (Connection::Live { .. } | Connection::Lost { .. }, _) => Standing::Live,
         };
         let moment = self.sample().map(|sample| sample.moment);
         Header {
@@ -221,7 +221,19 @@ impl<'a> Views<'a> {
         lost.into_iter().flatten().chain(self.paused()).collect()
     }
 
+    /// The node whose readings are shown is one of several, of which others answer; what befalls it is
+    /// told in the list and by the causes.
+    fn is_one_of_many(&self) -> bool {
+        let others = self.app.deployment().members().iter();
+        let mut others = others.map(|member| member.history().connection());
+        self.app.narrowed().is_none()
+            && others.any(|connection| matches!(connection, Connection::Live { .. }))
+    }
+
     fn lost(&self) -> Option<Banner> {
+        if self.is_one_of_many() {
+            return None;
+        }
         let Connection::Lost {
             failure,
             since,
@@ -240,9 +252,17 @@ impl<'a> Views<'a> {
             format!("retry in {}", format::seconds(s))
         };
         let nth = attempts + 1;
+        let of = if self.app.deployment().is_several() {
+            format!(
+                "{}: ",
+                self.veil.address(self.app.history().node().as_str())
+            )
+        } else {
+            String::new()
+        };
         Some(Banner {
             head: format!(
-                "✖ {} for {}",
+                "✖ {of}{} for {}",
                 // A server that refuses us does answer.
                 if failure.kind.is_outage() {
                     "NO ANSWER"

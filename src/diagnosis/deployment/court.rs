@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
-use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Scope, Verdict};
 use crate::model::{ChangeKind, Deployment, Member, Moment, NodeId, Role, Window};
 
 /// Keys of slots that were given away are trimmed within so long.
@@ -209,7 +209,12 @@ impl<'a> Court<'a> {
             return false;
         }
         if !verdict.is_loss_in_window() {
-            return true;
+            // How it stands now is told by those who hold the keys now; and what happened before the
+            // watch, not by one that has taken over since.
+            let is_old = verdict.cause == Cause::Replication
+                && verdict.scope == Scope::SinceStart
+                && !self.handovers.is_empty();
+            return self.is_reigning(member) && !is_old;
         }
         let mut losses = self.parts[member].ledger.losses_by(verdict.cause);
         if losses.next().is_some() {

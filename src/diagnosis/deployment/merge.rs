@@ -175,7 +175,7 @@ fn incidents(court: &Court<'_>) -> Vec<Incident> {
             });
             let shares: Vec<_> = shares.copied().collect();
             if !shares.is_empty() {
-                all.push(incident.with_shares(shares));
+                all.push(incident.with_shares(court.node(member), shares));
             }
         }
     }
@@ -216,13 +216,11 @@ fn fates(court: &Court<'_>) -> Vec<Fate> {
     let mut named: BTreeMap<&str, (u8, &Fate)> = BTreeMap::new();
     for (member, part) in court.parts.iter().enumerate() {
         for fate in &part.fates {
-            let is_silent = matches!(fate.ending, Ending::Unreadable | Ending::Missing);
-            let weight = match (is_silent, court.is_reigning(member)) {
-                (false, true) => 3,
-                (false, false) => 2,
-                (true, true) => 1,
-                (true, false) => 0,
-            };
+            let weight = match fate.ending {
+                Ending::Unreadable => 0,
+                Ending::Missing => 2,
+                _ => 4,
+            } + u8::from(court.is_reigning(member));
             let known = named.entry(&fate.name).or_insert((weight, fate));
             if known.0 < weight {
                 *known = (weight, fate);
@@ -267,9 +265,13 @@ fn unreached(court: &Court<'_>) -> impl Iterator<Item = String> {
         members.filter(|member| court.seat(*member) == Seat::Unheard && !court.is_gone(*member));
     unheard.filter_map(|member| {
         let (gap, node) = (court.windows[member].open_gap()?, court.node(member));
-        Some(format!(
-            "{node} was announced and never reached: {}; where it is reachable under another address, say so: --node-map {node}=HOST:PORT",
-            gap.failure.sentence()
-        ))
+        let why = gap.failure.sentence();
+        Some(if gap.failure.kind.is_outage() {
+            format!(
+                "{node} was announced and never reached: {why}; where it is reachable under another address, say so: --node-map {node}=HOST:PORT"
+            )
+        } else {
+            format!("{node} was found and cannot be looked at: {why}")
+        })
     })
 }

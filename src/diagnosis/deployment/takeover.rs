@@ -216,6 +216,7 @@ pub(super) fn incidents(court: &Court<'_>) -> Vec<Incident> {
             }],
             suspects: Vec::new(),
             state: State::Over,
+            nodes: vec![court.node(handover.new).clone()],
         })
         .collect()
 }

@@ -51,9 +51,13 @@ impl Sum {
     pub(in crate::diagnosis) fn arrived(&mut self, keys: u64) {
         let part = self.ledger.part_mut(Way::Moved);
         part.keys = part.keys.saturating_sub(keys);
-        part.most = part
-            .most
-            .map(|most| most.saturating_sub(keys).max(part.keys));
+        if part.keys == 0 {
+            part.most = Some(0);
+        } else {
+            part.most = part
+                .most
+                .map(|most| most.saturating_sub(keys).max(part.keys));
+        }
     }
 
     /// The sum; what was created is what the balance needs.

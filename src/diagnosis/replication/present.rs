@@ -220,7 +220,8 @@ fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     let state = &last.replication;
     let (old, at) = (state.replid2.as_deref()?, state.second_offset?);
     let loaded = last.persistence.loaded_keys.is_some_and(|keys| keys > 0);
-    if last.product() == Product::Unknown || loaded {
+    // A history that ends before its first byte is none: a node that came up empty in a cluster.
+    if last.product() == Product::Unknown || loaded || at <= 1 {
         return None;
     }
     let summary = format!(

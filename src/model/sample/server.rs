@@ -24,6 +24,8 @@ pub struct Server {
     pub clients: Option<u64>,
     /// Whether cluster mode is on.
     pub cluster: Option<bool>,
+    /// It is a Sentinel, which holds no keys.
+    pub sentinel: bool,
     /// Commands a second as the server counts them over 1.6 s.
     pub ops_per_s: Option<u64>,
     /// A graceful shutdown is under way (7.0+).
@@ -59,6 +61,9 @@ impl Server {
             time_us,
             clients: info.u64("Clients", "connected_clients"),
             cluster: info.flag("Cluster", "cluster_enabled"),
+            sentinel: ["redis_mode", "server_mode"]
+                .iter()
+                .any(|name| info.get("Server", name) == Some("sentinel")),
             ops_per_s: info.u64("Stats", "instantaneous_ops_per_sec"),
             shutting_down: info.u64("Server", "shutdown_in_milliseconds").is_some(),
             config_file: text("config_file"),

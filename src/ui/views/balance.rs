@@ -97,7 +97,7 @@ impl<'a> Views<'a> {
                 (keys, true) => format!("≥ {}", format::keys(keys)),
                 (keys, false) => format!("−{}", format::keys(keys)),
             },
-            causes: incident.how(),
+            causes: incident.how() + &self.veil.text(&incident.whereabouts()),
             suspects: incident
                 .suspects
                 .iter()

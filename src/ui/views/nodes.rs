@@ -2,7 +2,7 @@
 
 use super::Views;
 use crate::app::{Mode, Panel};
-use crate::diagnosis::{Diagnosis, Level};
+use crate::diagnosis::{Cause, Diagnosis, Level, Verdict};
 use crate::format;
 use crate::model::{Counter, Role, Sample, Window};
 use crate::ui::nodes::{NodeRow, Nodes, State};
@@ -112,9 +112,15 @@ impl<'a> Views<'a> {
         if sample.is_loading() {
             return State::Loading;
         }
+        // What was judged to be no loss of the whole is none here: keys that moved to another node,
+        // removals that a replica repeats. What nearly every node is at risk of is no news.
+        let is_of_the_whole = |verdict: &Verdict| {
+            let whole = self.app.whole().of(verdict.cause);
+            whole.is_some_and(Verdict::is_loss_in_window)
+        };
         let worst = diagnosis.verdicts.iter().find(|verdict| {
-            verdict.is_loss_in_window()
-                || verdict.level == Level::AtRisk && diagnosis.top_cause.is_none()
+            verdict.is_loss_in_window() && is_of_the_whole(verdict)
+                || verdict.level == Level::AtRisk && verdict.cause == Cause::Replication
         });
         State::Answers(worst.map(|verdict| (verdict.level, verdict.cause.title())))
     }
@@ -123,10 +129,8 @@ impl<'a> Views<'a> {
     fn total(&self, rows: &[NodeRow]) -> String {
         let own = rows.iter().filter(|row| row.role != Role::Replica.id());
         let sum = |of: fn(&NodeRow) -> Option<f64>| own.clone().filter_map(of).sum::<f64>();
-        let keys: u64 = own
-            .clone()
-            .filter_map(|row| row.keys)
-            .fold(0, u64::saturating_add);
+        // Of two primaries of the same data, and of those that are gone, one counts.
+        let keys = self.app.whole().ledger.keys_after.unwrap_or(0);
         let shards: std::collections::BTreeSet<usize> = rows.iter().map(|row| row.shard).collect();
         let looking = match self.app.deployment().looking() {
             0 => String::new(),
