@@ -376,6 +376,38 @@ fn what_sentinels_publish_while_they_switch_is_no_write() {
 }
 
 #[test]
+fn writes_before_the_first_answer_of_a_second_primary_are_writes_to_it() {
+    let apart = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        nodes[0].write(400);
+        nodes[1].write(50);
+    });
+    let split = apart.repeat(3, |_| {}).diagnosis();
+    let verdict = split.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
+    assert_eq!(verdict.mechanism, Some(Mechanism::SplitBrain));
+    for words in ["both take writes", "39.1 KB on 10.0.0.1:6379"] {
+        assert!(verdict.summary.contains(words), "{}", verdict.summary);
+    }
+}
+
+#[test]
+fn what_was_replicated_before_a_promotion_was_not_written_to_the_copy() {
+    let apart = pair().then(|nodes| {
+        nodes[0].write(400);
+        nodes[1].write(400);
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let idle = apart.repeat(3, |_| {}).diagnosis();
+    let verdict = idle.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.mechanism, Some(Mechanism::Promotion));
+    let words = "neither is written to";
+    assert!(verdict.summary.contains(words), "{}", verdict.summary);
+}
+
+#[test]
 fn a_copy_that_was_promoted_for_a_while_loses_what_was_written_to_it() {
     let group = pair().then(|nodes| {
         let offset = nodes[1].offset();

@@ -34,18 +34,11 @@ impl WritePace {
             let grown = offsets.and_then(|(is, was)| is.checked_sub(was));
             if let Some(grown) = grown.filter(|_| step.continuity == Continuity::Same) {
                 pace.bytes = pace.bytes.saturating_add(grown);
-                pace.writes = pace.writes.saturating_add(writes(step));
+                pace.writes = pace.writes.saturating_add(Self::writes(step));
                 pace.seconds += step.seconds();
             }
         }
         pace
-    }
-
-    /// Calls since a moment that can have written.
-    pub fn writes_since(window: &Window<'_>, since: Moment) -> u64 {
-        let steps = window.steps().rev();
-        let since = steps.take_while(|step| step.from >= since);
-        since.map(writes).fold(0, u64::saturating_add)
     }
 
     /// Whether anything was written lately, as far as that is known still.
@@ -67,17 +60,17 @@ impl WritePace {
         let each = self.bytes as f64 / self.writes as f64;
         (self.writes > 0 && each > 0.0).then(|| format::whole(bytes as f64 / each))
     }
-}
 
-/// Calls that can have written. Scripts and transactions count by what runs in them.
-fn writes(step: &Step) -> u64 {
-    let can_write = |class: Option<Class>, creates: Creates| {
-        creates != Creates::Nothing
-            || class.is_some_and(|class| !matches!(class, Class::Script | Class::Admin))
-    };
-    let commands = step.commands.iter();
-    let writes = commands.filter(|command| can_write(command.class, command.creates));
-    writes
-        .map(|command| command.effective)
-        .fold(0, u64::saturating_add)
+    /// Calls that can have written. Scripts and transactions count by what runs in them.
+    pub fn writes(step: &Step) -> u64 {
+        let can_write = |class: Option<Class>, creates: Creates| {
+            creates != Creates::Nothing
+                || class.is_some_and(|class| !matches!(class, Class::Script | Class::Admin))
+        };
+        let commands = step.commands.iter();
+        let writes = commands.filter(|command| can_write(command.class, command.creates));
+        writes
+            .map(|command| command.effective)
+            .fold(0, u64::saturating_add)
+    }
 }

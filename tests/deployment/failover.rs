@@ -136,6 +136,8 @@ async fn two_primaries_are_a_split_brain_until_one_follows(
         Level::AtRisk,
         "nothing is lost yet: {verdict:#?}"
     );
+    // Both are seen as primaries side by side, whichever was asked first.
+    scene.polls(1).await;
     run(
         &mut redis,
         &format!("REPLICAOF 127.0.0.1 {}", standby.port()),

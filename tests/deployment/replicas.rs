@@ -305,7 +305,11 @@ async fn a_restart_from_a_stale_rdb_is_measured_in_bytes(
     let mut redis = client(&primary);
     fill(&mut redis, "early", 800, 100);
     let standby = replica(kind, &primary, &[]).await;
-    run(&mut redis, "SAVE");
+    // Not while the child that wrote the standby's copy is still there.
+    wait("it is saved", || {
+        redis::cmd("SAVE").exec(&mut redis).is_ok()
+    })
+    .await;
     let saved: u64 = field(&mut redis, "master_repl_offset")
         .parse()
         .expect("a number");

@@ -189,8 +189,7 @@ impl Scene<'_> {
         let went_on = last.moment > after.moment;
         let pace = WritePace::until(window, last.moment);
         let since = before.as_ref().map_or(after.moment, |before| before.moment);
-        let written =
-            |member: usize| WritePace::writes_since(&self.windows[member], after.moment) > 0;
+        let written = |member: usize| self.is_written_to(&self.windows[member], since);
         Some(Handover {
             new,
             old,
@@ -210,6 +209,21 @@ impl Scene<'_> {
             outcome: self.outcome(new, old, written)?,
             went_on,
         })
+    }
+
+    /// Whether a node took writes of its own after the histories had parted. A step that began before
+    /// the new one was seen as the primary counts by how far its stream has gone past what is common.
+    fn is_written_to(&self, window: &Window<'_>, since: Moment) -> bool {
+        let parted = self.is.second_offset.filter(|_| self.is.replid2.is_some());
+        let is_beyond = |moment: Moment| {
+            let offset = window.sample_at(moment);
+            let offset = offset.and_then(|sample| sample.replication.offset);
+            let beyond = offset.zip(parted);
+            beyond.is_some_and(|(is, parted)| is > parted.saturating_add(NOISE_BYTES))
+        };
+        let mut steps = window.steps().rev().take_while(|step| step.to > since);
+        let to = self.taken.after.moment;
+        steps.any(|step| WritePace::writes(step) > 0 && (step.from >= to || is_beyond(step.to)))
     }
 
     /// What has become of it; `None` for a node that was taken out of its cluster, or holds nothing

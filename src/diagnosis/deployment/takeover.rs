@@ -72,12 +72,40 @@ pub(super) fn mechanism(handover: &Handover) -> Mechanism {
     }
 }
 
+/// Two primaries of the same data, of which each is written to or not.
+fn both(
+    handover: &Handover,
+    old: &impl Display,
+    new: &impl Display,
+    written: (bool, bool),
+) -> String {
+    let used = match written {
+        (true, true) => {
+            let bytes = words::bytes(handover.bytes.unwrap_or(0));
+            let about = about(handover);
+            return format!(
+                "{old} and {new} both take writes since {new} was promoted: {bytes} on {old}{about} are not on {new}, and go when {old} follows it"
+            );
+        }
+        (true, false) => format!("{old} is written to"),
+        (false, true) => format!("{new} is written to"),
+        (false, false) => "neither is written to".to_owned(),
+    };
+    format!(
+        "{old} and {new} are both primaries of the same data since {new} was promoted; {used}, and the other does not get it"
+    )
+}
+
+fn about(handover: &Handover) -> String {
+    let writes = handover.operations.filter(|n| *n > 0);
+    writes.map_or_else(String::new, |n| {
+        format!(" (about {})", words::plural(n, "write"))
+    })
+}
+
 fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> String {
     let how = if handover.planned { ", as planned" } else { "" };
-    let about = handover.operations.filter(|n| *n > 0);
-    let about = about.map_or_else(String::new, |n| {
-        format!(" (about {})", words::plural(n, "write"))
-    });
+    let about = about(handover);
     let keys = match handover.keys() {
         0 => String::new(),
         keys => format!(", {} fewer", words::keys(keys)),
@@ -89,30 +117,11 @@ fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> Stri
             words::bytes(n)
         )
     });
-    let bytes = handover.bytes.unwrap_or(0);
     match handover.outcome {
         Outcome::Open {
-            old: true,
-            new: true,
-        } => {
-            return format!(
-                "{old} and {new} both take writes since {new} was promoted: {} on {old}{about} are not on {new}, and go when {old} follows it",
-                words::bytes(bytes)
-            );
-        }
-        Outcome::Open {
-            old: is_used,
-            new: is_new_used,
-        } => {
-            let used = match (is_used, is_new_used) {
-                (true, _) => format!("{old} is written to"),
-                (_, true) => format!("{new} is written to"),
-                _ => "neither is written to".to_owned(),
-            };
-            return format!(
-                "{old} and {new} are both primaries of the same data since {new} was promoted; {used}, and the other does not get it"
-            );
-        }
+            old: is_old,
+            new: is_new,
+        } => return both(handover, old, new, (is_old, is_new)),
         Outcome::Undone => {
             return format!("{new} was a primary for a while and follows {old} again");
         }
@@ -123,11 +132,11 @@ fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> Stri
             format!("{new} became the primary without the data of {old}{keys}")
         }
         None => format!("{new} took over from {old}{how}; no key is missing"),
-        Some(_) if handover.went_on && handover.is_loss() => format!(
+        Some(bytes) if handover.went_on && handover.is_loss() => format!(
             "{old} took writes on after {new} had taken over and lost them when it followed: {}{about}{keys}",
             words::bytes(bytes)
         ),
-        Some(_) if handover.is_loss() => format!(
+        Some(bytes) if handover.is_loss() => format!(
             "{new} took over from {old} without its last {} of writes{about}{keys}{more}",
             words::bytes(bytes)
         ),
@@ -180,17 +189,17 @@ fn evidence(court: &Court<'_>, handover: &Handover) -> Vec<Evidence> {
 
 fn steps(handover: &Handover, old: &impl Display, new: &impl Display) -> Vec<String> {
     let mut steps = Vec::new();
-    if handover.outcome != Outcome::Settled {
-        steps.push(format!(
-            "save what each has before one follows the other: redis-cli -u redis://{old} --rdb old.rdb, redis-cli -u redis://{new} --rdb new.rdb"
-        ));
-        steps.push(format!(
-            "decide which is the primary, and stop the clients that write to the other: REPLICAOF makes it lose what only it has"
-        ));
-    } else {
+    if handover.outcome == Outcome::Settled {
         steps.push(format!(
             "if {old} has not come back yet, keep it from following {new} and save its data first: its dump.rdb or appendonlydir may hold what {new} lacks"
         ));
+    } else {
+        steps.push(format!(
+            "save what each has before one follows the other: redis-cli -u redis://{old} --rdb old.rdb, redis-cli -u redis://{new} --rdb new.rdb"
+        ));
+        steps.push(
+            "decide which is the primary, and stop the clients that write to the other: REPLICAOF makes it lose what only it has".into(),
+        );
     }
     steps.push(
         "for writes that must survive a failover: WAIT 1 100 after them, or min-replicas-to-write 1 with min-replicas-max-lag 10".into(),
