@@ -783,11 +783,56 @@ fn a_replica_behind_is_a_risk_on_a_primary_that_was_promoted_once() {
         "slave0",
         "ip=10.0.0.9,port=6379,state=online,offset=50,lag=1".into(),
     );
+    let first = Story::with(facts.clone()).diagnosis();
+    let verdict = first.of(Cause::Replication).expect("a verdict");
+    assert_eq!(
+        (verdict.level, verdict.scope),
+        (Level::Suspected, Scope::SinceStart),
+        "what is behind now does not hide what was lost before"
+    );
+    for words in [
+        "took over from another primary at offset 900",
+        "; now replica 10.0.0.9:6379 is 19.1 MB behind",
+    ] {
+        assert!(verdict.summary.contains(words), "{}", verdict.summary);
+    }
     let behind = Story::with(facts).then(|_| {}).diagnosis();
     assert_eq!(
         behind.of(Cause::Replication).map(|v| v.level),
         Some(Level::AtRisk)
     );
+}
+
+#[test]
+fn deletes_that_a_promoted_server_was_sent_as_a_replica_are_told_as_such() {
+    let mut facts = Facts::default();
+    facts.keys(1_000);
+    facts.ran("del", 2_838);
+    let summary = |facts: &Facts| {
+        let diagnosis = Story::with(facts.clone()).diagnosis();
+        let verdict = diagnosis.of(Cause::Deletion).expect("a verdict");
+        assert_eq!(verdict.level, Level::Suspected, "{verdict:#?}");
+        verdict.summary.clone()
+    };
+    let words = "its primary's expirations and evictions too";
+    assert!(!summary(&facts).contains(words), "{}", summary(&facts));
+    facts.replication.insert("master_replid2", "3".repeat(40));
+    facts.replication.insert("second_repl_offset", "900".into());
+    assert!(summary(&facts).contains(words), "{}", summary(&facts));
+}
+
+#[test]
+fn a_replica_that_goes_away_is_said_to_be_gone_and_not_to_lag() {
+    let mut facts = Facts::default();
+    facts.keys(10);
+    facts.replication.insert("connected_slaves", "2".into());
+    let story = Story::with(facts).then(|f| {
+        f.replication.insert("connected_slaves", "1".into());
+    });
+    let diagnosis = story.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!((verdict.level, verdict.mechanism), (Level::AtRisk, None));
+    assert_eq!(verdict.summary, "1 of 2 replicas went away while watching");
 }
 
 #[test]

@@ -499,3 +499,24 @@ fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
     let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
     assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
 }
+
+#[test]
+fn what_is_told_of_two_nodes_in_one_sentence_names_both() {
+    let mut group = pair();
+    let persistence = &mut group.nodes[0].facts.persistence;
+    persistence.insert("rdb_changes_since_last_save", "76000".into());
+    persistence.insert("rdb_last_bgsave_status", "err".into());
+    let healthy = group.repeat(2, |_| {});
+    let summary = |group: &Group| {
+        let diagnosis = group.diagnosis();
+        let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+        assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
+        verdict.summary.clone()
+    };
+    let alone = summary(&healthy);
+    let group = healthy.repeat(3, |nodes| nodes[1].up = false);
+    let replica = "10.0.0.2:6379, a replica: one copy less to take over";
+    let both = format!("{replica}; 10.0.0.1:6379: up ");
+    assert!(alone.starts_with("up "), "one node, no name: {alone}");
+    assert!(summary(&group).starts_with(&both), "{}", summary(&group));
+}

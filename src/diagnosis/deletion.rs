@@ -239,8 +239,15 @@ fn quiet(case: &Case<'_>, last: &Sample) -> Verdict {
         let summary = format!("{seen} {}; calls, not keys", case.totals_since());
         return Verdict::new(Cause::Deletion, Level::Clear, summary);
     }
+    // As a replica it was sent them for what its primary expired and evicted (db.c,
+    // `propagateDeletion`).
+    let as_replica = if last.replication.replid2.is_some() {
+        ", and those count that it was sent as a replica: its primary's expirations and evictions too"
+    } else {
+        ""
+    };
     let summary = format!(
-        "{} {}; calls, not keys",
+        "{} {}; calls, not keys{as_replica}",
         words::list(totals.clone()),
         case.totals_since()
     );

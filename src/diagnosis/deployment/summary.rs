@@ -35,7 +35,14 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
         Cause::Relocation => return relocated(court, whole),
         _ => Vec::new(),
     };
-    for other in own.into_iter().chain(copies(court, cause)) {
+    let others: Vec<Verdict> = own.into_iter().chain(copies(court, cause)).collect();
+    if let ([(member, _)], 1) = (heard.as_slice(), court.primaries().count())
+        && others.iter().any(|other| are_told_together(&whole, other))
+    {
+        // Whose word it is does not follow from the words beside it.
+        whole.summary = format!("{}: {}", court.node(*member), whole.summary);
+    }
+    for other in others {
         whole = stronger(whole, other);
     }
     whole
@@ -144,8 +151,8 @@ fn several(
         .filter(|keys| Some(*keys) != strongest.keys_lost)
     {
         Some(keys) => format!("{} on {nodes} nodes in all", words::keys(keys)),
-        None if others == 1 => "one other node says the same".into(),
-        None => format!("{others} other nodes say the same"),
+        None if others == 1 => "the like on one other node".into(),
+        None => format!("the like on {others} other nodes"),
     };
     format!("{node}: {own}; {all}")
 }
@@ -165,9 +172,7 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
     // Of two that say that all is well, the later knows of a change of the primary.
     let is_better = rank(&b) < rank(&a) || (b.level == Level::Clear && a.level == Level::Clear);
     let (mut whole, less) = if is_better { (b, a) } else { (a, b) };
-    let both = |is: fn(&Verdict) -> bool| is(&whole) && is(&less);
-    let is_told = both(Verdict::is_loss_in_window) || both(|v| v.level == Level::AtRisk);
-    if is_told {
+    if are_told_together(&whole, &less) {
         let keys = whole.keys_lost.into_iter().chain(less.keys_lost);
         whole.keys_lost = keys.reduce(u64::saturating_add);
         whole.at_least |= less.at_least;
@@ -188,6 +193,12 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
         whole.next_steps = less.next_steps;
     }
     whole
+}
+
+/// Whether two are losses, or dangers, that one sentence tells of.
+fn are_told_together(a: &Verdict, b: &Verdict) -> bool {
+    let both = |is: fn(&Verdict) -> bool| is(a) && is(b);
+    both(Verdict::is_loss_in_window) || both(|verdict| verdict.level == Level::AtRisk)
 }
 
 /// Of dangers of one level, those first that get worse while one looks.

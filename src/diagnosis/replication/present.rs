@@ -98,9 +98,11 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
         .first
         .and_then(|sample| sample.replication.connected_replicas);
     if let Some(before) = before.filter(|before| *before > now) {
-        let summary = format!("{} of {before} replicas left while watching", before - now);
+        let summary = format!(
+            "{} of {before} replicas went away while watching",
+            before - now
+        );
         let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
-        verdict.mechanism = Some(Mechanism::ReplicaBehind);
         let at = Some(last.moment.at);
         verdict
             .evidence
@@ -124,10 +126,19 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
     } else {
         distance(case, state, last)
     };
-    if present.level == Level::AtRisk {
+    let Some(mut promoted) = promoted_once(case, last) else {
+        return present;
+    };
+    if present.level != Level::AtRisk {
+        return promoted;
+    }
+    // While one watches, what gets worse now comes first. On the first reading, what happened before.
+    if case.window.has_interval() {
         return present;
     }
-    promoted_once(case, last).unwrap_or(present)
+    promoted.summary = format!("{}; now {}", promoted.summary, present.summary);
+    promoted.evidence.extend(present.evidence);
+    promoted
 }
 
 /// So many full synchronisations in a window are a loop: each discards a replica's data.
