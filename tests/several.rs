@@ -461,19 +461,10 @@ fn what_befalls_a_detached_copy_is_none_of_the_primarys_losses() {
     );
 }
 
-/// What the cluster says: the first holds all slots, and these are nodes of it.
-fn view(group: &mut Group, nodes: &[usize]) {
-    let lines: Vec<String> = nodes
-        .iter()
-        .map(|n| {
-            let node = group.nodes[*n].id.as_str();
-            if *n == 0 {
-                format!("n0 {node}@1 master - 0 0 1 connected 0-16383")
-            } else {
-                format!("n{n} {node}@1 slave n0 0 0 1 connected")
-            }
-        })
-        .collect();
+/// What the cluster says of nodes, with their places: what follows the address in CLUSTER NODES.
+fn view(group: &mut Group, nodes: &[(usize, &str)]) {
+    let line = |(n, is): &(usize, &str)| format!("n{n} {}@1 {is}", group.nodes[*n].id);
+    let lines: Vec<String> = nodes.iter().map(line).collect();
     let moment = group.told.last().expect("something was said").moment();
     let topology = Topology::parse(&lines.join("\n"), "10.0.0.1").ok_or_else(String::new);
     let node = group.nodes[0].id.clone();
@@ -481,17 +472,45 @@ fn view(group: &mut Group, nodes: &[usize]) {
     group.deployment.observe(Told::Node(node, said));
 }
 
+const HOLDS_ALL: &str = "master - 0 0 1 connected 0-16383";
+const HOLDS_NONE: &str = "master - 0 0 1 connected";
+
+#[test]
+fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
+    let mut group = pair();
+    view(
+        &mut group,
+        &[(0, HOLDS_ALL), (1, "slave n0 0 0 1 connected")],
+    );
+    let mut group = group.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        let of = nodes[1].facts.clone();
+        nodes[0].follow("10.0.0.2", &of);
+    });
+    // It has told nobody yet whom it follows.
+    view(&mut group, &[(0, HOLDS_NONE), (1, HOLDS_ALL)]);
+    let diagnosis = group.repeat(2, |_| {}).diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+    let words = "10.0.0.2:6379 took over from 10.0.0.1:6379";
+    assert!(verdict.summary.contains(words), "{}", verdict.summary);
+}
+
 #[test]
 fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
     let mut group = pair();
-    view(&mut group, &[0, 1]);
+    view(
+        &mut group,
+        &[(0, HOLDS_ALL), (1, "slave n0 0 0 1 connected")],
+    );
     // CLUSTER RESET makes it an empty primary of a history that goes on from its own.
     let mut group = group.then(|nodes| {
         let offset = nodes[1].offset();
         nodes[1].promote(offset);
         nodes[1].facts.keys(0);
     });
-    view(&mut group, &[0]);
+    view(&mut group, &[(0, HOLDS_ALL)]);
     let group = group.repeat(3, |nodes| nodes[0].write(5));
     let diagnosis = group.diagnosis();
     assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);

@@ -3,7 +3,7 @@
 mod kin;
 mod member;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use super::change::{Change, ChangeKind};
@@ -283,11 +283,17 @@ impl Deployment {
         self.group();
     }
 
-    /// Finds anew who belongs together. Where the cluster names a node, its word decides; others
-    /// belong to those with whom they share a history or whom they followed.
+    /// Finds anew who belongs together. Where the cluster places a node among those that hold slots,
+    /// its word decides; others belong to those with whom they share a history or whom they followed.
+    /// The primary that another has just taken over from is among them: it holds none and follows
+    /// nobody yet, as others see it.
     fn group(&mut self) {
         let view = self.views.back().map(|(_, view)| view);
-        let shard = |member: &Member| view?.shard_of(member.node()).map(|id| &**id);
+        let holders: HashSet<&str> = view.map(Topology::holders).unwrap_or_default();
+        let shard = |member: &Member| {
+            let id = view?.shard_of(member.node()).map(|id| &**id);
+            id.filter(|id| holders.contains(id))
+        };
         let mut kinships = Kinships::default();
         let (named, others): (Vec<_>, Vec<_>) = self
             .members

@@ -1,6 +1,6 @@
 //! Who belongs to a cluster and holds which slots, as one of its nodes sees it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::node::{NodeId, Role};
@@ -125,6 +125,12 @@ impl Topology {
     pub fn shard_of(&self, address: &NodeId) -> Option<&Arc<str>> {
         let node = self.at(address)?;
         Some(node.primary.as_ref().unwrap_or(&node.id))
+    }
+
+    /// The ids of the nodes that hold slots.
+    pub fn holders(&self) -> HashSet<&str> {
+        let holders = self.nodes.iter().filter(|node| !node.slots.is_empty());
+        holders.map(|node| &*node.id).collect()
     }
 
     /// Slots that no node which works holds: what is in them cannot be reached.

@@ -255,8 +255,18 @@ impl Scene {
         }
     }
 
-    /// Listens until every node that answers has answered so many polls more.
+    /// Listens until every node has been polled so many times more. What was told before this and
+    /// is still on its way does not count.
     pub(crate) async fn polls(&mut self, more: u64) {
+        let now = self.clock.elapsed();
+        self.until("a poll of now", |deployment| {
+            let mut members = deployment.members().iter();
+            members.all(|member| {
+                let end = member.history().window().end();
+                end.is_some_and(|end| end.elapsed >= now)
+            })
+        })
+        .await;
         let count = |deployment: &Deployment| -> Vec<u64> {
             let members = deployment.members().iter();
             members.map(|m| m.history().window().polls()).collect()
