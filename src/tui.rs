@@ -9,7 +9,7 @@
 //! ```
 //!
 //! There is no frame rate: the screen is drawn when something changed, once for everything that
-//! had piled up. Where many nodes answer at all times, what they say is gathered for [`GATHER`]; keys
+//! had piled up. Where many nodes answer at all times, what they say is gathered for `GATHER`; keys
 //! and pushes are answered at once. Nothing here waits for a disk or a server, so keys always work.
 
 mod dashboard;

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | an answer of a primary: its replicas (`slaveN`) | every answer |
 //! | an answer of a replica: its primary (`master_host`) | every answer |
-//! | a view of a cluster | when a cluster node is met, every second ([`VIEW_EVERY`] where there are many), and when a node fails or changes its role |
+//! | a view of a cluster | when a cluster node is met, every second (`VIEW_EVERY` where there are many), and when a node fails or changes its role |
 //! | a Sentinel | every ten seconds, and when it says that another is the primary |
 //!
 //! A node that turns out to be the process of another under a second address is dropped, and not
 //! dialled again while that process answers. One that was never reached stays, and so is told; one that fell silent is asked
-//! on, and given up when nobody has named it for [`FORGET`].
+//! on, and given up when nobody has named it for `FORGET`.
 //!
 //! Everything that is known stands in one task; pollers only ever talk to it, and it to the
 //! listener, in order.
