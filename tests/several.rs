@@ -474,14 +474,12 @@ fn view(group: &mut Group, nodes: &[(usize, &str)]) {
 
 const HOLDS_ALL: &str = "master - 0 0 1 connected 0-16383";
 const HOLDS_NONE: &str = "master - 0 0 1 connected";
+const FOLLOWS: &str = "slave n0 0 0 1 connected";
 
 #[test]
 fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
     let mut group = pair();
-    view(
-        &mut group,
-        &[(0, HOLDS_ALL), (1, "slave n0 0 0 1 connected")],
-    );
+    view(&mut group, &[(0, HOLDS_ALL), (1, FOLLOWS)]);
     let mut group = group.then(|nodes| {
         let offset = nodes[1].offset();
         nodes[1].promote(offset);
@@ -500,10 +498,7 @@ fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
 #[test]
 fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
     let mut group = pair();
-    view(
-        &mut group,
-        &[(0, HOLDS_ALL), (1, "slave n0 0 0 1 connected")],
-    );
+    view(&mut group, &[(0, HOLDS_ALL), (1, FOLLOWS)]);
     // CLUSTER RESET makes it an empty primary of a history that goes on from its own.
     let mut group = group.then(|nodes| {
         let offset = nodes[1].offset();

@@ -2,6 +2,7 @@
 
 mod kin;
 mod member;
+mod told;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::topology::{Health, Holders, Topology};
 use super::window::Window;
 use kin::Kinships;
 pub use member::{Member, Takeover};
+pub use told::Told;
 
 /// Views of a cluster that are kept: only those that differ from the one before.
 const MOST_VIEWS: usize = 64;
@@ -25,56 +27,6 @@ const MOST_ALIASES: usize = 1_000;
 const MOST_ENTRIES: usize = 100_000;
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
-
-/// What a source says of a deployment.
-#[derive(Clone, Debug)]
-pub enum Told {
-    /// One node said something. One that was never heard of is found by that.
-    Node(NodeId, Observation),
-    /// An address leads to a node that is known under another.
-    Same {
-        /// When that was seen.
-        moment: Moment,
-        /// The address that is not counted.
-        alias: NodeId,
-        /// The one that is.
-        node: NodeId,
-    },
-    /// A node is not asked any more: nobody names it and it does not answer.
-    Left {
-        /// When it was given up.
-        moment: Moment,
-        /// Which.
-        node: NodeId,
-    },
-    /// So many nodes are known of which nothing was heard yet.
-    Looking {
-        /// When.
-        moment: Moment,
-        /// How many.
-        nodes: usize,
-    },
-    /// A Sentinel said something.
-    Sentinel {
-        /// When.
-        moment: Moment,
-        /// One line, inert.
-        said: String,
-    },
-}
-
-impl Told {
-    /// When it was said.
-    pub fn moment(&self) -> Moment {
-        match self {
-            Self::Node(_, observation) => observation.moment(),
-            Self::Same { moment, .. }
-            | Self::Left { moment, .. }
-            | Self::Looking { moment, .. }
-            | Self::Sentinel { moment, .. } => *moment,
-        }
-    }
-}
 
 /// Everything that was observed of nodes that belong together; the first is the one that the user
 /// named.

@@ -6,7 +6,7 @@ use amr_top::model::Watch;
 use rstest::rstest;
 
 use crate::scene::{
-    Scene, client, confirmed, field, follows, id, is_about, keys, plan, run, server, wait,
+    Scene, ask, client, confirmed, field, follows, id, is_about, keys, plan, run, server, wait,
 };
 
 const SLOTS: u32 = 16_384;
@@ -79,7 +79,7 @@ impl Cluster {
         for server in self.all() {
             let mut redis = client(server);
             wait("the nodes agree", || {
-                let info = text(&mut redis, "CLUSTER INFO");
+                let info: String = ask(&mut redis, "CLUSTER INFO");
                 info.contains("cluster_state:ok")
                     && info.contains(&format!("cluster_known_nodes:{count}"))
             })
@@ -136,19 +136,8 @@ fn slot(key: &str) -> u32 {
     u32::from(crc) % SLOTS
 }
 
-fn text(redis: &mut redis::Connection, line: &str) -> String {
-    let mut words = line.split(' ');
-    let mut command = redis::cmd(words.next().unwrap_or_default());
-    words.for_each(|word| {
-        command.arg(word);
-    });
-    command
-        .query(redis)
-        .unwrap_or_else(|error| panic!("{line}: {error}"))
-}
-
 fn node_id(server: &Server) -> String {
-    text(&mut client(server), "CLUSTER MYID")
+    ask(&mut client(server), "CLUSTER MYID")
 }
 
 #[rstest]
@@ -462,23 +451,14 @@ async fn a_node_that_joins_and_one_that_is_taken_out(
         &mut redis,
         &format!("CLUSTER MEET 127.0.0.1 {}", newcomer.port()),
     );
-    scene
-        .until("the new node is found and answers", |deployment| {
-            let place = deployment.place(&id(&newcomer));
-            place.is_some_and(|place| {
-                deployment.members()[place]
-                    .history()
-                    .last_sample()
-                    .is_some()
-            })
-        })
-        .await;
+    scene.hears_of(&id(&newcomer)).await;
     let whom = node_id(&newcomer);
     // All know it before the first forgets it: none learns of it from another after that.
     for primary in &cluster.primaries {
         let mut redis = client(primary);
         wait("it is known everywhere", || {
-            text(&mut redis, "CLUSTER NODES").contains(&whom)
+            let nodes: String = ask(&mut redis, "CLUSTER NODES");
+            nodes.contains(&whom)
         })
         .await;
     }

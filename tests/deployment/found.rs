@@ -1,18 +1,15 @@
 //! How nodes are found and asked: over TLS, beside one that hangs, by `check` from each of them.
 
-#[path = "../support/certs.rs"]
-mod certs;
-
 use amr_top::config::{Endpoint, Plan, Tls};
 use amr_top::demo::server::{Server, Signal};
 use amr_top::model::NodeId;
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
-use certs::Certs;
 use rstest::rstest;
 use serde_json::Value;
 
 use crate::scene::{Scene, client, fill, id, keys, plan, replica, run, server, wait};
+use crate::support::certs::Certs;
 
 /// A TLS-only server with a certificate, alone or as a replica.
 fn secure(kind: &str, certs: &Certs, of: Option<&Server>) -> Server {
@@ -66,18 +63,7 @@ async fn or_against_its_own_address(#[values("redis-server", "valkey-server")] k
 
 async fn answers(plan: Plan, standby: &Server) {
     let mut scene = Scene::open(plan);
-    let node: NodeId = id(standby);
-    scene
-        .until("the replica answers over TLS", |deployment| {
-            let place = deployment.place(&node);
-            place.is_some_and(|place| {
-                deployment.members()[place]
-                    .history()
-                    .last_sample()
-                    .is_some()
-            })
-        })
-        .await;
+    scene.hears_of(&id(standby)).await;
 }
 
 #[rstest]

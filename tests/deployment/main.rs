@@ -14,3 +14,5 @@ mod healthy;
 mod replicas;
 mod scene;
 mod sentinel;
+#[path = "../support/mod.rs"]
+mod support;

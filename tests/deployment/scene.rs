@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use amr_top::config::{Auth, Endpoint, NodeMap, Plan, Settings};
+use amr_top::config::{NodeMap, Plan};
 use amr_top::demo::server::{Server, find_named};
 use amr_top::diagnosis::{Cause, Diagnosis, Level, Verdict, diagnose_deployment};
 use amr_top::model::{Assumptions, Deployment, NodeId, Told};
@@ -12,10 +12,10 @@ use amr_top::source::deployment::{Wish, watch_deployment};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::support::settings;
+
 /// Time for anything that must happen at all.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
-/// Time between polls.
-const INTERVAL: Duration = Duration::from_millis(100);
 
 /// A server of this kind, `redis-server` or `valkey-server`.
 pub(crate) fn server(kind: &str, args: &[&str]) -> Server {
@@ -32,7 +32,12 @@ pub(crate) fn client(server: &Server) -> redis::Connection {
 }
 
 /// Runs one command, written as in `redis-cli`.
-pub(crate) fn run(redis: &mut redis::Connection, line: &str) -> redis::Value {
+pub(crate) fn run(redis: &mut redis::Connection, line: &str) {
+    let _: redis::Value = ask(redis, line);
+}
+
+/// The answer to one command, written as in `redis-cli`.
+pub(crate) fn ask<T: redis::FromRedisValue>(redis: &mut redis::Connection, line: &str) -> T {
     let mut words = line.split(' ');
     let mut command = redis::cmd(words.next().unwrap_or_default());
     words.for_each(|word| {
@@ -106,25 +111,6 @@ pub(crate) async fn follows(replica: &Server, of: &Server) {
 
 pub(crate) fn id(server: &Server) -> NodeId {
     NodeId::new(&server.address())
-}
-
-pub(crate) fn settings(port: u16) -> Settings {
-    Settings {
-        endpoint: Endpoint::Tcp {
-            host: "127.0.0.1".to_owned(),
-            port,
-        },
-        auth: Auth::default(),
-        tls: None,
-        interval: INTERVAL,
-        connect_timeout: Duration::from_secs(2),
-        timeout: Duration::from_secs(5),
-        assumptions: Assumptions::default(),
-        tripwire: true,
-        watch: Vec::new(),
-        sample: None,
-        monitor: None,
-    }
 }
 
 /// Everything that can be found from a server.
@@ -253,6 +239,16 @@ impl Scene {
             );
             self.hear().await;
         }
+    }
+
+    /// Listens until a node has been found and has answered.
+    pub(crate) async fn hears_of(&mut self, node: &NodeId) {
+        self.until(&format!("{node} answers"), |deployment| {
+            let place = deployment.place(node);
+            let member = place.map(|place| &deployment.members()[place]);
+            member.is_some_and(|member| member.history().last_sample().is_some())
+        })
+        .await;
     }
 
     /// Listens until every node has been polled so many times more. What was told before this and

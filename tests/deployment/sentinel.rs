@@ -12,8 +12,9 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::scene::{
-    Scene, client, confirmed, field, fill, id, is_about, keys, replica, run, server, settings, wait,
+    Scene, client, confirmed, field, fill, id, is_about, keys, replica, run, server, wait,
 };
+use crate::support::settings;
 
 const NAME: &str = "mymaster";
 
