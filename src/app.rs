@@ -21,10 +21,11 @@ pub use screen::{Mode, Privacy, Screen, Sort, Span, ThemeName, View};
 
 use crate::diagnosis::{Cause, Diagnosis, Incident};
 use crate::model::{
-    ChangeKind, Connection, Deployment, History, INTERVAL_RANGE, Moment, NodeId, Sample, Told,
-    Watch, Window,
+    ChangeKind, Connection, Deployment, History, INTERVAL_RANGE, Moment, Sample, Told, Watch,
+    Window,
 };
 use judge::Judge;
+use nodes::Narrow;
 pub use nodes::NodeSort;
 
 /// Which moment is shown.
@@ -56,8 +57,7 @@ const NOTICE_STAYS: Duration = Duration::from_secs(12);
 pub struct App {
     deployment: Deployment,
     judge: Judge,
-    /// The node that the user has narrowed everything to.
-    narrow: Option<NodeId>,
+    narrow: Narrow,
     cursor: Cursor,
     screen: Screen,
     interval: Duration,
@@ -76,7 +76,7 @@ impl App {
         Self {
             deployment,
             judge,
-            narrow: None,
+            narrow: Narrow::Not,
             cursor: Cursor::Live,
             screen: Screen::default(),
             interval,
@@ -99,7 +99,8 @@ impl App {
             .filter_map(|told| self.take_in(told))
             .collect();
         if self.cursor == Cursor::Live {
-            self.judge.again(&self.deployment, &concerned);
+            let extent = self.extent();
+            self.judge.again(&self.deployment, &extent, &concerned);
             self.settle_selection();
         }
     }
@@ -169,13 +170,14 @@ impl App {
     /// Judges what is shown anew.
     fn diagnose(&mut self) {
         let end = self.end();
-        self.judge.at(&self.deployment, end);
+        let extent = self.extent();
+        self.judge.at(&self.deployment, &extent, end);
         self.settle_selection();
     }
 
     /// Rows change places; the selection stays on its cause and its incident.
     fn settle_selection(&mut self) {
-        let diagnosis = self.judge.of(self.narrowed());
+        let diagnosis = self.judge.of(&self.extent());
         self.screen.watches = !self.wanted.is_empty() || !diagnosis.fates.is_empty();
         self.screen.several = self.deployment.is_several();
         self.screen.usual_sort = NodeSort::usual(self.deployment.members().len());
@@ -330,9 +332,9 @@ impl App {
         self.deployment.members()[self.shown()].history()
     }
 
-    /// The diagnosis of what is shown: of the whole, or of the node that it is narrowed to.
+    /// The diagnosis of what is shown: of the whole, or of the node or shard that it is narrowed to.
     pub fn diagnosis(&self) -> &Diagnosis {
-        self.judge.of(self.narrowed())
+        self.judge.of(&self.extent())
     }
 
     /// What the user is looking at.

@@ -48,7 +48,7 @@ use std::cmp::Reverse;
 
 use case::{Case, Ends};
 pub use cause::Cause;
-pub use deployment::{Handover, diagnose_deployment, merge};
+pub use deployment::{Handover, diagnose_deployment, diagnose_extent, merge};
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
 pub use heard::{Name, Removals};

@@ -120,9 +120,10 @@ fn export(options: &cli::Options) -> impl Fn(&App) -> tui::ExportJob + use<> {
         let diagnosis = redact.then(|| app.diagnosis().without_names());
         let deployment = deployment.as_ref().unwrap_or(app.deployment());
         let diagnosis = diagnosis.as_ref().unwrap_or(app.diagnosis());
+        let extent = app.extent();
         let scene = Scene {
             deployment,
-            only: app.narrowed(),
+            extent: &extent,
             end: app.end(),
         };
         let report = Report::new(&scene, diagnosis, &[]);

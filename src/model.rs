@@ -59,7 +59,7 @@ pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
-pub use deployment::{Deployment, Member, Takeover, Told};
+pub use deployment::{Deployment, Extent, Member, Takeover, Told};
 pub use entry::{Entry, Gap};
 pub use events::{
     EventKind, Gathering, Group, HEARD_DATABASES, Heard, Listening, OnWatched, Published, Removed,

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use amr_top::app::{Action, App, Panel, ThemeName};
-use amr_top::model::{Assumptions, Deployment, Moment};
+use amr_top::diagnosis::Cause;
+use amr_top::model::{Assumptions, Deployment, Extent, Moment};
 use amr_top::ui::picture::svg;
 use support::stage::{screen, text};
 use support::story::{Group, Node};
@@ -109,14 +110,58 @@ fn six_nodes_are_listed_by_shard() {
     app.act(Action::Down);
     app.act(Action::Down);
     app.act(Action::Open);
-    assert_eq!(app.narrowed(), Some(1));
+    assert_eq!(app.extent(), Extent::Node(1));
     assert_eq!(app.history().node().as_str(), "10.0.0.2:6379");
     shot("six-narrowed", &app);
     app.act(Action::Back);
-    assert_eq!(app.narrowed(), None);
+    assert_eq!(app.extent(), Extent::Whole);
     app.act(Action::Privacy);
     let hidden = text(&screen(&app, 200, 60));
     assert!(!hidden.contains("10.0."), "{hidden}");
+}
+
+/// One shard evicts; what the others say of their keys is not its loss, nor the reverse.
+#[test]
+fn enter_goes_from_a_node_to_its_shard_and_to_all() {
+    let mut app = app(&six());
+    let evicted = |app: &App| {
+        let verdict = app.diagnosis().of(Cause::Eviction).expect("a verdict");
+        verdict.keys_lost
+    };
+    let whole = evicted(&app);
+    assert!(whole.is_some_and(|keys| keys > 0), "{whole:?}");
+    app.act(Action::Focus(Panel::Nodes));
+    app.act(Action::Down);
+    app.act(Action::Down);
+    app.act(Action::Open);
+    app.act(Action::Open);
+    assert_eq!(app.extent(), Extent::Shard(vec![1, 4]));
+    assert_eq!(evicted(&app), whole, "all of it went from this shard");
+    assert_eq!(app.history().node().as_str(), "10.0.0.2:6379");
+    let others = app.changes();
+    let others = others.iter().filter_map(|(node, _)| *node);
+    assert!(others.clone().count() > 0);
+    for node in others {
+        assert!(
+            ["10.0.0.2:6379", "10.0.1.2:6379"].contains(&node.as_str()),
+            "{node} is of another shard"
+        );
+    }
+    let seen = text(&screen(&app, 120, 40));
+    assert!(seen.contains("10.0.0.2:6379 with its shard"), "{seen}");
+    app.act(Action::Up);
+    app.act(Action::Up);
+    assert_eq!(app.extent(), Extent::Shard(vec![0, 3]));
+    assert_eq!(evicted(&app), None, "this shard evicts nothing");
+    assert_eq!(
+        app.diagnosis().ledger.keys_before,
+        app.diagnosis_of(0).ledger.keys_before
+    );
+    app.act(Action::Down);
+    app.act(Action::Down);
+    app.act(Action::Open);
+    assert_eq!(app.extent(), Extent::Whole);
+    assert_eq!(evicted(&app), whole);
 }
 
 #[test]
@@ -156,7 +201,7 @@ fn the_one_of_a_hundred_that_evicts_stands_out() {
         .repeat(5, |_| {})
         .then(|nodes| evict(&mut nodes[63], 400));
     let mut app = app(&group);
-    let leads = app.diagnosis().of(amr_top::diagnosis::Cause::Eviction);
+    let leads = app.diagnosis().of(Cause::Eviction);
     assert!(leads.is_some_and(|verdict| verdict.summary.starts_with("10.0.6.3:6379: ")));
     assert_eq!(app.shown(), 63, "its readings are in the panels");
     assert_eq!(app.node_rows()[0], 63, "it is the first of the list");

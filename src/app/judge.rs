@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::{Diagnosis, diagnose, merge};
-use crate::model::Deployment;
+use crate::model::{Deployment, Extent};
 
 /// Diagnoses at one moment.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Judge {
     /// One a member; empty where there is but one, whose diagnosis is the whole.
     parts: Vec<Diagnosis>,
     whole: Diagnosis,
+    /// Of the shard that everything is narrowed to.
+    shard: Option<Diagnosis>,
 }
 
 impl Judge {
@@ -18,18 +20,19 @@ impl Judge {
         Self {
             parts: Vec::new(),
             whole: diagnose(&deployment.first().history().window()),
+            shard: None,
         }
     }
 
     /// Judges everything as of `end`.
-    pub(super) fn at(&mut self, deployment: &Deployment, end: Option<Duration>) {
+    pub(super) fn at(&mut self, deployment: &Deployment, extent: &Extent, end: Option<Duration>) {
         let windows = deployment.windows(end);
         self.parts = windows.map(|window| diagnose(&window)).collect();
-        self.conclude(deployment, end);
+        self.conclude(deployment, extent, end);
     }
 
     /// Judges those members anew of which something was heard, as of now.
-    pub(super) fn again(&mut self, deployment: &Deployment, concerned: &[usize]) {
+    pub(super) fn again(&mut self, deployment: &Deployment, extent: &Extent, concerned: &[usize]) {
         let members = deployment.members();
         if members.len() == 1 && concerned.is_empty() {
             return;
@@ -43,20 +46,36 @@ impl Judge {
                 self.parts[place] = judged(member);
             }
         }
-        self.conclude(deployment, None);
+        self.conclude(deployment, extent, None);
     }
 
-    fn conclude(&mut self, deployment: &Deployment, end: Option<Duration>) {
+    /// Everything is narrowed to something else.
+    pub(super) fn narrow(
+        &mut self,
+        deployment: &Deployment,
+        extent: &Extent,
+        end: Option<Duration>,
+    ) {
+        let is_shard = matches!(extent, Extent::Shard(_));
+        self.shard = is_shard.then(|| merge(deployment, extent, end, &self.parts));
+    }
+
+    fn conclude(&mut self, deployment: &Deployment, extent: &Extent, end: Option<Duration>) {
         if let [_] = self.parts[..] {
             self.whole = self.parts.remove(0);
         } else {
-            self.whole = merge(deployment, end, &self.parts);
+            self.whole = merge(deployment, &Extent::Whole, end, &self.parts);
         }
+        self.narrow(deployment, extent, end);
     }
 
-    /// The diagnosis of one member, or of the whole.
-    pub(super) fn of(&self, member: Option<usize>) -> &Diagnosis {
-        let part = member.and_then(|member| self.parts.get(member));
+    /// The diagnosis of the whole, of the shard that everything is narrowed to, or of any one member.
+    pub(super) fn of(&self, extent: &Extent) -> &Diagnosis {
+        let part = match extent {
+            Extent::Whole => None,
+            Extent::Shard(_) => self.shard.as_ref(),
+            Extent::Node(place) => self.parts.get(*place),
+        };
         part.unwrap_or(&self.whole)
     }
 }

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::{App, Panel};
-use crate::diagnosis::{Diagnosis, Incident, Level, diagnose, diagnose_deployment};
-use crate::model::{Change, Counter, Member, NodeId, Packed, Role};
+use crate::diagnosis::{Diagnosis, Incident, Level, diagnose, diagnose_extent};
+use crate::format;
+use crate::model::{Change, Counter, Extent, Member, NodeId, Packed, Role};
 
 /// Order of the nodes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub enum NodeSort {
     Memory,
     /// Most keys first.
     Keys,
+}
+
+/// What the user has narrowed everything to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Narrow {
+    /// Nothing is left out.
+    #[default]
+    Not,
+    /// One node by itself.
+    Node(NodeId),
+    /// A node and those that hold the same data.
+    Shard(NodeId),
 }
 
 /// Changes that are listed, the newest.
@@ -60,9 +73,24 @@ impl NodeSort {
 }
 
 impl App {
-    /// The place of the node that the user has narrowed everything to.
-    pub fn narrowed(&self) -> Option<usize> {
-        self.deployment.place(self.narrow.as_ref()?)
+    /// What the user has narrowed everything to.
+    pub fn extent(&self) -> Extent {
+        let place = |node| self.deployment.place(node);
+        match &self.narrow {
+            Narrow::Not => Extent::Whole,
+            Narrow::Node(node) => place(node).map_or(Extent::Whole, Extent::Node),
+            Narrow::Shard(node) => place(node).map_or(Extent::Whole, |place| {
+                Extent::Shard(self.deployment.shard_of(place).to_vec())
+            }),
+        }
+    }
+
+    /// The place of the node that the user has narrowed everything to, alone or with its shard.
+    fn narrowed(&self) -> Option<usize> {
+        match &self.narrow {
+            Narrow::Not => None,
+            Narrow::Node(node) | Narrow::Shard(node) => self.deployment.place(node),
+        }
     }
 
     /// The place of the node whose readings the panels show: the one that it is narrowed to, the
@@ -93,7 +121,7 @@ impl App {
             .unwrap_or(0)
     }
 
-    /// Shows one node alone, or the whole again.
+    /// Shows one node alone; when it is, its shard; then the whole again.
     pub(super) fn open_node(&mut self) {
         let rows = self.node_rows();
         let row = self
@@ -103,21 +131,60 @@ impl App {
         let node = rows
             .get(row)
             .map(|place| self.deployment.members()[*place].node().clone());
-        if self.narrow.is_some() && self.narrow == node {
-            self.widen();
-        } else if let Some(node) = node {
-            self.say(format!("{node} alone; Esc or Enter: all nodes"), false);
-            self.narrow = Some(node);
-            self.settle_selection();
+        let Some(node) = node else {
+            return;
+        };
+        match &self.narrow {
+            Narrow::Node(known) if *known == node => match self.copies_of(&node) {
+                0 => drop(self.widen()),
+                copies => {
+                    let with = format::plural(copies as u64, "node");
+                    self.say(
+                        format!("{node} with {with} of its shard; Esc or Enter: all nodes"),
+                        false,
+                    );
+                    self.narrow_to(Narrow::Shard(node));
+                }
+            },
+            Narrow::Shard(known) if *known == node => drop(self.widen()),
+            _ => {
+                let next = match self.copies_of(&node) {
+                    0 => "Esc or Enter: all nodes",
+                    _ => "Enter: its shard, Esc: all nodes",
+                };
+                self.say(format!("{node} alone; {next}"), false);
+                self.narrow_to(Narrow::Node(node));
+            }
         }
+    }
+
+    /// How many others hold the data of a node, where that is not all of the deployment.
+    fn copies_of(&self, node: &NodeId) -> usize {
+        let place = self.deployment.place(node);
+        let shard = place.map_or(&[][..], |place| self.deployment.shard_of(place));
+        if shard.len() == self.deployment.members().len() {
+            return 0;
+        }
+        let members = self.deployment.members();
+        let there = shard
+            .iter()
+            .filter(|place| members[**place].left().is_none());
+        there.count().saturating_sub(1)
+    }
+
+    fn narrow_to(&mut self, narrow: Narrow) {
+        self.narrow = narrow;
+        let (extent, end) = (self.extent(), self.end());
+        self.judge.narrow(&self.deployment, &extent, end);
+        self.settle_selection();
     }
 
     /// Shows the whole again. Whether it did not already.
     pub(super) fn widen(&mut self) -> bool {
-        let was = self.narrow.take().is_some();
+        let was = self.narrow != Narrow::Not;
         if was {
             self.say("all nodes", false);
-            self.settle_selection();
+            self.narrow_to(Narrow::Not);
         }
         was
     }
@@ -132,10 +199,14 @@ impl App {
         let chosen = rows
             .get(row)
             .map(|place| self.deployment.members()[*place].node().clone());
-        self.screen.chosen_node = chosen;
-        if self.narrow.is_some() {
-            self.narrow.clone_from(&self.screen.chosen_node);
+        if let Some(node) = &chosen {
+            match self.narrow {
+                Narrow::Not => {}
+                Narrow::Node(_) => self.narrow = Narrow::Node(node.clone()),
+                Narrow::Shard(_) => self.narrow_to(Narrow::Shard(node.clone())),
+            }
         }
+        self.screen.chosen_node = chosen;
     }
 
     /// Rows change places; the selection stays on its node.
@@ -222,19 +293,19 @@ impl App {
     fn trouble(&self, place: usize) -> (bool, Level, usize) {
         let history = self.deployment.members()[place].history();
         let answers = history.window_until(self.end()).open_gap().is_none();
-        let verdicts = self.judge.of(Some(place)).verdicts.iter();
+        let verdicts = self.judge.of(&Extent::Node(place)).verdicts.iter();
         let worst = verdicts.map(|verdict| verdict.level).min();
         (answers, worst.unwrap_or(Level::Clear), place)
     }
 
     /// The diagnosis of the whole, whatever is shown.
     pub fn whole(&self) -> &Diagnosis {
-        self.judge.of(None)
+        self.judge.of(&Extent::Whole)
     }
 
     /// The diagnosis of one node by itself.
     pub fn diagnosis_of(&self, place: usize) -> &Diagnosis {
-        self.judge.of(Some(place))
+        self.judge.of(&Extent::Node(place))
     }
 
     /// The newest changes up to the cursor, the oldest first, with the node that each is of where there
@@ -256,18 +327,27 @@ impl App {
     }
 
     fn changes_by(&self, by: impl Fn(&&Change) -> bool) -> Vec<(Option<&NodeId>, &Change)> {
-        if self.narrowed().is_some() || !self.deployment.is_several() {
+        let extent = self.extent();
+        if matches!(extent, Extent::Node(_)) || !self.deployment.is_several() {
             let changes = self.history().changes().filter(|change| by(change));
             return changes.map(|change| (None, change)).collect();
         }
         let mut all: Vec<(Option<&NodeId>, &Change)> = Vec::new();
-        for member in self.deployment.members() {
+        let members = self.deployment.members().iter().enumerate();
+        for (_, member) in members.filter(|(place, _)| extent.contains(*place)) {
             let newest = member.history().changes().rev().filter(|change| by(change));
             let newest: Vec<&Change> = newest.take(MOST_CHANGES).collect();
             let oldest_first = newest.into_iter().rev();
             all.extend(oldest_first.map(|change| (Some(member.node()), change)));
         }
-        let common = self.deployment.changes().filter(|change| by(change));
+        let common = self.deployment.changes().filter(|change| {
+            let mut nodes = change.kind.nodes();
+            let is_own = |node: &NodeId| {
+                let place = self.deployment.place(node);
+                place.is_some_and(|place| extent.contains(place))
+            };
+            by(change) && (extent.is_whole() || nodes.any(is_own))
+        });
         all.extend(common.map(|change| (None, change)));
         all.sort_by_key(|(_, change)| change.moment);
         all
@@ -275,9 +355,9 @@ impl App {
 
     /// The incidents of what is shown, as of a moment.
     pub(super) fn incidents_at(&self, end: Option<Duration>) -> Vec<Incident> {
-        match self.narrowed() {
-            Some(_) => diagnose(&self.history().window_until(end)).incidents,
-            None => diagnose_deployment(&self.deployment, end).incidents,
+        match self.extent() {
+            Extent::Node(_) => diagnose(&self.history().window_until(end)).incidents,
+            extent => diagnose_extent(&self.deployment, &extent, end).incidents,
         }
     }
 }

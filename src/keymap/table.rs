@@ -129,7 +129,7 @@ pub(super) static ROWS: &[Row] = &[
     Row {
         group: LOOK,
         keys: "Enter",
-        words: "on a node: everything of that node alone; again, or Esc: all nodes",
+        words: "on a node: it alone; again: its shard; again, or Esc: all nodes",
         hint: Some(Hint(0, "Enter", "alone")),
         places: PANELS,
         on: On::Only(Panel::Nodes),

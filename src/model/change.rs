@@ -167,6 +167,17 @@ fn times(calls: u64) -> String {
 }
 
 impl ChangeKind {
+    /// The nodes that a change of the deployment names.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeId> {
+        let (one, other) = match self {
+            Self::NodeFound { node, .. } | Self::NodeLeft(node) => (Some(node), None),
+            Self::SameNode { alias, node } => (Some(alias), Some(node)),
+            Self::SlotsMoved { from, to, .. } => (Some(from), Some(to)),
+            _ => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+
     /// One line for people.
     pub fn sentence(&self) -> String {
         match self {

@@ -1,5 +1,6 @@
 //! The nodes that belong together, each with its history, and what is known of how they belong.
 
+mod extent;
 mod kin;
 mod member;
 mod told;
@@ -14,6 +15,7 @@ use super::sample::Assumptions;
 use super::timeline::History;
 use super::topology::{Health, Holders, Topology};
 use super::window::Window;
+pub use extent::Extent;
 use kin::Kinships;
 pub use member::{Member, Takeover};
 pub use told::Told;
@@ -341,6 +343,13 @@ impl Deployment {
     /// history, a replica and the primary that it follows, and what the cluster says.
     pub fn shards(&self) -> &[Vec<usize>] {
         &self.shards
+    }
+
+    /// The places of the members that hold the same data as the one at a place, that one included.
+    pub fn shard_of(&self, place: usize) -> &[usize] {
+        let mut shards = self.shards.iter();
+        let own = shards.find(|places| places.contains(&place));
+        own.map_or(&[], Vec::as_slice)
     }
 
     /// What the cluster thinks of a node.

@@ -24,7 +24,9 @@ use crate::app::{App, Cursor, Mode, Panel, View};
 use crate::diagnosis::Diagnosis;
 use crate::format;
 use crate::keymap;
-use crate::model::{Connection, Counter, Delta, Entry, Moment, NodeId, Packed, Sample, Window};
+use crate::model::{
+    Connection, Counter, Delta, Entry, Extent, Moment, NodeId, Packed, Sample, Window,
+};
 
 /// The dashboard as it is looked at now.
 pub(crate) struct Views<'a> {
@@ -199,10 +201,10 @@ impl<'a> Views<'a> {
             1 => 0,
             nodes => nodes,
         };
-        let alone = if self.app.narrowed().is_some() {
-            "alone, "
-        } else {
-            ""
+        let alone = match self.app.extent() {
+            Extent::Whole => "",
+            Extent::Shard(_) => "with its shard, ",
+            Extent::Node(_) => "alone, ",
         };
         match nodes {
             0 => node.to_string(),
@@ -226,7 +228,7 @@ impl<'a> Views<'a> {
     fn is_one_of_many(&self) -> bool {
         let others = self.app.deployment().members().iter();
         let mut others = others.map(|member| member.history().connection());
-        self.app.narrowed().is_none()
+        self.app.extent().is_whole()
             && others.any(|connection| matches!(connection, Connection::Live { .. }))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::handover::{self, Handover};
 use crate::diagnosis::ledger::Loss;
 use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Scope, Verdict};
-use crate::model::{ChangeKind, Deployment, Member, Moment, NodeId, Role, Window};
+use crate::model::{ChangeKind, Deployment, Extent, Member, Moment, NodeId, Role, Window};
 
 /// Keys of slots that were given away are trimmed within so long.
 const TRIM: Duration = Duration::from_secs(60);
@@ -15,6 +15,8 @@ const HEARSAY: Duration = Duration::from_secs(10);
 /// A deployment under judgement.
 pub(super) struct Court<'a> {
     pub(super) deployment: &'a Deployment,
+    /// What is reported; all others are heard of what concerns it.
+    extent: &'a Extent,
     pub(super) end: Option<Duration>,
     pub(super) windows: Vec<Window<'a>>,
     pub(super) parts: &'a [Diagnosis],
@@ -40,6 +42,7 @@ pub(super) enum Seat {
 impl<'a> Court<'a> {
     pub(super) fn new(
         deployment: &'a Deployment,
+        extent: &'a Extent,
         end: Option<Duration>,
         parts: &'a [Diagnosis],
     ) -> Self {
@@ -47,6 +50,7 @@ impl<'a> Court<'a> {
         let kin = deployment.shards();
         let mut handovers: Vec<Handover> = kin
             .iter()
+            .filter(|members| members.iter().any(|member| extent.contains(*member)))
             .flat_map(|members| handover::of(members, deployment, end, &windows))
             .collect();
         handovers.sort_by_key(|handover| handover.to);
@@ -62,6 +66,7 @@ impl<'a> Court<'a> {
         }
         Self {
             deployment,
+            extent,
             end,
             windows,
             parts,
@@ -79,8 +84,28 @@ impl<'a> Court<'a> {
         self.seats[member]
     }
 
-    /// The members whose word counts.
+    /// Whether all of the deployment is reported.
+    pub(super) fn is_whole(&self) -> bool {
+        self.extent.is_whole()
+    }
+
+    /// Whether a member is of what is reported.
+    pub(super) fn reports(&self, member: usize) -> bool {
+        self.extent.contains(member)
+    }
+
+    /// The members that are reported.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> {
+        (0..self.windows.len()).filter(|member| self.reports(*member))
+    }
+
+    /// The reported members whose word counts.
     pub(super) fn primaries(&self) -> impl Iterator<Item = usize> {
+        self.all_primaries().filter(|member| self.reports(*member))
+    }
+
+    /// The members of the whole deployment whose word counts.
+    pub(super) fn all_primaries(&self) -> impl Iterator<Item = usize> {
         let seats = self.seats.iter().enumerate();
         seats
             .filter(|(_, seat)| **seat == Seat::Primary)

@@ -16,7 +16,9 @@ use crate::model::{ChangeKind, Moment, Window};
 const MOST_NOTICES: usize = 40;
 
 pub(super) fn merge(court: &Court<'_>) -> Diagnosis {
-    let has_interval = court.windows.iter().any(Window::has_interval);
+    let has_interval = court
+        .members()
+        .any(|member| court.windows[member].has_interval());
     let mut verdicts: Vec<_> = Cause::ALL
         .iter()
         .map(|cause| summary::verdict(court, *cause))
@@ -29,7 +31,9 @@ pub(super) fn merge(court: &Court<'_>) -> Diagnosis {
         incidents: incidents(court),
         fates: fates(court),
         events: events(court),
-        forecast: court.parts.iter().find_map(|part| part.forecast.clone()),
+        forecast: court
+            .members()
+            .find_map(|member| court.parts[member].forecast.clone()),
         notices: notices(court),
     }
 }
@@ -119,11 +123,13 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
             0
         }
     };
-    let from = court.primaries().max_by_key(|member| left(*member, None));
+    let from = court
+        .all_primaries()
+        .max_by_key(|member| left(*member, None));
     let Some(from) = from.filter(|from| left(*from, None) > 0) else {
         return Arrived::default();
     };
-    let others = || court.primaries().filter(|member| *member != from);
+    let others = || court.all_primaries().filter(|member| *member != from);
     let Some(to) = others().max_by_key(|member| came(*member)) else {
         return Arrived::default();
     };
@@ -131,7 +137,7 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
     let answering = answering.filter(|window| window.open_gap().is_none());
     let heard = answering.filter_map(Window::end).min();
     let gone = court
-        .primaries()
+        .all_primaries()
         .map(|member| left(member, None))
         .fold(0, u64::saturating_add);
     let on_the_way = heard.map_or(0, |heard| left(from, Some(heard)));
@@ -214,7 +220,8 @@ fn events(court: &Court<'_>) -> Vec<Removals> {
 /// hold it cannot tell, and of a primary and its copies the primary's word counts.
 fn fates(court: &Court<'_>) -> Vec<Fate> {
     let mut named: BTreeMap<&str, (u8, &Fate)> = BTreeMap::new();
-    for (member, part) in court.parts.iter().enumerate() {
+    for member in court.members() {
+        let part = &court.parts[member];
         for fate in &part.fates {
             let weight = match fate.ending {
                 Ending::Unreadable => 0,
@@ -236,7 +243,8 @@ fn fates(court: &Court<'_>) -> Vec<Fate> {
 fn notices(court: &Court<'_>) -> Vec<String> {
     let bare = |notice: &str| notice.replace(|c: char| c.is_ascii_digit(), "");
     let mut told: Vec<(String, &str, Vec<usize>)> = Vec::new();
-    for (member, part) in court.parts.iter().enumerate() {
+    for member in court.members() {
+        let part = &court.parts[member];
         for notice in &part.notices {
             let words = bare(notice);
             match told.iter_mut().find(|(known, ..)| *known == words) {
@@ -260,9 +268,9 @@ fn notices(court: &Court<'_>) -> Vec<String> {
 
 /// Nodes that somebody named and that were never reached.
 fn unreached(court: &Court<'_>) -> impl Iterator<Item = String> {
-    let members = 0..court.windows.len();
-    let unheard =
-        members.filter(|member| court.seat(*member) == Seat::Unheard && !court.is_gone(*member));
+    let unheard = court
+        .members()
+        .filter(|member| court.seat(*member) == Seat::Unheard && !court.is_gone(*member));
     unheard.filter_map(|member| {
         let (gap, node) = (court.windows[member].open_gap()?, court.node(member));
         let why = gap.failure.sentence();

@@ -66,7 +66,10 @@ fn unheard(court: &Court<'_>, cause: Cause) -> Verdict {
         verdict.docs = docs(court, cause);
         return verdict;
     }
-    let first = court.parts.first().and_then(|part| part.of(cause));
+    let mut members = court.members();
+    let first = members
+        .next()
+        .and_then(|first| court.parts[first].of(cause));
     let none = || Verdict::new(cause, Level::Unknown, "no reply from a server yet");
     first.cloned().unwrap_or_else(none)
 }
@@ -217,8 +220,9 @@ fn copies(court: &Court<'_>, cause: Cause) -> Vec<Verdict> {
     if cause != Cause::Replication {
         return Vec::new();
     }
-    let members = 0..court.windows.len();
-    let copies = members.filter(|member| court.seat(*member) == Seat::Copy);
+    let copies = court
+        .members()
+        .filter(|member| court.seat(*member) == Seat::Copy);
     let told = copies.filter_map(|member| {
         let verdict = court.parts[member].of(cause)?;
         let concerns = verdict.level == Level::AtRisk || verdict.is_loss_in_window();
@@ -237,8 +241,7 @@ fn copies(court: &Court<'_>, cause: Cause) -> Vec<Verdict> {
 
 /// Nodes that do not answer and are missed by nobody: replicas, and primaries that were replaced.
 fn silent(court: &Court<'_>) -> Vec<Verdict> {
-    let members = 0..court.windows.len();
-    let silent = members.filter_map(|member| {
+    let silent = court.members().filter_map(|member| {
         let gap = court.windows[member].open_gap()?;
         let verdict = court.parts[member].of(Cause::InstanceFailure)?;
         let successor = court.successor(member);
@@ -263,7 +266,7 @@ fn silent(court: &Court<'_>) -> Vec<Verdict> {
         Some(verdict)
     });
     let mut told: Vec<Verdict> = silent.collect();
-    told.extend(uncovered(court));
+    told.extend(uncovered(court).filter(|_| court.is_whole()));
     told
 }
 
@@ -313,7 +316,8 @@ fn uncovered(court: &Court<'_>) -> Option<Verdict> {
 fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
     let arrived = super::merge::arrived(court);
     let is_told = whole.is_loss_in_window() || whole.level == Level::Clear;
-    if !is_told || arrived.keys == 0 {
+    let is_own = court.reports(arrived.from) || court.reports(arrived.to);
+    if !is_told || arrived.keys == 0 || !is_own {
         return whole;
     }
     let left = arrived.left;
