@@ -48,11 +48,12 @@ use std::cmp::Reverse;
 
 use case::{Case, Ends};
 pub use cause::Cause;
-pub use deployment::{Handover, diagnose_deployment, diagnose_extent, merge};
+pub use deployment::{Handover, diagnose_deployment, diagnose_extent, diagnose_member, merge};
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
 pub use heard::{Name, Removals};
 pub use incident::{Incident, Share, State};
+use ledger::Given;
 pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
 pub use verdict::{Certainty, Evidence, Level, Reading, Scope, Suspect, Verdict};
@@ -145,11 +146,16 @@ impl Cause {
     }
 }
 
-/// Judges every cause over a window.
+/// Judges every cause over a window of a node that is looked at alone.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
-    let ledger = Ledger::of(window);
+    diagnose_among(window, &Given::Untold)
+}
+
+/// The same of a node of which others know what slots it gave away.
+fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
+    let ledger = Ledger::among(window, given);
     let ends = Ends::of(window);
-    let case = Case::new(*window, &ledger, &ends);
+    let case = Case::new(*window, &ledger, given, &ends);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
     rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {

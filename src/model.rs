@@ -59,7 +59,7 @@ pub use command::{CommandStat, Commands};
 pub use continuity::Continuity;
 pub use counter::{Counter, Delta};
 pub use denied::Denied;
-pub use deployment::{Deployment, Extent, Member, Takeover, Told};
+pub use deployment::{Deployment, Extent, Member, SlotMove, Takeover, Told};
 pub use entry::{Entry, Gap};
 pub use events::{
     EventKind, Gathering, Group, HEARD_DATABASES, Heard, Listening, OnWatched, Published, Removed,
@@ -76,7 +76,7 @@ pub use slowlog::{SLOW_LOG, SlowEntry};
 pub use step::{CounterDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::History;
-pub use topology::{ClusterNode, Health, SLOTS, Topology, range as slot_range};
+pub use topology::{ClusterNode, Health, SLOTS, SlotSet, Topology, range as slot_range};
 pub use ttl_sample::{MOST_SAMPLED, TtlSample};
 pub use unread::Unread;
 pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::{Diagnosis, diagnose, merge};
+use crate::diagnosis::{Diagnosis, diagnose_member, merge};
 use crate::model::{Deployment, Extent};
 
 /// Diagnoses at one moment.
@@ -19,15 +19,16 @@ impl Judge {
     pub(super) fn new(deployment: &Deployment) -> Self {
         Self {
             parts: Vec::new(),
-            whole: diagnose(&deployment.first().history().window()),
+            whole: diagnose_member(deployment, 0, None),
             shard: None,
         }
     }
 
     /// Judges everything as of `end`.
     pub(super) fn at(&mut self, deployment: &Deployment, extent: &Extent, end: Option<Duration>) {
-        let windows = deployment.windows(end);
-        self.parts = windows.map(|window| diagnose(&window)).collect();
+        let places = 0..deployment.members().len();
+        let judged = places.map(|place| diagnose_member(deployment, place, end));
+        self.parts = judged.collect();
         self.conclude(deployment, extent, end);
     }
 
@@ -38,12 +39,12 @@ impl Judge {
             return;
         }
         let known = self.parts.len();
-        for (place, member) in members.iter().enumerate() {
-            let judged = |of: &crate::model::Member| diagnose(&of.history().window());
+        for place in 0..members.len() {
+            let judged = || diagnose_member(deployment, place, None);
             if place >= known {
-                self.parts.push(judged(member));
+                self.parts.push(judged());
             } else if concerned.contains(&place) {
-                self.parts[place] = judged(member);
+                self.parts[place] = judged();
             }
         }
         self.conclude(deployment, extent, None);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::{App, Panel};
-use crate::diagnosis::{Diagnosis, Incident, Level, diagnose, diagnose_extent};
+use crate::diagnosis::{Diagnosis, Incident, Level, diagnose_extent};
 use crate::format;
 use crate::model::{Change, Counter, Extent, Member, NodeId, Packed, Role};
 
@@ -355,9 +355,6 @@ impl App {
 
     /// The incidents of what is shown, as of a moment.
     pub(super) fn incidents_at(&self, end: Option<Duration>) -> Vec<Incident> {
-        match self.extent() {
-            Extent::Node(_) => diagnose(&self.history().window_until(end)).incidents,
-            extent => diagnose_extent(&self.deployment, &extent, end).incidents,
-        }
+        diagnose_extent(&self.deployment, &self.extent(), end).incidents
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::account::Account;
 use super::cause::Cause;
 use super::felt::counted;
-use super::ledger::{Ledger, Loss};
+use super::ledger::{Given, Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
 use crate::model::{
@@ -31,6 +31,8 @@ impl Ends {
 pub(super) struct Case<'a> {
     pub(super) window: Window<'a>,
     pub(super) ledger: &'a Ledger,
+    /// What is known of slots that the node gave to others.
+    pub(super) given: &'a Given,
     pub(super) first: Option<&'a Sample>,
     pub(super) last: Option<&'a Sample>,
     /// Effective calls over the window of every command that can make keys vanish.
@@ -40,7 +42,12 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(window: Window<'a>, ledger: &'a Ledger, ends: &'a Ends) -> Self {
+    pub(super) fn new(
+        window: Window<'a>,
+        ledger: &'a Ledger,
+        given: &'a Given,
+        ends: &'a Ends,
+    ) -> Self {
         Self {
             first: ends.first.as_ref(),
             last: ends.last.as_ref(),
@@ -50,6 +57,7 @@ impl<'a> Case<'a> {
                 .into(),
             window,
             ledger,
+            given,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Several nodes judged together: what was lost of the whole, not of each copy of it.
 //!
 //! ```text
-//!  every node ─► diagnose ─► Diagnosis ┐
+//!  slots ─► resharding: what went to another node with them ┐
+//!  every node ─► diagnose ─► Diagnosis ◄────────────────────┘┐
 //!  shards ─► handover: who took over from whom, and without what ┤► court: whose word counts
 //!                                                                └─► merge ─► one Diagnosis
 //! ```
@@ -14,12 +15,13 @@
 mod court;
 mod handover;
 mod merge;
+mod resharding;
 mod summary;
 mod takeover;
 
 use std::time::Duration;
 
-use super::{Diagnosis, diagnose};
+use super::{Diagnosis, diagnose_among};
 use crate::model::{Deployment, Extent};
 pub use handover::Handover;
 
@@ -35,15 +37,23 @@ pub fn diagnose_extent(
     extent: &Extent,
     end: Option<Duration>,
 ) -> Diagnosis {
-    let mut parts: Vec<Diagnosis> = deployment
-        .windows(end)
-        .map(|window| diagnose(&window))
-        .collect();
-    match extent {
-        Extent::Node(place) => parts.swap_remove(*place),
-        _ if parts.len() == 1 => parts.swap_remove(0),
-        _ => merge(deployment, extent, end, &parts),
+    if let Extent::Node(place) = extent {
+        return diagnose_member(deployment, *place, end);
     }
+    let places = 0..deployment.members().len();
+    let judged = places.map(|place| diagnose_member(deployment, place, end));
+    let mut parts: Vec<Diagnosis> = judged.collect();
+    if parts.len() == 1 {
+        return parts.swap_remove(0);
+    }
+    merge(deployment, extent, end, &parts)
+}
+
+/// The same of one node: what it lost itself, wherever that went.
+pub fn diagnose_member(deployment: &Deployment, place: usize, end: Option<Duration>) -> Diagnosis {
+    let window = deployment.members()[place].history().window_until(end);
+    let given = resharding::given(deployment, &deployment.slot_moves(end), window.node(), end);
+    diagnose_among(&window, &given)
 }
 
 /// The whole or a shard, by the diagnoses of all nodes in the order of [`Deployment::members`]. What

@@ -13,12 +13,14 @@
 //!  Window ─► Interval (what one reading to the next showed) ─► Booking ─► Loss, Part
 //!              ▲ expiry: how TTLs came about      ▲ suspects: which commands, at which pace
 //!              ▲ pressure: what filled the memory
+//!              ▲ slots: what went to another node with them
 //! ```
 
 mod booking;
 mod expiry;
 mod interval;
 mod pressure;
+mod slots;
 mod sum;
 mod suspects;
 
@@ -29,6 +31,7 @@ use super::mechanism::Mechanism;
 use crate::model::{Counter, Delta, Moment, Role, Window};
 use booking::Bookkeeper;
 pub(super) use interval::is_failover;
+pub(super) use slots::{Given, Handed, went_with};
 pub(super) use sum::Sum;
 pub(super) use suspects::mechanism_of;
 
@@ -241,9 +244,14 @@ impl Ledger {
         ledger
     }
 
-    /// Adds up a window.
+    /// Adds up a window of a node that is looked at alone.
     pub fn of(window: &Window<'_>) -> Self {
-        let mut keeper = Bookkeeper::new(window);
+        Self::among(window, &Given::Untold)
+    }
+
+    /// Adds up a window of a node of which others know what slots it gave away.
+    pub(super) fn among(window: &Window<'_>, given: &Given) -> Self {
+        let mut keeper = Bookkeeper::new(window, given);
         for (before, step, after) in window.intervals() {
             keeper.take(before, step, after);
         }

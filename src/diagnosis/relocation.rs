@@ -1,8 +1,11 @@
 //! Keys moved: they exist, in another database or on another node.
 
+use std::fmt::Write as _;
+
 use super::account::{Account, amount, with_account};
 use super::case::Case;
-use super::{Cause, Level, Mechanism, Rule, Special, Verdict, words};
+use super::ledger::went_with;
+use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::Class;
 
 pub(super) const RULE: Rule = Rule {
@@ -10,17 +13,22 @@ pub(super) const RULE: Rule = Rule {
     explanation: "SWAPDB exchanges two databases at once and leaves no trace but its own call; MOVE \
 takes one key to another database; MIGRATE and slot migration take keys to another node. Nothing is \
 lost, but whoever looks in the old place finds nothing.",
-    steps: &[
-        "look in the other databases: INFO keyspace, then redis-cli -n <db> EXISTS <key>",
-        "undo a swap: SWAPDB <a> <b> once more",
-        "in a cluster, ask for the key with a cluster-aware client: redis-cli -c GET <key>",
-    ],
+    steps: &["in a cluster, ask for the key with a cluster-aware client: redis-cli -c GET <key>"],
     azure_steps: &[
         "look at scaling operations in the Activity log; slots move between shards then, and nothing is lost",
     ],
     enterprise_steps: &[],
     risk_steps: &[],
     special: &[
+        Special {
+            mechanism: Mechanism::Swapdb,
+            steps: &[
+                "look in the other databases: INFO keyspace, then redis-cli -n <db> EXISTS <key>",
+                "undo a swap: SWAPDB <a> <b> once more",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
         Special {
             mechanism: Mechanism::Migrate,
             steps: &[
@@ -33,6 +41,7 @@ lost, but whoever looks in the old place finds nothing.",
             mechanism: Mechanism::Move,
             steps: &[
                 "bring keys back: redis-cli -n <db> MOVE <key> 0; then see which client selects the other database: CLIENT LIST, db=",
+                "look in the other databases: INFO keyspace, then redis-cli -n <db> EXISTS <key>",
             ],
             azure_steps: &[],
             doc: Some("https://redis.io/docs/latest/commands/move/"),
@@ -50,6 +59,12 @@ lost, but whoever looks in the old place finds nothing.",
     judge,
 };
 
+/// Commands that have to do with slots. They move no key that a client of a cluster would not find,
+/// they are counted on either side, and `CLUSTER MIGRATION` also when it is asked for its status.
+fn is_of_slots(name: &str) -> bool {
+    name.starts_with("cluster|") || name == "trimslots"
+}
+
 fn judge(case: &Case<'_>) -> Verdict {
     let Some(last) = case.last else {
         return Case::unheard(Cause::Relocation);
@@ -57,7 +72,10 @@ fn judge(case: &Case<'_>) -> Verdict {
     if last.commands.is_none() {
         return Case::no_commandstats(Cause::Relocation);
     }
-    let calls = case.calls_of(Class::Move);
+    let (slots, calls): (Vec<_>, Vec<_>) = case
+        .calls_of(Class::Move)
+        .into_iter()
+        .partition(|(name, _)| is_of_slots(name));
     if let Some(account) = case.account(Cause::Relocation) {
         return moved(case, account, &words::list(calls));
     }
@@ -66,9 +84,16 @@ fn judge(case: &Case<'_>) -> Verdict {
         return Verdict::new(Cause::Relocation, Level::Clear, summary);
     }
     let mut totals = case.totals_of(Class::Move);
-    totals.retain(|(name, _)| *name != "cluster|setslot");
+    totals.retain(|(name, _)| !is_of_slots(name));
     if totals.is_empty() {
-        let summary = "no SWAPDB, MOVE or MIGRATE has run";
+        let mut summary = "no SWAPDB, MOVE or MIGRATE has run".to_owned();
+        if !slots.is_empty() {
+            let _ = write!(
+                summary,
+                "; {}: keys go with their slots",
+                words::list(slots)
+            );
+        }
         return Verdict::new(Cause::Relocation, Level::Clear, summary);
     }
     let commands = words::list(totals.clone());
@@ -78,8 +103,7 @@ fn judge(case: &Case<'_>) -> Verdict {
     verdict.mechanism = most.map(|(name, _)| match *name {
         "swapdb" => Mechanism::Swapdb,
         "move" => Mechanism::Move,
-        "migrate" => Mechanism::Migrate,
-        _ => Mechanism::SlotMigration,
+        _ => Mechanism::Migrate,
     });
     for (name, total) in totals {
         let field = format!("cmdstat_{name}.calls");
@@ -91,17 +115,31 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
-    // Whether a MIGRATE arrived, only the other server knows.
-    let level = match account.mechanism() {
-        Mechanism::Swapdb | Mechanism::Move => Level::Confirmed,
-        _ if account.biggest.usual => Level::Suspected,
-        _ => Level::Confirmed,
+    let mechanism = account.mechanism();
+    let is_known = match mechanism {
+        Mechanism::Swapdb | Mechanism::Move => true,
+        // Whether they arrived, only the other server knows.
+        Mechanism::SlotMigration => went_with(case.given, account.biggest),
+        _ => !account.biggest.usual,
     };
-    let place = match account.mechanism() {
-        Mechanism::Swapdb | Mechanism::Move => "in another database",
-        _ => "on another node",
+    let level = if is_known {
+        Level::Confirmed
+    } else {
+        Level::Suspected
     };
-    let summary = format!("{} are {place} now: {calls}", amount(account));
+    let keys = amount(account);
+    let summary = match mechanism {
+        Mechanism::Swapdb | Mechanism::Move => {
+            format!("{keys} are in another database now: {calls}")
+        }
+        Mechanism::SlotMigration if is_known => {
+            format!("{keys} are on another node now, with their slots")
+        }
+        Mechanism::SlotMigration => {
+            format!("{keys} went while slots were migrated: they should be on another node")
+        }
+        _ => format!("{keys} are on another node now: {calls}"),
+    };
     let verdict = Verdict::new(Cause::Relocation, level, summary);
     let mut verdict = with_account(verdict, account);
     let Some(step) = case.step_to(account.biggest.to) else {
@@ -110,6 +148,9 @@ fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
     verdict
         .evidence
         .extend(case.command_evidence(step, Class::Move, "calls"));
+    if mechanism == Mechanism::SlotMigration {
+        verdict.evidence.extend(exported(case, account));
+    }
     let at = Some(step.to.at);
     for db in step.dbs.iter().take(6) {
         let (field, note) = (format!("db{}.keys", db.index), "keys in this database");
@@ -119,3 +160,21 @@ fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
     }
     verdict
 }
+
+/// The last call of the command by which the nodes of a cluster migrate slots, by the time when the
+/// keys had gone.
+fn exported(case: &Case<'_>, account: &Account<'_>) -> Option<Evidence> {
+    let mut steps = case.window.steps().rev();
+    let calls = steps.find_map(|step| {
+        let is_by_then = step.to <= account.biggest.to;
+        step.command(SYNC_SLOTS)
+            .filter(|calls| is_by_then && calls.effective > 0)
+            .map(|calls| (step.to.at, calls))
+    });
+    let (at, calls) = calls?;
+    let (before, after) = (calls.calls_before, calls.calls_after);
+    let field = format!("cmdstat_{SYNC_SLOTS}.calls");
+    Some(case.evidence(field, before, after, "nodes migrate slots", Some(at)))
+}
+
+const SYNC_SLOTS: &str = "cluster|syncslots";

@@ -11,6 +11,7 @@ use crate::format;
 use super::events::Listening;
 use super::node::{NodeId, Role};
 use super::observation::{FailureKind, Moment};
+use super::topology::SlotSet;
 use super::watched::Watching;
 
 /// Something discrete that happened between two polls.
@@ -134,8 +135,8 @@ pub enum ChangeKind {
     },
     /// Slots of the cluster changed their holder.
     SlotsMoved {
-        /// How many.
-        slots: u32,
+        /// Which.
+        slots: SlotSet,
         /// From this node.
         from: NodeId,
         /// To this one.
@@ -251,17 +252,17 @@ impl ChangeKind {
             Self::NodeLeft(node) => format!("{node} has left"),
             Self::SameNode { alias, node } => format!("{alias} is {node} under another address"),
             Self::SlotsMoved {
-                slots: n,
+                slots: set,
                 from,
                 to,
-                takeover,
-            } => {
-                if *takeover {
-                    format!("{to} took over {} from {from}", slots(*n))
-                } else {
-                    format!("{} moved: {from} → {to}", slots(*n))
-                }
-            }
+                takeover: true,
+            } => format!("{to} took over {} from {from}", slots(set.count())),
+            Self::SlotsMoved {
+                slots: set,
+                from,
+                to,
+                takeover: false,
+            } => format!("{} moved: {from} → {to} ({set})", slots(set.count())),
             Self::SlotsUncovered(n) => format!(
                 "{} held by no working node: their keys cannot be reached",
                 slots(*n)

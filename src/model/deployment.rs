@@ -3,6 +3,7 @@
 mod extent;
 mod kin;
 mod member;
+mod slot_move;
 mod told;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -18,6 +19,7 @@ use super::window::Window;
 pub use extent::Extent;
 use kin::Kinships;
 pub use member::{Member, Takeover};
+pub use slot_move::SlotMove;
 pub use told::Told;
 
 /// Views of a cluster that are kept: only those that differ from the one before.
@@ -332,6 +334,11 @@ impl Deployment {
         viewed
             .find(|moment| end.is_none_or(|end| moment.elapsed <= end))
             .copied()
+    }
+
+    /// Slots that nodes gave to others by `end`, the oldest first.
+    pub fn slot_moves(&self, end: Option<Duration>) -> Vec<SlotMove> {
+        slot_move::of(&self.changes, end)
     }
 
     /// Views of the cluster, the oldest first.

@@ -10,6 +10,8 @@ use super::text::inert;
 pub const SLOTS: u32 = 16_384;
 /// Nodes that are taken from one view. Redis recommends 1,000 at most; a view may claim any number.
 const MOST_NODES: usize = 2_000;
+/// Ranges that are kept of slots which moved together.
+const MOST_RANGES: usize = 64;
 
 /// A view of a cluster.
 #[derive(Clone, Debug, Default)]
@@ -147,6 +149,66 @@ impl Topology {
     }
 }
 
+/// Slots of a cluster, by ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotSet {
+    count: u32,
+    ranges: Vec<(u16, u16)>,
+}
+
+impl SlotSet {
+    /// Takes one more in, above all that it has.
+    fn push(&mut self, slot: u16) {
+        self.count += 1;
+        let has_room = self.ranges.len() < MOST_RANGES;
+        match self.ranges.last_mut() {
+            Some((_, last)) if slot.checked_sub(1) == Some(*last) => *last = slot,
+            _ if has_room => self.ranges.push((slot, slot)),
+            _ => {}
+        }
+    }
+
+    /// Takes in those of another.
+    pub fn join(&mut self, other: &Self) {
+        self.count = self.count.saturating_add(other.count);
+        self.ranges.extend(&other.ranges);
+        self.ranges.sort_unstable();
+        self.ranges.dedup_by(|next, range| {
+            let touches = u32::from(next.0) <= u32::from(range.1) + 1;
+            if touches {
+                range.1 = range.1.max(next.1);
+            }
+            touches
+        });
+        self.ranges.truncate(MOST_RANGES);
+    }
+
+    /// How many.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// The first ranges, ascending, both ends included.
+    pub fn ranges(&self) -> &[(u16, u16)] {
+        &self.ranges
+    }
+}
+
+/// `0-999, 1005`, and `…` for what goes beyond three ranges.
+impl std::fmt::Display for SlotSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, (first, last)) in self.ranges.iter().enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            match place {
+                3.. => return write!(f, "{comma}…"),
+                _ if first == last => write!(f, "{comma}{first}")?,
+                _ => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Who holds each slot, as far as it was ever told: a view from the midst of a change may leave some
 /// out.
 #[derive(Clone, Debug, Default)]
@@ -154,22 +216,25 @@ pub(super) struct Holders(Vec<Option<Arc<str>>>);
 
 impl Holders {
     /// Takes a view in; slots that changed their holder by it, with the ids of both.
-    pub(super) fn learn(&mut self, view: &Topology) -> Vec<(Arc<str>, Arc<str>, u32)> {
+    pub(super) fn learn(&mut self, view: &Topology) -> Vec<(Arc<str>, Arc<str>, SlotSet)> {
         self.0.resize(SLOTS as usize, None);
-        let mut moved: Vec<(Arc<str>, Arc<str>, u32)> = Vec::new();
+        let mut moved: Vec<(Arc<str>, Arc<str>, SlotSet)> = Vec::new();
         for node in &view.nodes {
             for (first, last) in &node.slots {
-                let range = usize::from(*first)..=usize::from(*last);
-                for holder in self.0.get_mut(range).into_iter().flatten() {
-                    match holder.replace(Arc::clone(&node.id)) {
-                        Some(was) if was != node.id => {
-                            let mut known = moved.iter_mut();
-                            match known.find(|(from, to, _)| *from == was && *to == node.id) {
-                                Some(row) => row.2 += 1,
-                                None => moved.push((was, Arc::clone(&node.id), 1)),
-                            }
+                for slot in *first..=*last {
+                    let holder = self.0.get_mut(usize::from(slot));
+                    let was = holder.and_then(|holder| holder.replace(Arc::clone(&node.id)));
+                    let Some(was) = was.filter(|was| *was != node.id) else {
+                        continue;
+                    };
+                    let mut known = moved.iter_mut();
+                    match known.find(|(from, to, _)| *from == was && *to == node.id) {
+                        Some((.., slots)) => slots.push(slot),
+                        None => {
+                            let mut slots = SlotSet::default();
+                            slots.push(slot);
+                            moved.push((was, Arc::clone(&node.id), slots));
                         }
-                        _ => {}
                     }
                 }
             }
@@ -290,10 +355,29 @@ garbage
         assert_eq!(holders.learn(&between), [], "held by nobody for a moment");
         let mut later = between;
         later.nodes[1].slots.push((0, 999));
-        assert_eq!(holders.learn(&later), [("e1".into(), "e2".into(), 1_000)]);
+        let moved = holders.learn(&later);
+        let [(from, to, slots)] = &moved[..] else {
+            panic!("one move: {moved:?}");
+        };
+        assert_eq!((&**from, &**to, slots.count()), ("e1", "e2", 1_000));
+        assert_eq!(slots.ranges(), [(0, 999)]);
         assert!(!later.is_takeover(&earlier, "e1", "e2"));
         assert!(later.is_takeover(&earlier, "e1", "e3"));
         assert_eq!(holders.learn(&later), []);
+    }
+
+    #[test]
+    fn slots_are_told_by_ranges() {
+        let of = |slots: &[u16]| {
+            let mut set = SlotSet::default();
+            slots.iter().for_each(|slot| set.push(*slot));
+            set
+        };
+        let mut set = of(&[1, 2, 3, 7]);
+        assert_eq!(set.to_string(), "1-3, 7");
+        set.join(&of(&[4, 5, 9, 11]));
+        assert_eq!((set.count(), set.to_string()), (8, "1-5, 7, 9, …".into()));
+        assert_eq!(set.ranges(), [(1, 5), (7, 7), (9, 9), (11, 11)]);
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::handover::{self, Handover};
-use crate::diagnosis::ledger::Loss;
+use super::resharding;
+use crate::diagnosis::ledger::{Given, Loss};
 use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Scope, Verdict};
-use crate::model::{ChangeKind, Deployment, Extent, Member, Moment, NodeId, Role, Window};
+use crate::model::{Deployment, Extent, Member, Moment, NodeId, Role, SlotMove, Window};
 
-/// Keys of slots that were given away are trimmed within so long.
-const TRIM: Duration = Duration::from_secs(60);
 /// A view of the cluster comes within so long.
 const HEARSAY: Duration = Duration::from_secs(10);
 
@@ -20,6 +19,10 @@ pub(super) struct Court<'a> {
     pub(super) end: Option<Duration>,
     pub(super) windows: Vec<Window<'a>>,
     pub(super) parts: &'a [Diagnosis],
+    /// Slots that nodes gave to others.
+    pub(super) slot_moves: Vec<SlotMove>,
+    /// What is known of the slots that each member gave away.
+    pub(super) given: Vec<Given>,
     /// Hand-overs of all shards, the oldest first.
     pub(super) handovers: Vec<Handover>,
     /// What each member is to the whole.
@@ -64,10 +67,17 @@ impl<'a> Court<'a> {
                 (&mut seats, &mut stands_in),
             );
         }
+        let slot_moves = deployment.slot_moves(end);
+        let given = windows.iter();
+        let given =
+            given.map(|window| resharding::given(deployment, &slot_moves, window.node(), end));
+        let given = given.collect();
         Self {
             deployment,
             extent,
             end,
+            slot_moves,
+            given,
             windows,
             parts,
             handovers,
@@ -184,36 +194,15 @@ impl<'a> Court<'a> {
         last.is_some_and(|(_, deposed)| deposed)
     }
 
-    /// Whether keys went with slots that a node gave away, without a command that was counted on it:
-    /// the cluster's own migration (Redis 8.4 `CLUSTER MIGRATION`, Valkey 9 `CLUSTER MIGRATESLOTS`),
-    /// which trims what it has handed on a while later. What fell since the cluster was last asked for
-    /// its slots may have gone that way too.
+    /// Whether keys may have gone with slots that a node gave away since the cluster was last asked
+    /// who holds which.
     pub(super) fn is_handed_on(&self, member: usize, loss: &Loss) -> bool {
-        if loss.mechanism != Mechanism::NoTrace {
-            return false;
-        }
-        let Some(viewed) = self.deployment.viewed(self.end) else {
-            return false;
-        };
-        let node = self.node(member);
-        let is_node = self
-            .deployment
-            .topology(self.end)
-            .is_some_and(|v| v.at(node).is_some());
-        let is_new = loss.to > viewed && self.is_young(loss);
-        let is_about = |at: Moment| {
-            let (from, to) = (loss.from.elapsed, loss.to.elapsed);
-            at.elapsed + TRIM >= from && at.elapsed <= to + HEARSAY
-        };
-        let mut changes = self.deployment.changes();
-        let gave = changes.any(|change| match &change.kind {
-            ChangeKind::SlotsMoved { from, takeover, .. } => {
-                let is_known = self.end.is_none_or(|end| change.moment.elapsed <= end);
-                from == node && !takeover && is_known && is_about(change.moment)
-            }
-            _ => false,
-        });
-        is_node && (is_new || gave)
+        let viewed = self.deployment.viewed(self.end);
+        let is_new = viewed.is_some_and(|viewed| loss.to > viewed);
+        loss.mechanism == Mechanism::NoTrace
+            && is_new
+            && self.is_young(loss)
+            && self.given[member] != Given::Untold
     }
 
     /// Whether the cluster may still be asked about a loss.

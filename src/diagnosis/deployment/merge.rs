@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::court::{Court, Seat};
+use super::resharding::{arrived, is_given_up, moves};
 use super::summary;
 use super::takeover;
 use crate::diagnosis::incident::{self, Incident};
 use crate::diagnosis::ledger::Sum;
 use crate::diagnosis::{
-    Cause, Diagnosis, Ending, Fate, Ledger, Mechanism, Removals, State, Way, rank, top_cause, words,
+    Cause, Diagnosis, Ending, Fate, Ledger, Removals, State, rank, top_cause, words,
 };
-use crate::model::{ChangeKind, Moment, Window};
 
 /// Notices of the whole at most.
 const MOST_NOTICES: usize = 40;
@@ -71,107 +71,23 @@ fn ledger(court: &Court<'_>) -> Ledger {
     sum.losses(court.handovers.iter().filter_map(takeover::loss));
     let booked = court.primaries().flat_map(|member| {
         let losses = court.parts[member].ledger.losses.iter();
-        losses.filter(move |loss| moves(loss.mechanism) && court.counts(member, loss))
+        let moved = losses.filter(move |loss| moves(loss.mechanism) && court.counts(member, loss));
+        moved.map(move |loss| (loss.keys, is_given_up(court, member, loss)))
     });
-    let booked = booked.map(|loss| loss.keys).fold(0, u64::saturating_add);
-    sum.arrived(arrived(court).keys.min(booked));
+    let (given_up, booked): (Vec<_>, Vec<_>) = booked.partition(|(_, given_up)| *given_up);
+    let keys = |booked: &[(u64, bool)]| {
+        let keys = booked.iter().map(|(keys, _)| *keys);
+        keys.fold(0, u64::saturating_add)
+    };
+    let arrived = arrived(court).keys.min(keys(&booked));
+    sum.arrived(arrived.saturating_add(keys(&given_up)));
     sum.ledger()
-}
-
-/// Keys that left nodes and arrived at others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Arrived {
-    /// The node that most left.
-    pub(super) from: usize,
-    /// The node at which most arrived.
-    pub(super) to: usize,
-    /// How many.
-    pub(super) keys: u64,
-    /// How many left.
-    pub(super) left: u64,
-}
-
-impl Arrived {
-    /// Whether so many are all that left. They are counted on both sides by bounds: a twentieth
-    /// apart is not a loss.
-    pub(super) fn is_all(self, left: u64) -> bool {
-        self.keys > 0 && self.keys.saturating_add(left / 20) >= left
-    }
-}
-
-/// Whether keys go to another node by it.
-fn moves(mechanism: Mechanism) -> bool {
-    matches!(mechanism, Mechanism::Migrate | Mechanism::SlotMigration)
-}
-
-/// What moved away from some primaries, as far as others created as much meanwhile. What left after
-/// the others were last heard is on its way: they cannot have told yet.
-pub(super) fn arrived(court: &Court<'_>) -> Arrived {
-    let left = |member: usize, since: Option<Moment>| {
-        let losses = court.parts[member].ledger.losses.iter();
-        let moved = losses.filter(|loss| {
-            let by_command = moves(loss.mechanism) && court.counts(member, loss);
-            by_command || court.is_handed_on(member, loss)
-        });
-        let moved = moved.filter(|loss| since.is_none_or(|since| loss.to > since));
-        moved.map(|loss| loss.keys).fold(0, u64::saturating_add)
-    };
-    let came = |member: usize| {
-        if takes_in(court, member) {
-            court.parts[member].ledger.keys(Way::Created)
-        } else {
-            0
-        }
-    };
-    let from = court
-        .all_primaries()
-        .max_by_key(|member| left(*member, None));
-    let Some(from) = from.filter(|from| left(*from, None) > 0) else {
-        return Arrived::default();
-    };
-    let others = || court.all_primaries().filter(|member| *member != from);
-    let Some(to) = others().max_by_key(|member| came(*member)) else {
-        return Arrived::default();
-    };
-    let answering = others().map(|member| &court.windows[member]);
-    let answering = answering.filter(|window| window.open_gap().is_none());
-    let heard = answering.filter_map(Window::end).min();
-    let gone = court
-        .all_primaries()
-        .map(|member| left(member, None))
-        .fold(0, u64::saturating_add);
-    let on_the_way = heard.map_or(0, |heard| left(from, Some(heard)));
-    let came = others().map(came).fold(0, u64::saturating_add);
-    Arrived {
-        from,
-        to,
-        keys: gone.min(came.saturating_add(on_the_way)),
-        left: gone,
-    }
-}
-
-/// Whether keys of others came to a node: it was given slots, or commands that bring keys.
-fn takes_in(court: &Court<'_>, member: usize) -> bool {
-    let node = court.node(member);
-    let end = court.end;
-    let mut changes = court.deployment.changes();
-    let was_given = changes.any(|change| match &change.kind {
-        ChangeKind::SlotsMoved { to, takeover, .. } => {
-            to == node && !takeover && end.is_none_or(|end| change.moment.elapsed <= end)
-        }
-        _ => false,
-    });
-    let brings = ["restore", "restore-asking"];
-    was_given
-        || court.windows[member]
-            .steps()
-            .any(|step| brings.iter().any(|name| step.effective(name) > 0))
 }
 
 /// Incidents of all nodes that count; those that overlap are one.
 fn incidents(court: &Court<'_>) -> Vec<Incident> {
     let arrived = arrived(court);
-    let is_arrived = arrived.is_all(arrived.left);
+    let is_arrived = arrived.left == 0 || arrived.is_all(arrived.left);
     let mut all: Vec<Incident> = Vec::new();
     for member in court.primaries() {
         for incident in &court.parts[member].incidents {

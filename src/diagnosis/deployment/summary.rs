@@ -1,9 +1,10 @@
 //! What is said of the whole: whose word it is, and how many others say the same.
 
 use super::court::{Court, Seat};
+use super::resharding;
 use super::takeover;
 use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Reading, Scope, Verdict, words};
-use crate::model::{ChangeKind, Health};
+use crate::model::Health;
 
 /// Readings that one verdict of the whole shows at most.
 const MOST_EVIDENCE: usize = 24;
@@ -32,7 +33,7 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
     let own = match cause {
         Cause::Replication => takeover::verdicts(court),
         Cause::InstanceFailure => silent(court),
-        Cause::Relocation => return relocated(court, whole),
+        Cause::Relocation => return resharding::told(court, whole),
         _ => Vec::new(),
     };
     let others: Vec<Verdict> = own.into_iter().chain(copies(court, cause)).collect();
@@ -310,49 +311,4 @@ fn uncovered(court: &Court<'_>) -> Option<Verdict> {
     ];
     verdict.docs = docs(court, Cause::InstanceFailure);
     Some(verdict)
-}
-
-/// Keys that left one node and arrived at another are not lost.
-fn relocated(court: &Court<'_>, mut whole: Verdict) -> Verdict {
-    let arrived = super::merge::arrived(court);
-    let is_told = whole.is_loss_in_window() || whole.level == Level::Clear;
-    let is_own = court.reports(arrived.from) || court.reports(arrived.to);
-    if !is_told || arrived.keys == 0 || !is_own {
-        return whole;
-    }
-    let left = arrived.left;
-    let (from, to) = (court.node(arrived.from), court.node(arrived.to));
-    let end = court.end;
-    let changes = court.deployment.changes();
-    let known = changes.filter(|change| end.is_none_or(|end| change.moment.elapsed <= end));
-    let slots = known.filter_map(|change| match &change.kind {
-        ChangeKind::SlotsMoved {
-            slots,
-            takeover: false,
-            ..
-        } => Some(u64::from(*slots)),
-        _ => None,
-    });
-    let with = match slots.fold(0, u64::saturating_add) {
-        0 => String::new(),
-        slots => format!(" with {}", words::plural(slots, "slot")),
-    };
-    if arrived.is_all(left) {
-        whole.level = Level::Clear;
-        whole.keys_lost = None;
-        (whole.at_least, whole.at_most) = (false, None);
-        whole.summary = format!(
-            "{} moved{with}, {from} → {to}; the total is what it was",
-            words::keys(left)
-        );
-        whole.next_steps.clear();
-    } else if whole.is_loss_in_window() {
-        whole.keys_lost = Some(left - arrived.keys);
-        whole.summary = format!(
-            "{} left {from}{with}, {} arrived at other nodes",
-            words::keys(left),
-            words::count(arrived.keys)
-        );
-    }
-    whole
 }

@@ -10,6 +10,7 @@ use crate::model::{Moment, Packed, Product, Step, Window};
 use super::expiry::Expiry;
 use super::interval::{Counts, Interval, more};
 use super::pressure::Pressure;
+use super::slots::{Given, Slots, Turn};
 use super::suspects::Pace;
 use super::{Ledger, Loss, Way};
 
@@ -23,6 +24,7 @@ pub(super) struct Bookkeeper<'a> {
     pace: Pace,
     expiry: Expiry,
     pressure: Pressure<'a>,
+    slots: Slots,
     /// A primary was made a replica and its first synchronisation has not come yet.
     demoted: bool,
     /// The last reading that showed half of all keys gone, and how many there had been.
@@ -33,7 +35,7 @@ pub(super) struct Bookkeeper<'a> {
 const FREEING: Duration = Duration::from_secs(30);
 
 impl<'a> Bookkeeper<'a> {
-    pub(super) fn new(window: &Window<'a>) -> Self {
+    pub(super) fn new(window: &Window<'a>, given: &Given) -> Self {
         let mut ledger = Ledger::with(None, None, &[]);
         let countable = |sample: &&Packed| !sample.is_loading();
         ledger.keys_before = window.samples().find(countable).and_then(Packed::keys);
@@ -47,6 +49,7 @@ impl<'a> Bookkeeper<'a> {
             pace: Pace::since_start(window.first_sample().as_ref()),
             expiry: Expiry::default(),
             pressure: Pressure::default(),
+            slots: Slots::new(given),
             demoted: false,
             collapsed: None,
         }
@@ -157,11 +160,15 @@ impl<'a> Bookkeeper<'a> {
         let risen = is.saturating_add(page.removed).saturating_sub(was);
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
+        self.slots.observe(interval, to);
+        page.hand_on(interval, &mut self.slots);
         page.gone_with_the_process(interval, was);
         let made = interval.restores > 0 || interval.copies > 0;
         let usual = |usual: &Pace| !usual.removers_stand_out(&interval.calls, interval.seconds);
         let replaced = made && usual(&self.pace);
-        page.residual(interval, &mut self.pace, self.product, (was, is));
+        let turn = self.slots.turn(page.from, to);
+        let whose = (self.product, turn);
+        page.residual(interval, &mut self.pace, whose, (was, is));
         if replaced {
             page.overwritten(interval, was, is);
         }
@@ -290,6 +297,19 @@ impl Page<'_> {
         }
     }
 
+    /// Keys that went with slots and arrived at another node.
+    fn hand_on(&mut self, interval: &Interval, slots: &mut Slots) {
+        let keys = slots.take(self.from, self.to, self.left);
+        let mechanism = if interval.calls.ran(Mechanism::Migrate) {
+            Mechanism::Migrate
+        } else {
+            Mechanism::SlotMigration
+        };
+        let most = self.slack.map(|slack| self.left.saturating_add(slack));
+        self.lose(mechanism, keys, most);
+        self.left -= keys;
+    }
+
     /// What a process took along when it ended. Where it is known how many keys the next one read
     /// from disk, what was written since hides nothing.
     fn gone_with_the_process(&mut self, interval: &Interval, was: u64) {
@@ -313,13 +333,19 @@ impl Page<'_> {
         &mut self,
         interval: &Interval,
         pace: &mut Pace,
-        product: Product,
+        (product, slots): (Product, Turn),
         (was, is): (u64, u64),
     ) {
         if interval.replica {
             // A replica is sent the DEL and UNLINK that hit, each of one key or more, for whatever
             // removed keys on its primary; only the primary can tell what it was.
-            let removed = self.left.max(interval.calls.replicated());
+            let replicated = interval.calls.replicated();
+            if interval.trims {
+                let trimmed = self.left.saturating_sub(replicated);
+                self.lose(Mechanism::SlotMigration, trimmed, None);
+                self.left -= trimmed;
+            }
+            let removed = self.left.max(replicated);
             let most = self.slack.map(|slack| self.left.saturating_add(slack));
             let most = most.map(|most| most.max(removed));
             self.lose(Mechanism::ReplicationStream, removed, most);
@@ -327,8 +353,8 @@ impl Page<'_> {
             return;
         }
         let left = self.left;
-        let division = pace.give_away(left, &interval.calls, interval.seconds);
-        let alone = division.taken.len() == 1;
+        let division = pace.give_away(left, &interval.calls, interval.seconds, slots);
+        let alone = division.taken.len() == 1 && division.moved == 0;
         for taken in division.taken {
             let keys = taken.keys;
             // Of a residual that several shared, each may have taken all.
@@ -339,6 +365,8 @@ impl Page<'_> {
             let most = most.map(|most| most.max(keys));
             self.enter(taken.mechanism, keys, most, taken.usual);
         }
+        let most = self.slack.map(|slack| left.saturating_add(slack));
+        self.lose(Mechanism::SlotMigration, division.moved, most);
         let rest = division.left;
         let nearly_all = was >= 10 && is <= was / 10 && rest * 2 > was;
         let mechanism = if product.is_enterprise() && nearly_all {

@@ -37,6 +37,10 @@ pub(super) struct Interval {
     pub(super) resync: Option<Mechanism>,
     /// The server pushed that a database was emptied.
     pub(super) pushed: bool,
+    /// A migration of slots was at work, from or to this node.
+    pub(super) migrates: bool,
+    /// On a replica: its primary had it drop the keys of slots that it gave away (Redis).
+    pub(super) trims: bool,
     /// No key was left at its end.
     is_empty: bool,
     pub(super) replica: bool,
@@ -125,6 +129,11 @@ impl Interval {
         }
         self.counts = self.counts.max(Counts::of(step.continuity));
         self.pushed |= step.emptied().is_some();
+        if after.is_cluster() == Some(true) {
+            let ran = |name| step.effective(name) > 0;
+            self.migrates |= ran("cluster|syncslots") || ran("cluster|migrateslots");
+            self.trims |= ran("trimslots");
+        }
         self.is_empty = step.keys_after == Some(0);
         more(
             &mut self.lazyfreed,

@@ -10,6 +10,9 @@
 //! 2. what is left, to those of them that can take any number of keys with one call;
 //! 3. what is still left, to commands at their usual pace, one key a call;
 //! 4. the rest, to whatever ran and can take any number.
+//!
+//! Keys that go with slots to another node go without a command: when it is the turn of slots,
+//! nobody later in this order gets anything.
 
 use std::sync::LazyLock;
 
@@ -17,13 +20,13 @@ use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{CATALOGUE, Class, Sample};
 
 use super::interval::more;
+use super::slots::Turn;
 
 /// Suspects in the order in which they are asked, and whether one call may take any number of
 /// keys.
-const SUSPECTS: [(Mechanism, bool); 13] = [
+const SUSPECTS: [(Mechanism, bool); 12] = [
     (Mechanism::DebugReload, true),
     (Mechanism::DroppedIndex, true),
-    (Mechanism::SlotMigration, true),
     (Mechanism::Migrate, true),
     (Mechanism::Unlink, true),
     (Mechanism::Del, true),
@@ -214,7 +217,13 @@ impl Pace {
     }
 
     /// Gives a residual away, and learns the pace of the interval.
-    pub(super) fn give_away(&mut self, residual: u64, calls: &Calls, seconds: f64) -> Division {
+    pub(super) fn give_away(
+        &mut self,
+        residual: u64,
+        calls: &Calls,
+        seconds: f64,
+        slots: Turn,
+    ) -> Division {
         if residual == 0 {
             self.learn(calls, seconds, &[0; ROWS]);
             return Division::default();
@@ -226,13 +235,21 @@ impl Pace {
         };
         split.any_number(&excess, 0..TAKES_ALL);
         split.one_a_call(&excess);
-        split.any_number(&excess, TAKES_ALL..SUSPECTS.len());
+        if slots != Turn::BeforeBulk {
+            split.any_number(&excess, TAKES_ALL..SUSPECTS.len());
+        }
         let out_of_pace = split.took;
         let rest: [u64; ROWS] =
             std::array::from_fn(|row| calls.0[row].saturating_sub(out_of_pace[row]));
         split.one_a_call(&rest);
         let usual: [u64; ROWS] = std::array::from_fn(|row| split.took[row] - out_of_pace[row]);
-        split.any_number(&calls.0, 0..SUSPECTS.len());
+        if matches!(slots, Turn::Never | Turn::Last) {
+            split.any_number(&calls.0, 0..SUSPECTS.len());
+        }
+        let moved = match slots {
+            Turn::Never => 0,
+            _ => std::mem::take(&mut split.left),
+        };
         self.learn(calls, seconds, &split.took);
         let wrap = Wrap::of(&excess);
         let mut taken: Vec<Taken> = Vec::new();
@@ -257,6 +274,7 @@ impl Pace {
         }
         Division {
             taken,
+            moved,
             left: split.left,
         }
     }
@@ -311,6 +329,8 @@ fn mechanism_at(row: usize) -> Mechanism {
 #[derive(Default)]
 pub(super) struct Division {
     pub(super) taken: Vec<Taken>,
+    /// What went with slots.
+    pub(super) moved: u64,
     /// What nobody can have taken.
     pub(super) left: u64,
 }

@@ -1,0 +1,314 @@
+//! Slots that changed their node: what went with them, what arrived, and what is said of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::court::Court;
+use crate::diagnosis::ledger::{Given, Handed, Loss, went_with};
+use crate::diagnosis::{
+    Cause, Evidence, Ledger, Level, Mechanism, Reading, Scope, Verdict, Way, words,
+};
+use crate::model::{Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
+
+/// An import that took longer is not followed back to its beginning.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Where nothing tells when an import began, it began so long before the cluster agreed on it.
+const USUAL: Duration = Duration::from_secs(3);
+
+/// What others know of the slots that a node gave away.
+pub(super) fn given(
+    deployment: &Deployment,
+    moves: &[SlotMove],
+    node: &NodeId,
+    end: Option<Duration>,
+) -> Given {
+    let view = deployment.topology(end);
+    if view.is_none_or(|view| view.at(node).is_none()) {
+        return Given::Untold;
+    }
+    let own = moves.iter().filter(|moved| moved.from == *node);
+    let handed = own.map(|moved| Handed {
+        first: moved.first,
+        last: moved.last,
+        keys: taken_in(deployment, moved, moves, end),
+    });
+    Given::Told(handed.collect())
+}
+
+/// Keys by which the new holder of slots grew while it imported them; what clients wrote to it
+/// meanwhile is among them. `None` where it was not seen.
+fn taken_in(
+    deployment: &Deployment,
+    moved: &SlotMove,
+    all: &[SlotMove],
+    end: Option<Duration>,
+) -> Option<u64> {
+    let place = deployment.place(&moved.to)?;
+    let window = deployment.members()[place].history().window_until(end);
+    let began = began(&window, moved, all);
+    let mut steps = window
+        .steps()
+        .filter(|step| step.to.elapsed > began && step.from <= moved.last)
+        .peekable();
+    let before = steps.peek()?.keys_before?;
+    let (after, removed) = steps.fold((None, 0u64), |(_, removed), step| {
+        let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
+        let counted = counted.map(|counter| step.counter(counter).at_least());
+        let removed = counted.into_iter().fold(removed, u64::saturating_add);
+        (step.keys_after, removed)
+    });
+    let grown = after?.saturating_add(removed).saturating_sub(before);
+    // Of several that gave to it at once, each its part.
+    let beside = all.iter().filter(|other| {
+        let is_beside = other.first <= moved.last && other.last >= moved.first;
+        other.to == moved.to && is_beside
+    });
+    let slots: u64 = beside.map(|other| u64::from(other.slots.count())).sum();
+    let part = u128::from(grown) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
+    u64::try_from(part).ok()
+}
+
+/// When the new holder began to import, as far as its commands tell.
+fn began(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove]) -> Duration {
+    let first = moved.first.elapsed;
+    let before = all
+        .iter()
+        .filter(|other| other.to == moved.to && other.last < moved.first);
+    let before = before.map(|other| other.last.elapsed).max();
+    let earliest = before
+        .unwrap_or_default()
+        .max(first.saturating_sub(LONGEST));
+    let imports = |step: &&Step| {
+        let brings = ["cluster|syncslots", "restore-asking", "restore"];
+        brings.iter().any(|name| step.effective(name) > 0)
+    };
+    let mut steps = window.steps().filter(|step| step.from.elapsed >= earliest);
+    let began = steps.find(imports).map(|step| step.from.elapsed);
+    began
+        .unwrap_or(first)
+        .min(first.saturating_sub(USUAL))
+        .max(earliest)
+}
+
+/// Whether keys go to another node by it.
+pub(super) fn moves(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Migrate | Mechanism::SlotMigration)
+}
+
+/// Whether a loss is of keys that came to a node by an import that was given up: it drops them, and
+/// who holds their slots has them still.
+pub(super) fn is_given_up(court: &Court<'_>, member: usize, loss: &Loss) -> bool {
+    let ledger: &Ledger = &court.parts[member].ledger;
+    let dropped = || {
+        let losses = ledger.losses.iter();
+        let dropped = losses.filter(|loss| loss.mechanism == Mechanism::SlotMigration);
+        dropped.map(|loss| loss.keys).fold(0, u64::saturating_add)
+    };
+    loss.mechanism == Mechanism::SlotMigration
+        && court.given[member] != Given::Untold
+        && !went_with(&court.given[member], loss)
+        && ledger.keys(Way::Created) >= dropped()
+}
+
+/// Keys that left nodes and arrived at others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Arrived {
+    /// The node that most left.
+    pub(super) from: usize,
+    /// The node at which most arrived.
+    pub(super) to: usize,
+    /// How many.
+    pub(super) keys: u64,
+    /// How many left.
+    pub(super) left: u64,
+}
+
+impl Arrived {
+    /// Whether so many are all that left. They are counted on both sides by bounds: a twentieth
+    /// apart is not a loss.
+    pub(super) fn is_all(self, left: u64) -> bool {
+        self.keys > 0 && self.keys.saturating_add(left / 20) >= left
+    }
+}
+
+/// What moved away from some primaries, as far as others created as much meanwhile. What left after
+/// the others were last heard is on its way: they cannot have told yet.
+pub(super) fn arrived(court: &Court<'_>) -> Arrived {
+    let left = |member: usize, since: Option<Moment>| {
+        let losses = court.parts[member].ledger.losses.iter();
+        let moved = losses.filter(|loss| {
+            let by_command = moves(loss.mechanism) && court.counts(member, loss);
+            let is_gone = by_command && !is_given_up(court, member, loss);
+            is_gone || court.is_handed_on(member, loss)
+        });
+        let moved = moved.filter(|loss| since.is_none_or(|since| loss.to > since));
+        moved.map(|loss| loss.keys).fold(0, u64::saturating_add)
+    };
+    let came = |member: usize| {
+        if takes_in(court, member) {
+            court.parts[member].ledger.keys(Way::Created)
+        } else {
+            0
+        }
+    };
+    let from = court
+        .all_primaries()
+        .max_by_key(|member| left(*member, None));
+    let Some(from) = from.filter(|from| left(*from, None) > 0) else {
+        return Arrived::default();
+    };
+    let others = || court.all_primaries().filter(|member| *member != from);
+    let Some(to) = others().max_by_key(|member| came(*member)) else {
+        return Arrived::default();
+    };
+    let answering = others().map(|member| &court.windows[member]);
+    let answering = answering.filter(|window| window.open_gap().is_none());
+    let heard = answering.filter_map(Window::end).min();
+    let gone = court
+        .all_primaries()
+        .map(|member| left(member, None))
+        .fold(0, u64::saturating_add);
+    let on_the_way = heard.map_or(0, |heard| left(from, Some(heard)));
+    let came = others().map(came).fold(0, u64::saturating_add);
+    Arrived {
+        from,
+        to,
+        keys: gone.min(came.saturating_add(on_the_way)),
+        left: gone,
+    }
+}
+
+/// Whether keys of others came to a node: it was given slots, or commands that bring keys.
+fn takes_in(court: &Court<'_>, member: usize) -> bool {
+    let node = court.node(member);
+    let brings = ["restore", "restore-asking"];
+    court.slot_moves.iter().any(|moved| moved.to == *node)
+        || court.windows[member]
+            .steps()
+            .any(|step| brings.iter().any(|name| step.effective(name) > 0))
+}
+
+/// What is said of keys that moved: those that left one node and arrived at another are not lost.
+pub(super) fn told(court: &Court<'_>, mut whole: Verdict) -> Verdict {
+    let arrived = arrived(court);
+    let is_own = |node: &NodeId| {
+        let place = court.deployment.place(node);
+        place.is_some_and(|place| court.reports(place))
+    };
+    let mut moves = court.slot_moves.clone();
+    moves.retain(|moved| is_own(&moved.from) || is_own(&moved.to));
+    let is_lost = whole.is_loss_in_window();
+    let is_of_old = whole.is_loss() && !is_lost && whole.mechanism != Some(Mechanism::Migrate);
+    let is_idle = !is_lost && moves.is_empty() && arrived.keys == 0;
+    if is_of_old || is_idle || has_other_ways(court) {
+        return whole;
+    }
+    let is_about = court.reports(arrived.from) || court.reports(arrived.to);
+    if is_lost && arrived.left == 0 {
+        if let Some(summary) = given_up(court) {
+            clear(&mut whole, summary);
+        }
+    } else if arrived.keys > 0 && is_about && arrived.is_all(arrived.left) {
+        let (from, to) = (court.node(arrived.from), court.node(arrived.to));
+        let words = format!("{}, and all arrived", went(&moves, arrived.left, from, to));
+        clear(&mut whole, words);
+    } else if is_lost && arrived.keys > 0 && is_about {
+        let from = court.node(arrived.from);
+        whole.keys_lost = Some(arrived.left - arrived.keys);
+        whole.summary = format!(
+            "{} left {from}{}, {} arrived at other nodes",
+            words::keys(arrived.left),
+            with(&moves),
+            words::count(arrived.keys)
+        );
+    } else if !is_lost && let Some(most) = moves.iter().max_by_key(|m| m.slots.count()) {
+        // The old holder had other keys beside, or follows the new one now.
+        let taken = |moved| taken_in(court.deployment, moved, &moves, court.end);
+        let keys = moves.iter().filter_map(taken).fold(0, u64::saturating_add);
+        let words = went(&moves, keys, &most.from, &most.to);
+        clear(&mut whole, words);
+    }
+    if !moves.is_empty() {
+        whole.mechanism = whole.mechanism.or(Some(Mechanism::SlotMigration));
+        whole.evidence.extend(moves.iter().take(4).map(evidence));
+    }
+    whole
+}
+
+/// Whether keys went to other databases too: the other node does not have those.
+fn has_other_ways(court: &Court<'_>) -> bool {
+    court.primaries().any(|member| {
+        let mut losses = court.losses(member, Cause::Relocation);
+        losses.any(|loss| !moves(loss.mechanism))
+    })
+}
+
+/// Nothing is lost by it.
+fn clear(verdict: &mut Verdict, summary: String) {
+    verdict.level = Level::Clear;
+    verdict.scope = Scope::Window;
+    verdict.keys_lost = None;
+    (verdict.at_least, verdict.at_most) = (false, None);
+    verdict.next_steps.clear();
+    verdict.summary = summary;
+}
+
+/// `4,010 keys moved with 1,000 slots, 10.0.0.1:6379 → 10.0.0.2:6379`.
+fn went(moves: &[SlotMove], keys: u64, from: &NodeId, to: &NodeId) -> String {
+    let what = match (keys, moves) {
+        (0, moves) => format!("{} moved with their keys", slots(moves)),
+        (keys, moves) => format!("{} moved{}", words::keys(keys), with(moves)),
+    };
+    let beside = |one: &NodeId, side: fn(&SlotMove) -> &NodeId| {
+        let others: BTreeSet<&str> = moves.iter().map(|m| side(m).as_str()).collect();
+        match others.iter().filter(|node| **node != one.as_str()).count() {
+            0 => String::new(),
+            n => format!(" and {}", words::plural(n as u64, "other node")),
+        }
+    };
+    let (giving, taking) = (beside(from, |m| &m.from), beside(to, |m| &m.to));
+    format!("{what}, {from}{giving} → {to}{taking}")
+}
+
+fn slots(moves: &[SlotMove]) -> String {
+    let count = moves.iter().map(|moved| u64::from(moved.slots.count()));
+    words::plural(count.sum(), "slot")
+}
+
+fn with(moves: &[SlotMove]) -> String {
+    if moves.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", slots(moves))
+    }
+}
+
+fn evidence(moved: &SlotMove) -> Evidence {
+    Evidence {
+        node: moved.to.clone(),
+        field: "CLUSTER NODES".into(),
+        before: Reading::None,
+        after: u64::from(moved.slots.count()).into(),
+        note: format!("slots {} from {}", moved.slots, moved.from),
+        at: Some(moved.last.at),
+    }
+}
+
+/// An import that was given up took no key from anybody.
+fn given_up(court: &Court<'_>) -> Option<String> {
+    let mut dropped = court.primaries().filter_map(|member| {
+        let losses = court.parts[member].ledger.losses.iter();
+        let dropped = losses.filter(|loss| is_given_up(court, member, loss));
+        let keys = dropped.map(|loss| loss.keys).fold(0, u64::saturating_add);
+        (keys > 0).then_some((court.node(member), keys))
+    });
+    let (node, keys) = dropped.next()?;
+    let others = match dropped.count() {
+        0 => "",
+        _ => ", and others did the like",
+    };
+    Some(format!(
+        "{node} gave up an import of slots and dropped {} that had come with it; who holds the slots has them{others}",
+        words::keys(keys)
+    ))
+}
