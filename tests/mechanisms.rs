@@ -460,8 +460,13 @@ fn moves() -> Vec<Case> {
             })
         }),
         case(M::Migrate, Confirmed, 300, || taken("migrate", 3, 300)),
-        case(M::SlotMigration, Confirmed, 300, || {
-            taken("cluster|migrateslots", 1, 300)
+        case(M::SlotMigration, Suspected, 300, || {
+            quiet().then(|f| {
+                f.cluster = true;
+                f.ran("cluster|migrateslots", 1);
+                f.ran("cluster|syncslots", 2);
+                f.keys(700);
+            })
         }),
         case(M::Rename, Suspected, 300, || taken("rename", 300, 300)),
         case(M::Restore, Suspected, 300, || taken("restore", 300, 0)),

@@ -8,7 +8,7 @@ mod support {
 use std::time::Duration;
 
 use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, Moment, Observation, Told, Topology};
+use amr_top::model::{ChangeKind, Moment, Observation, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -461,17 +461,6 @@ fn what_befalls_a_detached_copy_is_none_of_the_primarys_losses() {
     );
 }
 
-/// What the cluster says of nodes, with their places: what follows the address in CLUSTER NODES.
-fn view(group: &mut Group, nodes: &[(usize, &str)]) {
-    let line = |(n, is): &(usize, &str)| format!("n{n} {}@1 {is}", group.nodes[*n].id);
-    let lines: Vec<String> = nodes.iter().map(line).collect();
-    let moment = group.told.last().expect("something was said").moment();
-    let topology = Topology::parse(&lines.join("\n"), "10.0.0.1").ok_or_else(String::new);
-    let node = group.nodes[0].id.clone();
-    let said = Observation::Topology { moment, topology };
-    group.deployment.observe(Told::Node(node, said));
-}
-
 const HOLDS_ALL: &str = "master - 0 0 1 connected 0-16383";
 const HOLDS_NONE: &str = "master - 0 0 1 connected";
 const FOLLOWS: &str = "slave n0 0 0 1 connected";
@@ -479,7 +468,7 @@ const FOLLOWS: &str = "slave n0 0 0 1 connected";
 #[test]
 fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
     let mut group = pair();
-    view(&mut group, &[(0, HOLDS_ALL), (1, FOLLOWS)]);
+    group.view(&[(0, HOLDS_ALL), (1, FOLLOWS)]);
     let mut group = group.then(|nodes| {
         let offset = nodes[1].offset();
         nodes[1].promote(offset);
@@ -487,7 +476,7 @@ fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
         nodes[0].follow("10.0.0.2", &of);
     });
     // It has told nobody yet whom it follows.
-    view(&mut group, &[(0, HOLDS_NONE), (1, HOLDS_ALL)]);
+    group.view(&[(0, HOLDS_NONE), (1, HOLDS_ALL)]);
     let diagnosis = group.repeat(2, |_| {}).diagnosis();
     let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
     assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
@@ -498,14 +487,14 @@ fn a_primary_that_gave_its_slots_to_its_replica_is_still_of_its_shard() {
 #[test]
 fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
     let mut group = pair();
-    view(&mut group, &[(0, HOLDS_ALL), (1, FOLLOWS)]);
+    group.view(&[(0, HOLDS_ALL), (1, FOLLOWS)]);
     // CLUSTER RESET makes it an empty primary of a history that goes on from its own.
     let mut group = group.then(|nodes| {
         let offset = nodes[1].offset();
         nodes[1].promote(offset);
         nodes[1].facts.keys(0);
     });
-    view(&mut group, &[(0, HOLDS_ALL)]);
+    group.view(&[(0, HOLDS_ALL)]);
     let group = group.repeat(3, |nodes| nodes[0].write(5));
     let diagnosis = group.diagnosis();
     assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use amr_top::diagnosis::{Diagnosis, diagnose, diagnose_deployment};
 use amr_top::model::{
     Assumptions, Deployment, Failure, FailureKind, History, Moment, NodeId, Observation, Told,
+    Topology,
 };
 use jiff::Timestamp;
 
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 #[derive(Clone)]
 pub struct Facts {
     pub enterprise: bool,
+    pub cluster: bool,
     pub replica_of: Option<&'static str>,
     /// More fields of the Server section.
     pub server: BTreeMap<&'static str, String>,
@@ -41,6 +43,7 @@ impl Default for Facts {
         };
         Self {
             enterprise: false,
+            cluster: false,
             replica_of: None,
             server: BTreeMap::new(),
             run_id: "a".repeat(40),
@@ -187,6 +190,10 @@ impl Facts {
             line(&format!("{name}:{value}"));
         }
         self.statistics(&mut line);
+        if self.cluster {
+            line("# Cluster");
+            line("cluster_enabled:1");
+        }
         line("# Keyspace");
         for (db, (keys, expires)) in self.dbs.iter().filter(|(_, (keys, _))| *keys > 0) {
             line(&format!("db{db}:keys={keys},expires={expires},avg_ttl=0"));
@@ -404,6 +411,18 @@ impl Group {
         let first = self.nodes[0].id.clone();
         self.deployment = Deployment::new(first, Assumptions::default(), keep);
         self
+    }
+
+    /// The cluster is asked who holds what: nodes by their places, with what follows the address in
+    /// CLUSTER NODES.
+    pub fn view(&mut self, nodes: &[(usize, &str)]) {
+        let line = |(n, is): &(usize, &str)| format!("n{n} {}@1 {is}", self.nodes[*n].id);
+        let lines: Vec<String> = nodes.iter().map(line).collect();
+        let moment = self.told.last().expect("something was said").moment();
+        let topology = Topology::parse(&lines.join("\n"), "10.0.0.1").ok_or_else(String::new);
+        let node = self.nodes[0].id.clone();
+        let said = Observation::Topology { moment, topology };
+        self.deployment.observe(Told::Node(node, said));
     }
 
     /// All nodes are polled after `change`.

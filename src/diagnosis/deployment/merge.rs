@@ -79,7 +79,12 @@ fn ledger(court: &Court<'_>) -> Ledger {
         let keys = booked.iter().map(|(keys, _)| *keys);
         keys.fold(0, u64::saturating_add)
     };
-    let arrived = arrived(court).keys.min(keys(&booked));
+    let (arrived, booked) = (arrived(court), keys(&booked));
+    let arrived = if arrived.is_all(arrived.left) {
+        booked
+    } else {
+        arrived.keys.min(booked)
+    };
     sum.arrived(arrived.saturating_add(keys(&given_up)));
     sum.ledger()
 }

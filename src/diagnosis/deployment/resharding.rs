@@ -263,6 +263,7 @@ fn went(moves: &[SlotMove], keys: u64, from: &NodeId, to: &NodeId) -> String {
         let others: BTreeSet<&str> = moves.iter().map(|m| side(m).as_str()).collect();
         match others.iter().filter(|node| **node != one.as_str()).count() {
             0 => String::new(),
+            1 => " and one other node".to_owned(),
             n => format!(" and {}", words::plural(n as u64, "other node")),
         }
     };
