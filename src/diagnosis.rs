@@ -48,7 +48,9 @@ use std::cmp::Reverse;
 
 use case::{Case, Ends};
 pub use cause::Cause;
-pub use deployment::{Handover, diagnose_deployment, diagnose_extent, diagnose_member, merge};
+pub use deployment::{
+    Handover, Migration, diagnose_deployment, diagnose_extent, diagnose_member, merge,
+};
 pub use fate::{Ending, Fate};
 pub use forecast::Forecast;
 pub use heard::{Name, Removals};
@@ -71,6 +73,9 @@ pub struct Diagnosis {
     pub ledger: Ledger,
     /// Losses that belong together, oldest first.
     pub incidents: Vec<Incident>,
+    /// Slots that went from one node of a cluster to another, the oldest first; none where one node is
+    /// judged alone.
+    pub migrations: Vec<Migration>,
     /// What became of each watched key, those that went first.
     pub fates: Vec<Fate>,
     /// What a sample of keys foretells; `None` where none was asked for.
@@ -173,6 +178,7 @@ fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
         top_cause,
         ledger,
         incidents,
+        migrations: Vec::new(),
         fates,
         forecast,
         events,

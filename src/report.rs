@@ -27,7 +27,7 @@ pub use text::Style;
 use self::incidents::Episode;
 use self::ledger::Balance;
 use self::watched::Key;
-use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Removals, Scope, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Migration, Removals, Scope, Verdict};
 use crate::format;
 use crate::model::{Change, NodeId, Packed, Product, Role, Window};
 
@@ -74,6 +74,9 @@ pub struct Report<'a> {
     top_cause: Option<Cause>,
     verdicts: Vec<Row>,
     incidents: Vec<Episode<'a>>,
+    /// Slots that changed their node; left out where none did. Times to the millisecond.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    migrations: Vec<Migration>,
     /// Left out where no key is watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     watched: Vec<Key<'a>>,
@@ -173,6 +176,7 @@ impl<'a> Report<'a> {
             top_cause: diagnosis.top_cause,
             verdicts: diagnosis.verdicts.iter().map(Row::new).collect(),
             incidents: diagnosis.incidents.iter().map(Episode::new).collect(),
+            migrations: diagnosis.migrations.iter().map(migration).collect(),
             watched: watched_keys(windows, diagnosis),
             forecast: diagnosis.forecast.as_ref(),
             events: diagnosis.events.iter().map(events).collect(),
@@ -365,6 +369,14 @@ fn watched_keys<'a>(windows: &[Window<'_>], diagnosis: &'a Diagnosis) -> Vec<Key
     fates
         .map(|fate| Key::new(fate, end.map(|end| end.elapsed)))
         .collect()
+}
+
+fn migration(migration: &Migration) -> Migration {
+    Migration {
+        first_seen: to_millisecond(migration.first_seen),
+        last_seen: to_millisecond(migration.last_seen),
+        ..migration.clone()
+    }
 }
 
 fn events(heard: &Removals) -> Removals {

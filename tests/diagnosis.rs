@@ -826,13 +826,36 @@ fn a_replica_that_goes_away_is_said_to_be_gone_and_not_to_lag() {
     let mut facts = Facts::default();
     facts.keys(10);
     facts.replication.insert("connected_slaves", "2".into());
+    let line = |port: u16| format!("ip=10.0.0.2,port={port},state=online,offset=5000,lag=0");
+    facts.replication.insert("slave0", line(7_001));
+    facts.replication.insert("slave1", line(7_002));
     let story = Story::with(facts).then(|f| {
         f.replication.insert("connected_slaves", "1".into());
+        f.replication.remove("slave1");
     });
     let diagnosis = story.diagnosis();
     let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
     assert_eq!((verdict.level, verdict.mechanism), (Level::AtRisk, None));
     assert_eq!(verdict.summary, "1 of 2 replicas went away while watching");
+}
+
+#[test]
+fn channels_of_a_slot_migration_are_no_replicas() {
+    // What Redis 8.6 shows while it gives slots away.
+    let mut facts = Facts::default();
+    facts.keys(10);
+    let line = "ip=10.0.0.2,port=7001,state=online,offset=5000,lag=0";
+    facts.replication.insert("slave0", line.into());
+    facts.replication.insert("connected_slaves", "1".into());
+    let connected = |n: &'static str| {
+        move |f: &mut Facts| _ = f.replication.insert("connected_slaves", n.into())
+    };
+    let story = Story::with(facts).then(connected("3")).then(connected("1"));
+    let window = story.history.window();
+    let last = window.last_sample().expect("a sample");
+    assert_eq!(last.replication.connected_replicas, Some(1));
+    let changes: Vec<String> = window.changes().map(|c| c.kind.sentence()).collect();
+    assert_eq!(changes, ["watching began"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod support {
 use std::time::Duration;
 
 use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, Moment, Observation, Told};
+use amr_top::model::{ChangeKind, Moment, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.

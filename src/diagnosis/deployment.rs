@@ -24,6 +24,7 @@ use std::time::Duration;
 use super::{Diagnosis, diagnose_among};
 use crate::model::{Deployment, Extent};
 pub use handover::Handover;
+pub use resharding::Migration;
 
 /// Judges every node of a deployment by what was known at `end` (by now where none is given), and
 /// the whole by that.

@@ -7,7 +7,7 @@ use super::cause::Cause;
 use super::mechanism::Mechanism;
 use super::rejected_writes;
 use super::replication;
-use super::verdict::Suspect;
+use super::verdict::{Suspect, Verdict};
 use super::witness;
 use crate::format;
 use crate::model::{Entry, Moment, NodeId};
@@ -84,6 +84,8 @@ const OVER_POLLS: usize = 2;
 const QUIET_POLLS: usize = 5;
 /// … and so much time without one is another incident.
 pub(super) const QUIET: Duration = Duration::from_secs(5);
+/// The slow log tells the time to the second.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// The incidents of a window, oldest first.
 pub(super) fn of(case: &Case<'_>) -> Vec<Incident> {
@@ -239,8 +241,14 @@ impl Incident {
         parts.collect::<Vec<_>>().join(", ")
     }
 
-    /// The same on a node of several, with some of its shares.
-    pub(super) fn with_shares(&self, node: &NodeId, shares: Vec<Share>) -> Self {
+    /// The same on a node of several, with some of its shares. Where the largest of these is of another
+    /// cause, the suspects are those of the node's verdict on that.
+    pub(super) fn with_shares(
+        &self,
+        node: &NodeId,
+        shares: Vec<Share>,
+        verdicts: &[Verdict],
+    ) -> Self {
         let keys = shares.iter().map(|share| share.keys);
         let mut incident = Self {
             keys: keys.fold(0, u64::saturating_add),
@@ -250,6 +258,22 @@ impl Incident {
             ..self.clone()
         };
         incident.settle();
+        let cause = |incident: &Self| incident.main().map(|share| share.cause);
+        if cause(&incident) != cause(self) {
+            let verdict = verdicts.iter().find(|v| Some(v.cause) == cause(&incident));
+            let suspects = verdict.map(|verdict| verdict.suspects.iter());
+            let is_within = |suspect: &&Suspect| {
+                suspect
+                    .at
+                    .is_none_or(|at| at >= incident.from.at - TOLD && at <= incident.to.at + TOLD)
+            };
+            incident.suspects = suspects
+                .into_iter()
+                .flatten()
+                .filter(is_within)
+                .cloned()
+                .collect();
+        }
         incident
     }
 

@@ -92,6 +92,7 @@ mod tests {
             top_cause: None,
             ledger: Ledger::default(),
             incidents: Vec::new(),
+            migrations: Vec::new(),
             fates: Vec::new(),
             forecast: None,
             events: Vec::new(),

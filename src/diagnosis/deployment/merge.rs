@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::court::{Court, Seat};
-use super::resharding::{arrived, is_given_up, moves};
+use super::resharding::{arrived, is_given_up, migrations, moves};
 use super::summary;
 use super::takeover;
 use crate::diagnosis::incident::{self, Incident};
@@ -29,6 +29,7 @@ pub(super) fn merge(court: &Court<'_>) -> Diagnosis {
         verdicts,
         ledger: ledger(court),
         incidents: incidents(court),
+        migrations: migrations(court),
         fates: fates(court),
         events: events(court),
         forecast: court
@@ -102,7 +103,8 @@ fn incidents(court: &Court<'_>) -> Vec<Incident> {
             });
             let shares: Vec<_> = shares.copied().collect();
             if !shares.is_empty() {
-                all.push(incident.with_shares(court.node(member), shares));
+                let verdicts = &court.parts[member].verdicts;
+                all.push(incident.with_shares(court.node(member), shares, verdicts));
             }
         }
     }

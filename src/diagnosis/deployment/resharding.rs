@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::Serialize;
+
 use super::court::Court;
 use crate::diagnosis::ledger::{Given, Handed, Loss, went_with};
 use crate::diagnosis::{
@@ -14,6 +17,52 @@ use crate::model::{Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
 const LONGEST: Duration = Duration::from_secs(600);
 /// Where nothing tells when an import began, it began so long before the cluster agreed on it.
 const USUAL: Duration = Duration::from_secs(3);
+
+/// Slots that went from one node to another, and what went with them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Migration {
+    /// Who held the slots.
+    pub from: NodeId,
+    /// Who holds them.
+    pub to: NodeId,
+    /// How many.
+    pub slots: u32,
+    /// Which, both ends included; the first ranges of many.
+    pub ranges: Vec<(u16, u16)>,
+    /// Keys by which the new holder grew meanwhile; `None` where nobody saw it.
+    pub keys: Option<u64>,
+    /// When a view of the cluster first showed some of it.
+    pub first_seen: Timestamp,
+    /// When one last showed more of it.
+    pub last_seen: Timestamp,
+}
+
+/// What went between nodes of which one at least is reported, the oldest first.
+pub(super) fn migrations(court: &Court<'_>) -> Vec<Migration> {
+    let own = reported(court).into_iter();
+    own.map(|moved| Migration {
+        keys: taken_in(court.deployment, &moved, &court.slot_moves, court.end),
+        slots: moved.slots.count(),
+        ranges: moved.slots.ranges().to_vec(),
+        first_seen: moved.first.at,
+        last_seen: moved.last.at,
+        from: moved.from,
+        to: moved.to,
+    })
+    .collect()
+}
+
+fn reported(court: &Court<'_>) -> Vec<SlotMove> {
+    let is_own = |node: &NodeId| {
+        let place = court.deployment.place(node);
+        place.is_some_and(|place| court.reports(place))
+    };
+    let moves = court.slot_moves.iter();
+    moves
+        .filter(|moved| is_own(&moved.from) || is_own(&moved.to))
+        .cloned()
+        .collect()
+}
 
 /// What others know of the slots that a node gave away.
 pub(super) fn given(
@@ -191,12 +240,7 @@ fn takes_in(court: &Court<'_>, member: usize) -> bool {
 /// What is said of keys that moved: those that left one node and arrived at another are not lost.
 pub(super) fn told(court: &Court<'_>, mut whole: Verdict) -> Verdict {
     let arrived = arrived(court);
-    let is_own = |node: &NodeId| {
-        let place = court.deployment.place(node);
-        place.is_some_and(|place| court.reports(place))
-    };
-    let mut moves = court.slot_moves.clone();
-    moves.retain(|moved| is_own(&moved.from) || is_own(&moved.to));
+    let moves = reported(court);
     let is_lost = whole.is_loss_in_window();
     let is_of_old = whole.is_loss() && !is_lost && whole.mechanism != Some(Mechanism::Migrate);
     let is_idle = !is_lost && moves.is_empty() && arrived.keys == 0;

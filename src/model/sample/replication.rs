@@ -9,7 +9,8 @@ use crate::model::text::inert;
 pub struct Replication {
     /// Primary or replica.
     pub role: Role,
-    /// Replicas connected, those still synchronising included.
+    /// Replicas connected, those still synchronising included. `connected_slaves` counts the channels
+    /// of slot migrations too (Redis 8.4+), which have no `slaveN` line.
     pub connected_replicas: Option<u64>,
     /// One line a replica; on Redis Enterprise none, or a placeholder.
     pub replicas: Vec<ReplicaLine>,
@@ -106,14 +107,16 @@ impl Replication {
                 text("master_port").unwrap_or_else(|| "?".into())
             )
         });
+        let replicas: Vec<ReplicaLine> = info
+            .section("Replication")
+            .filter(|(name, _)| is_replica_line(name))
+            .filter_map(|(_, value)| ReplicaLine::parse(value))
+            .collect();
+        let connected = number("connected_slaves");
         Self {
             role: Role::detect(info),
-            connected_replicas: number("connected_slaves"),
-            replicas: info
-                .section("Replication")
-                .filter(|(name, _)| is_replica_line(name))
-                .filter_map(|(_, value)| ReplicaLine::parse(value))
-                .collect(),
+            connected_replicas: connected.map(|told| told.min(replicas.len() as u64)),
+            replicas,
             replid: text("master_replid"),
             replid2: text("master_replid2").filter(|id| id.bytes().any(|b| b != b'0')),
             offset: number("master_repl_offset"),

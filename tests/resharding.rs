@@ -1,0 +1,306 @@
+//! Slots that move between pretended nodes of a cluster, by its own migration: no command is counted
+//! for the keys that go (Redis 8.4 `CLUSTER MIGRATION`, Valkey 9 `CLUSTER MIGRATESLOTS`).
+
+mod support {
+    pub mod story;
+}
+
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, Way};
+use support::story::{Facts, Group, Node, Story};
+
+const FIRST: &str = "master - 0 0 1 connected 0-8191";
+const SECOND: &str = "master - 0 0 1 connected 8192-16383";
+const FIRST_LATER: &str = "master - 0 0 1 connected 1000-8191";
+const SECOND_LATER: &str = "master - 0 0 1 connected 0-999 8192-16383";
+
+/// Two primaries with ten thousand keys each, each with half of the slots.
+fn cluster() -> Group {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+        node.facts.keys(10_000);
+    }
+    let mut group = group.repeat(4, |_| {});
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    group
+}
+
+fn grow(node: &mut Node, by: i64) {
+    let (keys, _) = node.facts.dbs[&0];
+    let keys = keys.checked_add_signed(by).expect("so many are there");
+    node.facts.keys(keys);
+}
+
+/// The second node takes the slots 0 to 999 in, with so many keys, in one interval.
+fn import(nodes: &mut [Node], keys: i64) {
+    nodes[0].facts.ran("cluster|syncslots", 4);
+    nodes[1].facts.ran("cluster|syncslots", 900);
+    nodes[1].facts.ran("cluster|migration", 1);
+    grow(&mut nodes[1], keys);
+}
+
+fn agreed(group: &mut Group) {
+    group.view(&[(0, FIRST_LATER), (1, SECOND_LATER)]);
+}
+
+fn of(diagnosis: &Diagnosis, cause: Cause) -> &Verdict {
+    diagnosis.of(cause).expect("a verdict")
+}
+
+#[track_caller]
+fn assert_moved(diagnosis: &Diagnosis, words: &str) {
+    let verdict = of(diagnosis, Cause::Relocation);
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+    assert!(verdict.summary.contains(words), "{}", verdict.summary);
+    let unexplained = of(diagnosis, Cause::Unexplained);
+    assert_eq!(unexplained.level, Level::Clear, "{unexplained:#?}");
+    assert_eq!(
+        diagnosis.ledger.keys(Way::Moved),
+        0,
+        "{:#?}",
+        diagnosis.ledger
+    );
+}
+
+const ALL_ARRIVED: &str =
+    "1,200 keys moved with 1,000 slots, 10.0.0.1:6379 → 10.0.0.2:6379, and all arrived";
+
+#[test]
+fn deletes_beside_a_slot_move_took_what_did_not_arrive() {
+    let mut group = cluster().then(|nodes| {
+        import(nodes, 1_200);
+        nodes[0].facts.ran("del", 500);
+        grow(&mut nodes[0], -1_700);
+    });
+    agreed(&mut group);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Deletion));
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(500));
+    assert_eq!(diagnosis.ledger.keys(Way::Deleted), 500);
+    assert_moved(&diagnosis, ALL_ARRIVED);
+    let [incident] = &diagnosis.incidents[..] else {
+        panic!("one incident: {:#?}", diagnosis.incidents);
+    };
+    assert_eq!((incident.keys, incident.shares.len()), (500, 1));
+    let [moved] = &diagnosis.migrations[..] else {
+        panic!("one migration: {:#?}", diagnosis.migrations);
+    };
+    let nodes = (moved.from.as_str(), moved.to.as_str());
+    assert_eq!(nodes, ("10.0.0.1:6379", "10.0.0.2:6379"));
+    assert_eq!((moved.slots, &moved.ranges[..]), (1_000, &[(0, 999)][..]));
+    assert_eq!(moved.keys, Some(1_200));
+}
+
+#[test]
+fn one_delete_of_many_keys_beside_a_slot_move_took_what_did_not_arrive() {
+    let mut group = cluster().then(|nodes| {
+        import(nodes, 1_200);
+        nodes[0].facts.ran("del", 1);
+        grow(&mut nodes[0], -1_700);
+    });
+    agreed(&mut group);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(500));
+    assert_moved(&diagnosis, ALL_ARRIVED);
+}
+
+#[test]
+fn deletes_at_their_usual_pace_are_not_blamed_for_a_slot_move() {
+    // The imports' counts are a little short: keys expired on the way.
+    let busy = |nodes: &mut [Node]| nodes.iter_mut().for_each(|node| node.facts.ran("del", 20));
+    let mut group = cluster().repeat(20, busy).then(|nodes| {
+        busy(nodes);
+        import(nodes, 1_170);
+        grow(&mut nodes[0], -1_200);
+    });
+    agreed(&mut group);
+    let diagnosis = group.repeat(3, busy).diagnosis();
+    assert!(
+        diagnosis.ledger.keys(Way::Deleted) <= 20,
+        "{:#?}",
+        diagnosis.ledger
+    );
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    assert_moved(&diagnosis, "keys moved with 1,000 slots");
+}
+
+#[test]
+fn keys_that_are_trimmed_long_after_their_slots_went_have_moved() {
+    let mut group = cluster().then(|nodes| import(nodes, 1_200));
+    agreed(&mut group);
+    let group = group.repeat(18, |_| {});
+    let waiting = group.diagnosis();
+    assert_moved(&waiting, "1,200 keys moved with 1,000 slots");
+    let group = group.then(|nodes| grow(&mut nodes[0], -1_200));
+    let diagnosis = group.repeat(2, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    assert_eq!(diagnosis.incidents, []);
+    assert_moved(&diagnosis, ALL_ARRIVED);
+}
+
+#[test]
+fn an_import_that_is_given_up_loses_nothing() {
+    let mut group = cluster().then(|nodes| import(nodes, 700));
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let mut group = group.then(|nodes| {
+        nodes[1].facts.ran("cluster|migration", 1);
+        nodes[1].facts.ran("cluster|syncslots", 1);
+        grow(&mut nodes[1], -700);
+    });
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    assert_eq!(diagnosis.incidents, []);
+    assert_eq!(
+        diagnosis.ledger.keys(Way::Created),
+        0,
+        "{:#?}",
+        diagnosis.ledger
+    );
+    assert_moved(
+        &diagnosis,
+        "10.0.0.2:6379 gave up an import of slots and dropped 700 keys that had come with it",
+    );
+}
+
+#[test]
+fn deletes_while_slots_are_imported_are_no_import_that_was_given_up() {
+    let mut group = cluster().then(|nodes| import(nodes, 700));
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let mut group = group.then(|nodes| {
+        nodes[1].facts.ran("cluster|syncslots", 30);
+        nodes[1].facts.ran("del", 1);
+        grow(&mut nodes[1], -600);
+    });
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Deletion));
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(600));
+}
+
+#[test]
+fn a_node_that_gave_its_last_slots_away_and_follows_now_has_lost_nothing() {
+    let mut group = cluster().then(|nodes| {
+        import(nodes, 10_000);
+        let (old, new) = nodes.split_at_mut(1);
+        old[0].follow("10.0.0.2", &new[0].facts);
+        old[0].facts.keys(20_000);
+    });
+    group.view(&[
+        (0, "slave n1 0 0 1 connected"),
+        (1, "master - 0 0 1 connected 0-16383"),
+    ]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    assert_moved(
+        &diagnosis,
+        "10,000 keys moved with 8,192 slots, 10.0.0.1:6379 → 10.0.0.2:6379",
+    );
+}
+
+#[test]
+fn slots_of_one_node_that_go_to_two_are_told_together() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+        node.facts.keys(8_000);
+    }
+    let mut group = group.repeat(4, |_| {});
+    let second = (1, "master - 0 0 1 connected 8192-12287");
+    let third = (2, "master - 0 0 1 connected 12288-16383");
+    group.view(&[(0, FIRST), second, third]);
+    let mut group = group.then(|nodes| {
+        nodes[0].facts.ran("unlink", 100);
+        grow(&mut nodes[0], -2_100);
+        grow(&mut nodes[1], 1_000);
+        grow(&mut nodes[2], 1_000);
+    });
+    let second = (1, "master - 0 0 1 connected 0-999 8192-12287");
+    let third = (2, "master - 0 0 1 connected 1000-1999 12288-16383");
+    group.view(&[(0, "master - 0 0 1 connected 2000-8191"), second, third]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(100));
+    let told = "2,000 keys moved with 2,000 slots, 10.0.0.1:6379 → 10.0.0.";
+    assert_moved(&diagnosis, told);
+    let summary = &of(&diagnosis, Cause::Relocation).summary;
+    assert!(
+        summary.contains(" and one other node, and all arrived"),
+        "{summary}"
+    );
+}
+
+/// A node of a cluster that is looked at alone.
+fn alone() -> Story {
+    let mut facts = Facts::default();
+    facts.cluster = true;
+    facts.keys(10_000);
+    Story::with(facts).repeat(3, |_, _| {})
+}
+
+#[test]
+fn asking_for_the_status_of_migrations_raises_no_suspicion() {
+    let mut facts = Facts::default();
+    facts.cluster = true;
+    facts.keys(1_000);
+    facts.ran("cluster|migration", 3);
+    facts.ran("cluster|setslot", 2);
+    let first = Story::with(facts);
+    let verdict = of(&first.diagnosis(), Cause::Relocation).clone();
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+    let later = first.then(|f| f.ran("cluster|migration", 1)).diagnosis();
+    let verdict = of(&later, Cause::Relocation);
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+}
+
+#[test]
+fn a_source_that_is_looked_at_alone_suspects_a_move() {
+    for delay in [0, 20] {
+        let begun = alone().then(|f| f.ran("cluster|syncslots", 3));
+        let story = begun.repeat(delay, |_, _| {}).then(|f| f.keys(8_800));
+        let diagnosis = story.diagnosis();
+        let verdict = of(&diagnosis, Cause::Relocation);
+        let told = (verdict.level, verdict.mechanism, verdict.keys_lost);
+        let expected = (
+            Level::Suspected,
+            Some(Mechanism::SlotMigration),
+            Some(1_200),
+        );
+        assert_eq!(told, expected, "{verdict:#?}");
+        let mut evidence = verdict.evidence.iter();
+        let is_named = evidence.any(|e| e.field == "cmdstat_cluster|syncslots.calls");
+        assert!(is_named, "{verdict:#?}");
+    }
+    // A minute later nothing hints at it any more.
+    let begun = alone().then(|f| f.ran("cluster|syncslots", 3));
+    let story = begun.repeat(70, |_, _| {}).then(|f| f.keys(8_800));
+    assert_eq!(story.diagnosis().top_cause, Some(Cause::Unexplained));
+}
+
+#[test]
+fn a_source_that_is_looked_at_alone_blames_deletes_for_one_key_a_call() {
+    let story = alone().then(|f| {
+        f.ran("cluster|syncslots", 3);
+        f.ran("del", 500);
+        f.keys(8_300);
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(500));
+    assert_eq!(of(&diagnosis, Cause::Relocation).keys_lost, Some(1_200));
+}
+
+#[test]
+fn a_replica_that_was_told_to_trim_suspects_a_move() {
+    let mut facts = Facts::default();
+    facts.cluster = true;
+    facts.keys(10_000);
+    facts.replica_of = Some("10.0.0.1");
+    let story = Story::with(facts).repeat(3, |_, _| {}).then(|f| {
+        f.ran("trimslots", 1);
+        f.ran("del", 40);
+        f.keys(8_760);
+    });
+    let diagnosis = story.diagnosis();
+    assert_eq!(diagnosis.ledger.keys(Way::Moved), 1_200);
+    assert_eq!(diagnosis.ledger.keys(Way::Deleted), 40);
+    assert_eq!(diagnosis.top_cause, Some(Cause::Relocation));
+}
