@@ -139,6 +139,29 @@ fn keys_that_are_trimmed_long_after_their_slots_went_have_moved() {
 }
 
 #[test]
+fn deletes_before_and_after_a_slot_move_are_told_apart_from_it() {
+    let delete = |node: &mut Node, calls, keys: i64| {
+        node.facts.ran("del", calls);
+        grow(node, -keys);
+    };
+    let mut group = cluster()
+        .then(|nodes| delete(&mut nodes[0], 300, 300))
+        .repeat(2, |_| {});
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let mut group = group.then(|nodes| import(nodes, 1_200));
+    agreed(&mut group);
+    let group = group
+        .then(|nodes| delete(&mut nodes[0], 1, 1_500))
+        .repeat(4, |_| {})
+        .then(|nodes| grow(&mut nodes[0], -1_200))
+        .then(|nodes| delete(&mut nodes[0], 2_000, 2_000));
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    let deletion = of(&diagnosis, Cause::Deletion);
+    assert_eq!(deletion.keys_lost, Some(3_800), "{deletion:#?}");
+    assert_moved(&diagnosis, ALL_ARRIVED);
+}
+
+#[test]
 fn an_import_that_is_given_up_loses_nothing() {
     let mut group = cluster().then(|nodes| import(nodes, 700));
     group.view(&[(0, FIRST), (1, SECOND)]);

@@ -31,7 +31,7 @@ use super::mechanism::Mechanism;
 use crate::model::{Counter, Delta, Moment, Role, Window};
 use booking::Bookkeeper;
 pub(super) use interval::is_failover;
-pub(super) use slots::{Given, Handed, went_with};
+pub(super) use slots::{Given, Handed, TRIM};
 pub(super) use sum::Sum;
 pub(super) use suspects::mechanism_of;
 

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use super::account::{Account, amount, with_account};
 use super::case::Case;
-use super::ledger::went_with;
 use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
 use crate::model::Class;
 
@@ -119,7 +118,7 @@ fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
     let is_known = match mechanism {
         Mechanism::Swapdb | Mechanism::Move => true,
         // Whether they arrived, only the other server knows.
-        Mechanism::SlotMigration => went_with(case.given, account.biggest),
+        Mechanism::SlotMigration => case.given.is_about(account.biggest.to),
         _ => !account.biggest.usual,
     };
     let level = if is_known {

@@ -143,6 +143,8 @@ pub enum ChangeKind {
         to: NodeId,
         /// The new holder was the replica of the old: a failover.
         takeover: bool,
+        /// The last view that did not show it yet.
+        since: Moment,
     },
     /// So many slots are held by no node that works.
     SlotsUncovered(u32),
@@ -256,12 +258,14 @@ impl ChangeKind {
                 from,
                 to,
                 takeover: true,
+                ..
             } => format!("{to} took over {} from {from}", slots(set.count())),
             Self::SlotsMoved {
                 slots: set,
                 from,
                 to,
                 takeover: false,
+                ..
             } => format!("{} moved: {from} → {to} ({set})", slots(set.count())),
             Self::SlotsUncovered(n) => format!(
                 "{} held by no working node: their keys cannot be reached",

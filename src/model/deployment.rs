@@ -195,6 +195,7 @@ impl Deployment {
 
     /// A view of the cluster; only news are kept.
     fn view(&mut self, moment: Moment, mut topology: Topology) {
+        let since = self.viewed.back().copied().unwrap_or(moment);
         self.viewed.push_back(moment);
         if self.viewed.len() > MOST_VIEWS {
             self.viewed.pop_front();
@@ -218,6 +219,7 @@ impl Deployment {
                         from: address(last, &from)?,
                         to: address(&topology, &to)?,
                         takeover,
+                        since,
                     })
                 })
                 .collect();

@@ -7,12 +7,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::court::Court;
-use crate::diagnosis::ledger::{Given, Handed, Loss, went_with};
+use crate::diagnosis::ledger::{Given, Handed, Loss, TRIM};
 use crate::diagnosis::{
     Cause, Evidence, Ledger, Level, Mechanism, Reading, Scope, Verdict, Way, words,
 };
-use crate::model::{Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
+use crate::model::{Class, Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
 
+/// Two times since the watch began: after the first, up to the second.
+type Span = (Duration, Duration);
+
+/// Keys of a slot that is taken over by command leave so long before it is.
+const BEFORE: Duration = Duration::from_secs(10);
 /// An import that took longer is not followed back to its beginning.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Where nothing tells when an import began, it began so long before the cluster agreed on it.
@@ -75,13 +80,101 @@ pub(super) fn given(
     if view.is_none_or(|view| view.at(node).is_none()) {
         return Given::Untold;
     }
+    let Some(place) = deployment.place(node) else {
+        return Given::Untold;
+    };
+    let window = deployment.members()[place].history().window_until(end);
+    let mut falls: Vec<Fall> = Vec::new();
     let own = moves.iter().filter(|moved| moved.from == *node);
-    let handed = own.map(|moved| Handed {
-        first: moved.first,
-        last: moved.last,
-        keys: taken_in(deployment, moved, moves, end),
+    let handed = own.map(|moved| {
+        let span = (moved.since.elapsed, moved.last.elapsed + TRIM);
+        for fall in Fall::within(&window, span) {
+            if !falls.iter().any(|known| known.to == fall.to) {
+                falls.push(fall);
+            }
+        }
+        let taken = taken_in(deployment, moved, moves, end);
+        Handed {
+            span,
+            fell: taken.map(|keys| allot(&mut falls, span, keys)),
+        }
     });
     Given::Told(handed.collect())
+}
+
+/// By how much the key count of a node fell in one interval, beyond what is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fall {
+    /// When it was seen.
+    to: Moment,
+    /// Where keys go by command, they go so long before their slot does.
+    before: Duration,
+    /// Keys of which it is not known yet where they went.
+    keys: u64,
+    /// Calls of commands that take keys without being counted.
+    calls: u64,
+}
+
+impl Fall {
+    /// Those of a span.
+    fn within(window: &Window<'_>, span: Span) -> Vec<Self> {
+        let early = (span.0.saturating_sub(BEFORE), span.1);
+        let steps = window.steps().filter(|step| is_within(step.to, early));
+        let falls = steps.map(Self::of).filter(|fall| fall.keys > 0);
+        falls.filter(|fall| fall.is_within(span)).collect()
+    }
+
+    fn of(step: &Step) -> Self {
+        let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
+        let counted = counted.map(|counter| step.counter(counter).at_least());
+        let calls = [Class::Delete, Class::Empty].map(|class| step.effective_of(class));
+        Self {
+            to: step.to,
+            before: match step.effective("migrate") {
+                0 => Duration::ZERO,
+                _ => BEFORE,
+            },
+            keys: counted.into_iter().fold(step.fall(), u64::saturating_sub),
+            calls: calls.into_iter().fold(0, u64::saturating_add),
+        }
+    }
+
+    fn is_within(&self, span: Span) -> bool {
+        is_within(self.to, (span.0.saturating_sub(self.before), span.1))
+    }
+}
+
+fn is_within(to: Moment, span: Span) -> bool {
+    to.elapsed > span.0 && to.elapsed <= span.1
+}
+
+/// Finds the falls of a span by which so many keys left: first what no command explains, then the
+/// rest; of these, the largest that is not too large before the others, and of those the smallest.
+fn allot(falls: &mut [Fall], span: Span, mut keys: u64) -> Vec<(Moment, u64)> {
+    let mut allotted: Vec<(Moment, u64)> = Vec::new();
+    for is_explained in [false, true] {
+        let free = |fall: &Fall| match is_explained {
+            false => fall.keys.saturating_sub(fall.calls),
+            true => fall.keys,
+        };
+        while keys > 0 {
+            let able = falls
+                .iter_mut()
+                .filter(|fall| free(fall) > 0 && fall.is_within(span));
+            let best = able.max_by_key(|fall| match free(fall) {
+                fits if fits <= keys => (true, fits),
+                over => (false, u64::MAX - over),
+            });
+            let Some(best) = best else {
+                break;
+            };
+            let now = free(best).min(keys);
+            best.keys -= now;
+            keys -= now;
+            allotted.push((best.to, now));
+        }
+    }
+    allotted
 }
 
 /// Keys by which the new holder of slots grew while it imported them; what clients wrote to it
@@ -155,7 +248,7 @@ pub(super) fn is_given_up(court: &Court<'_>, member: usize, loss: &Loss) -> bool
     };
     loss.mechanism == Mechanism::SlotMigration
         && court.given[member] != Given::Untold
-        && !went_with(&court.given[member], loss)
+        && !court.given[member].is_about(loss.to)
         && ledger.keys(Way::Created) >= dropped()
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Bookkeeper<'a> {
     pace: Pace,
     expiry: Expiry,
     pressure: Pressure<'a>,
-    slots: Slots,
+    slots: Slots<'a>,
     /// A primary was made a replica and its first synchronisation has not come yet.
     demoted: bool,
     /// The last reading that showed half of all keys gone, and how many there had been.
@@ -35,7 +35,7 @@ pub(super) struct Bookkeeper<'a> {
 const FREEING: Duration = Duration::from_secs(30);
 
 impl<'a> Bookkeeper<'a> {
-    pub(super) fn new(window: &Window<'a>, given: &Given) -> Self {
+    pub(super) fn new(window: &Window<'a>, given: &'a Given) -> Self {
         let mut ledger = Ledger::with(None, None, &[]);
         let countable = |sample: &&Packed| !sample.is_loading();
         ledger.keys_before = window.samples().find(countable).and_then(Packed::keys);
@@ -161,12 +161,12 @@ impl<'a> Bookkeeper<'a> {
         page.slack = interval.creations.0.map(|most| most.saturating_sub(risen));
         page.relocate(interval);
         self.slots.observe(interval, to);
-        page.hand_on(interval, &mut self.slots);
+        page.hand_on(interval, self.slots.arrived(to));
         page.gone_with_the_process(interval, was);
         let made = interval.restores > 0 || interval.copies > 0;
         let usual = |usual: &Pace| !usual.removers_stand_out(&interval.calls, interval.seconds);
         let replaced = made && usual(&self.pace);
-        let turn = self.slots.turn(page.from, to);
+        let turn = self.slots.turn(to);
         let whose = (self.product, turn);
         page.residual(interval, &mut self.pace, whose, (was, is));
         if replaced {
@@ -298,8 +298,8 @@ impl Page<'_> {
     }
 
     /// Keys that went with slots and arrived at another node.
-    fn hand_on(&mut self, interval: &Interval, slots: &mut Slots) {
-        let keys = slots.take(self.from, self.to, self.left);
+    fn hand_on(&mut self, interval: &Interval, arrived: u64) {
+        let keys = arrived.min(self.left);
         let mechanism = if interval.calls.ran(Mechanism::Migrate) {
             Mechanism::Migrate
         } else {

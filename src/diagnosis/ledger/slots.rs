@@ -8,14 +8,11 @@
 
 use std::time::Duration;
 
-use super::Loss;
 use super::interval::Interval;
 use crate::model::Moment;
 
 /// Keys of slots that were given away are trimmed within so long.
-const TRIM: Duration = Duration::from_secs(60);
-/// A view of the cluster comes within so long.
-const HEARSAY: Duration = Duration::from_secs(10);
+pub(in crate::diagnosis) const TRIM: Duration = Duration::from_secs(60);
 
 /// What is known of slots that a node gave to others.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,25 +20,36 @@ pub(in crate::diagnosis) enum Given {
     /// Nobody asked the cluster.
     #[default]
     Untold,
-    /// It was asked, and these are all.
+    /// It was asked, and this is all.
     Told(Vec<Handed>),
 }
 
 /// Slots that a node gave to another.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::diagnosis) struct Handed {
-    /// The first view that shows some of it.
-    pub(in crate::diagnosis) first: Moment,
-    /// The last view that shows more of it.
-    pub(in crate::diagnosis) last: Moment,
-    /// Keys that the new holder took in; `None` where nobody saw it.
-    pub(in crate::diagnosis) keys: Option<u64>,
+    /// Between these, the keys of the slots left.
+    pub(in crate::diagnosis) span: (Duration, Duration),
+    /// Keys that left, as far as the new holder took them in, by the end of the interval in which
+    /// they fell; `None` where nobody saw the new holder.
+    pub(in crate::diagnosis) fell: Option<Vec<(Moment, u64)>>,
 }
 
-impl Handed {
-    /// Whether what fell in a time may have gone with these slots.
-    pub(in crate::diagnosis) fn is_about(&self, from: Moment, to: Moment) -> bool {
-        self.last.elapsed + TRIM >= from.elapsed && self.first.elapsed <= to.elapsed + HEARSAY
+impl Given {
+    fn handed(&self) -> &[Handed] {
+        match self {
+            Self::Untold => &[],
+            Self::Told(handed) => handed,
+        }
+    }
+
+    fn about(&self, to: Moment) -> impl Iterator<Item = &Handed> {
+        let handed = self.handed().iter();
+        handed.filter(move |Handed { span, .. }| span.0 < to.elapsed && to.elapsed <= span.1)
+    }
+
+    /// Whether what fell by then may have gone with some of the slots.
+    pub(in crate::diagnosis) fn is_about(&self, to: Moment) -> bool {
+        self.about(to).next().is_some()
     }
 }
 
@@ -58,18 +66,18 @@ pub(super) enum Turn {
     BeforeBulk,
 }
 
-/// What is still to be booked of what a node gave away.
+/// What is known of slots while a window is booked.
 #[derive(Default)]
-pub(super) struct Slots {
-    given: Given,
+pub(super) struct Slots<'a> {
+    given: Option<&'a Given>,
     /// The last interval in which a migration was at work.
     hinted: Option<Moment>,
 }
 
-impl Slots {
-    pub(super) fn new(given: &Given) -> Self {
+impl<'a> Slots<'a> {
+    pub(super) fn new(given: &'a Given) -> Self {
         Self {
-            given: given.clone(),
+            given: Some(given),
             hinted: None,
         }
     }
@@ -80,53 +88,32 @@ impl Slots {
         }
     }
 
-    /// Of `left` keys that fell, those that others were seen to take in.
-    pub(super) fn take(&mut self, from: Moment, to: Moment, left: u64) -> u64 {
-        let Given::Told(given) = &mut self.given else {
-            return 0;
-        };
-        let mut taken = 0;
-        for handed in given.iter_mut().filter(|handed| handed.is_about(from, to)) {
-            if let Some(keys) = &mut handed.keys {
-                let now = (*keys).min(left - taken);
-                *keys -= now;
-                taken += now;
-            }
-        }
-        taken
+    /// Keys that fell in the interval that ended then and were taken in by others.
+    pub(super) fn arrived(&self, to: Moment) -> u64 {
+        let handed = self.given.map(Given::handed).unwrap_or_default();
+        let fell = handed.iter().filter_map(|handed| handed.fell.as_ref());
+        let then = fell.flatten().filter(|(at, _)| *at == to);
+        then.map(|(_, keys)| *keys).fold(0, u64::saturating_add)
     }
 
     /// When slots are asked for the rest.
-    pub(super) fn turn(&self, from: Moment, to: Moment) -> Turn {
-        let about = |given: &[Handed]| {
-            let mut about = given.iter().filter(|handed| handed.is_about(from, to));
-            about.next().map(|first| {
-                let is_unseen = first.keys.is_none() || about.any(|handed| handed.keys.is_none());
-                if is_unseen {
-                    Turn::BeforeBulk
-                } else {
-                    Turn::BeforeUsual
-                }
-            })
+    pub(super) fn turn(&self, to: Moment) -> Turn {
+        let Some(given) = self.given else {
+            return Turn::Never;
         };
-        let told = match &self.given {
-            Given::Told(given) => about(given),
-            Given::Untold => None,
-        };
-        let is_alone = self.given == Given::Untold;
-        told.unwrap_or(match self.hinted {
-            Some(at) if at == to && is_alone => Turn::BeforeBulk,
+        if given.is_about(to) {
+            let is_unseen = given.about(to).any(|handed| handed.fell.is_none());
+            return if is_unseen {
+                Turn::BeforeBulk
+            } else {
+                Turn::BeforeUsual
+            };
+        }
+        match self.hinted {
+            Some(at) if at == to && *given == Given::Untold => Turn::BeforeBulk,
             Some(at) if at == to => Turn::BeforeUsual,
             Some(at) if to.since(at) <= TRIM => Turn::Last,
             _ => Turn::Never,
-        })
-    }
-}
-
-/// Whether a loss may have gone with some of the slots that a node gave away.
-pub(in crate::diagnosis) fn went_with(given: &Given, loss: &Loss) -> bool {
-    match given {
-        Given::Untold => false,
-        Given::Told(given) => given.iter().any(|g| g.is_about(loss.from, loss.to)),
+        }
     }
 }

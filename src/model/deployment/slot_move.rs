@@ -18,7 +18,9 @@ pub struct SlotMove {
     pub to: NodeId,
     /// Which.
     pub slots: SlotSet,
-    /// The first view that shows some of it, at most a few seconds after the cluster agreed on it.
+    /// The last view that shows none of it.
+    pub since: Moment,
+    /// The first view that shows some of it.
     pub first: Moment,
     /// The last view that shows more of it.
     pub last: Moment,
@@ -34,6 +36,7 @@ pub(super) fn of(changes: &VecDeque<Change>, end: Option<Duration>) -> Vec<SlotM
             from,
             to,
             takeover: false,
+            since,
         } = &change.kind
         else {
             continue;
@@ -51,6 +54,7 @@ pub(super) fn of(changes: &VecDeque<Change>, end: Option<Duration>) -> Vec<SlotM
                 from: from.clone(),
                 to: to.clone(),
                 slots: slots.clone(),
+                since: *since,
                 first: change.moment,
                 last: change.moment,
             }),
