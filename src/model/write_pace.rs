@@ -1,7 +1,8 @@
-//! How many bytes of the replication stream a write takes, by what was seen lately.
+//! How many bytes of the replication stream a write takes, and a new key, by what was seen lately.
 
 use super::catalogue::{Class, Creates};
 use super::continuity::Continuity;
+use super::counter::Counter;
 use super::observation::Moment;
 use super::step::Step;
 use super::window::Window;
@@ -15,13 +16,18 @@ const LATELY_S: f64 = 60.0;
 pub struct WritePace {
     bytes: u64,
     writes: u64,
+    /// Keys that were created, at least; `None` where the keyspace is not exposed.
+    created: Option<u64>,
     seconds: f64,
 }
 
 impl WritePace {
     /// What a primary wrote in the minute before a moment.
     pub fn until(window: &Window<'_>, end: Moment) -> Self {
-        let mut pace = Self::default();
+        let mut pace = Self {
+            created: Some(0),
+            ..Self::default()
+        };
         let before = |moment: Moment| end.seconds_since(moment);
         // From the newest on: no more than a minute of a long window is looked at.
         let entries = window.entries().rev();
@@ -35,6 +41,8 @@ impl WritePace {
             if let Some(grown) = grown.filter(|_| step.continuity == Continuity::Same) {
                 pace.bytes = pace.bytes.saturating_add(grown);
                 pace.writes = pace.writes.saturating_add(Self::writes(step));
+                let created = pace.created.zip(created(step));
+                pace.created = created.map(|(all, n)| all.saturating_add(n));
                 pace.seconds += step.seconds();
             }
         }
@@ -61,6 +69,15 @@ impl WritePace {
         (self.writes > 0 && each > 0.0).then(|| format::whole(bytes as f64 / each))
     }
 
+    /// About how many new keys so many bytes are, at least: removals hide some. `None` where that is
+    /// not known.
+    pub fn keys_of(&self, bytes: u64) -> Option<u64> {
+        let created = self.created.filter(|_| self.bytes > 0)?;
+        Some(format::whole(
+            created as f64 / self.bytes as f64 * bytes as f64,
+        ))
+    }
+
     /// Calls that can have written. Scripts and transactions count by what runs in them.
     pub fn writes(step: &Step) -> u64 {
         let can_write = |class: Option<Class>, creates: Creates| {
@@ -73,4 +90,14 @@ impl WritePace {
             .map(|command| command.effective)
             .fold(0, u64::saturating_add)
     }
+}
+
+/// Keys that were created in a step, at least: those that it has more, and those that went by what
+/// is counted.
+fn created(step: &Step) -> Option<u64> {
+    let (was, is) = step.keys_before.zip(step.keys_after)?;
+    let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
+    let counted = counted.map(|counter| step.counter(counter).at_least());
+    let gone = counted.into_iter().fold(is, u64::saturating_add);
+    Some(gone.saturating_sub(was))
 }

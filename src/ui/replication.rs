@@ -31,6 +31,8 @@ pub(crate) struct ReplicaRow {
     pub behind_s: Option<f64>,
     /// The same as a number of writes, by what a write took lately.
     pub behind_writes: Option<u64>,
+    /// The same as a number of new keys, by how many came lately.
+    pub behind_keys: Option<u64>,
     /// Seconds since its last acknowledgement.
     pub ack_age_s: Option<u64>,
     /// The backlog holds what it lacks: it can catch up without a full synchronisation.
@@ -98,12 +100,13 @@ pub(crate) struct Replication<'a> {
 /// From here on it is more than what is on its way: acknowledgements come once a second.
 const EXPOSED_BYTES: u64 = 1 << 20;
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     Column::text("replica", 10, 40, 0),
     Column::text("state", 6, 12, 1),
     Column::number("offset", 11, 6),
     Column::number("behind", 8, 0),
     Column::number("≈ writes", 8, 5),
+    Column::number("≈ keys", 7, 7),
     Column::number("lag", 6, 3),
     Column::number("heard", 7, 2),
     Column::text("backlog", 7, 16, 4),
@@ -174,6 +177,7 @@ impl Replication<'_> {
                     (format::count_or(row.offset), Role::Text),
                     (format::bytes_or(row.behind_bytes), Role::Strong),
                     (format::count_or(row.behind_writes), Role::Text),
+                    (format::count_or(row.behind_keys), Role::Text),
                     (
                         known(row.behind_s.map(|s| match s {
                             s if s < 0.5 => "0 s".to_owned(),
@@ -250,12 +254,21 @@ impl Replication<'_> {
         } else {
             Role::Dim
         };
-        let writes = nearest.behind_writes.filter(|n| *n > 0);
-        let writes = writes.map_or_else(String::new, |n| {
-            format!(", about {}", format::plural(n, "write"))
-        });
+        let about = |n: Option<u64>, what, between: &str| {
+            let n = n.filter(|n| *n > 0);
+            n.map_or_else(String::new, |n| {
+                format!("{between}{}", format::plural(n, what))
+            })
+        };
+        let writes = about(nearest.behind_writes, "write", ", about ");
+        let between = if writes.is_empty() {
+            ", about "
+        } else {
+            " and "
+        };
+        let keys = about(nearest.behind_keys, "new key", between);
         let text = format!(
-            "if this primary dies now, {}{writes} are on no replica",
+            "if this primary dies now, {}{writes}{keys} are on no replica",
             format::bytes(bytes)
         );
         Some(Line::from(span(self.theme, role, text)))

@@ -1,7 +1,7 @@
 //! A replica takes over: what it lacks is measured.
 
 use amr_top::demo::server::Signal;
-use amr_top::diagnosis::{Cause, Level, Mechanism};
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism};
 use rstest::rstest;
 
 use crate::scene::{
@@ -26,6 +26,19 @@ async fn a_primary_is_killed_while_its_replica_is_behind(
     fill(&mut redis, "late", LATE, SIZE);
     let (had, written) = (keys(&mut redis), field(&mut redis, "master_repl_offset"));
     scene.sees_all_of(&primary).await;
+    let exposed = |diagnosis: &Diagnosis| {
+        let verdict = diagnosis.of(Cause::Replication)?;
+        let (_, words) = verdict.summary.split_once(" writes and ")?;
+        let (number, _) = words.split_once(" new keys) behind")?;
+        number.replace(',', "").parse::<u64>().ok()
+    };
+    let diagnosis = scene
+        .judged("what a failure would lose is told", |diagnosis| {
+            exposed(diagnosis).is_some()
+        })
+        .await;
+    let told = exposed(&diagnosis).expect("is told");
+    assert!(is_about(told, LATE.into()), "{told} told, {LATE} written");
     primary.signal(Signal::Kill).expect("it is killed");
     standby.signal(Signal::Cont).expect("it goes on");
     let mut its = client(&standby);

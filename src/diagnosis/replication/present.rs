@@ -2,7 +2,7 @@
 
 use crate::diagnosis::case::{Case, short};
 use crate::diagnosis::{Cause, Level, Mechanism, Reading, Verdict, words};
-use crate::model::{Counter, Product, ReplicaLine, Replication, Role, Sample};
+use crate::model::{Counter, Product, ReplicaLine, Replication, Role, Sample, WritePace};
 
 /// Below this, a distance is what a healthy stream has in flight.
 const BEHIND_BYTES: u64 = 1 << 20;
@@ -180,7 +180,9 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
         .filter(is_sick)
         .max_by_key(|line| behind(line));
     let (level, summary) = if let Some(line) = worst {
-        (Level::AtRisk, sick_replica(line, behind(line)))
+        let pace = WritePace::until(&case.window, last.moment);
+        let about = behind(line).and_then(|bytes| about(&pace, bytes));
+        (Level::AtRisk, sick_replica(line, behind(line), about))
     } else {
         let most = state.replicas.iter().filter_map(behind).max();
         let most = most.map_or_else(|| "an unknown amount".into(), words::bytes);
@@ -207,7 +209,18 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
     verdict
 }
 
-fn sick_replica(line: &ReplicaLine, behind: Option<u64>) -> String {
+/// ` (about 1,200 writes and 1,100 new keys)`.
+fn about(pace: &WritePace, bytes: u64) -> Option<String> {
+    let writes = pace.writes_of(bytes).filter(|n| *n > 0)?;
+    let writes = words::plural(writes, "write");
+    let keys = pace.keys_of(bytes).filter(|n| *n > 0);
+    let keys = keys.map_or_else(String::new, |n| {
+        format!(" and {}", words::plural(n, "new key"))
+    });
+    Some(format!(" (about {writes}{keys})"))
+}
+
+fn sick_replica(line: &ReplicaLine, behind: Option<u64>, about: Option<String>) -> String {
     let address = &line.address;
     if !line.is_online() {
         return format!(
@@ -216,12 +229,13 @@ fn sick_replica(line: &ReplicaLine, behind: Option<u64>) -> String {
         );
     }
     let behind = behind.map_or_else(|| "an unknown amount".into(), words::bytes);
+    let about = about.unwrap_or_default();
     match line.ack_age_s.filter(|s| *s >= SILENT_S) {
         Some(s) => {
             let silent = words::duration(s);
-            format!("replica {address} is {behind} behind and silent for {silent}")
+            format!("replica {address} is {behind}{about} behind and silent for {silent}")
         }
-        None => format!("replica {address} is {behind} behind"),
+        None => format!("replica {address} is {behind}{about} behind"),
     }
 }
 

@@ -99,6 +99,7 @@ impl<'a> Views<'a> {
             behind_bytes: behind,
             behind_s,
             behind_writes: behind.and_then(|bytes| pace?.writes_of(bytes)),
+            behind_keys: behind.and_then(|bytes| pace?.keys_of(bytes)),
             ack_age_s: line.ack_age_s,
             covered: behind
                 .zip(backlog)
