@@ -252,18 +252,23 @@ fn slots_of_one_node_that_go_to_two_are_told_together() {
     );
 }
 
+fn of_cluster() -> Facts {
+    Facts {
+        cluster: true,
+        ..Facts::default()
+    }
+}
+
 /// A node of a cluster that is looked at alone.
 fn alone() -> Story {
-    let mut facts = Facts::default();
-    facts.cluster = true;
+    let mut facts = of_cluster();
     facts.keys(10_000);
     Story::with(facts).repeat(3, |_, _| {})
 }
 
 #[test]
 fn asking_for_the_status_of_migrations_raises_no_suspicion() {
-    let mut facts = Facts::default();
-    facts.cluster = true;
+    let mut facts = of_cluster();
     facts.keys(1_000);
     facts.ran("cluster|migration", 3);
     facts.ran("cluster|setslot", 2);
@@ -313,8 +318,7 @@ fn a_source_that_is_looked_at_alone_blames_deletes_for_one_key_a_call() {
 
 #[test]
 fn a_replica_that_was_told_to_trim_suspects_a_move() {
-    let mut facts = Facts::default();
-    facts.cluster = true;
+    let mut facts = of_cluster();
     facts.keys(10_000);
     facts.replica_of = Some("10.0.0.1");
     let story = Story::with(facts).repeat(3, |_, _| {}).then(|f| {

@@ -214,11 +214,14 @@ impl std::fmt::Display for SlotSet {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Holders(Vec<Option<Arc<str>>>);
 
+/// Who held slots, who holds them, and which.
+type Row = (Arc<str>, Arc<str>, SlotSet);
+
 impl Holders {
     /// Takes a view in; slots that changed their holder by it, with the ids of both.
-    pub(super) fn learn(&mut self, view: &Topology) -> Vec<(Arc<str>, Arc<str>, SlotSet)> {
+    pub(super) fn learn(&mut self, view: &Topology) -> Vec<Row> {
         self.0.resize(SLOTS as usize, None);
-        let mut moved: Vec<(Arc<str>, Arc<str>, SlotSet)> = Vec::new();
+        let mut moved: Vec<Row> = Vec::new();
         for node in &view.nodes {
             for (first, last) in &node.slots {
                 for slot in *first..=*last {
@@ -228,13 +231,13 @@ impl Holders {
                         continue;
                     };
                     let mut known = moved.iter_mut();
-                    match known.find(|(from, to, _)| *from == was && *to == node.id) {
-                        Some((.., slots)) => slots.push(slot),
-                        None => {
-                            let mut slots = SlotSet::default();
-                            slots.push(slot);
-                            moved.push((was, Arc::clone(&node.id), slots));
-                        }
+                    let is_same = |(from, to, _): &&mut Row| *from == was && *to == node.id;
+                    if let Some((.., slots)) = known.find(is_same) {
+                        slots.push(slot);
+                    } else {
+                        let mut slots = SlotSet::default();
+                        slots.push(slot);
+                        moved.push((was, Arc::clone(&node.id), slots));
                     }
                 }
             }
@@ -370,7 +373,9 @@ garbage
     fn slots_are_told_by_ranges() {
         let of = |slots: &[u16]| {
             let mut set = SlotSet::default();
-            slots.iter().for_each(|slot| set.push(*slot));
+            for slot in slots {
+                set.push(*slot);
+            }
             set
         };
         let mut set = of(&[1, 2, 3, 7]);

@@ -153,9 +153,9 @@ fn is_within(to: Moment, span: Span) -> bool {
 fn allot(falls: &mut [Fall], span: Span, mut keys: u64) -> Vec<(Moment, u64)> {
     let mut allotted: Vec<(Moment, u64)> = Vec::new();
     for is_explained in [false, true] {
-        let free = |fall: &Fall| match is_explained {
-            false => fall.keys.saturating_sub(fall.calls),
-            true => fall.keys,
+        let free = |fall: &Fall| {
+            let calls = if is_explained { 0 } else { fall.calls };
+            fall.keys.saturating_sub(calls)
         };
         while keys > 0 {
             let able = falls

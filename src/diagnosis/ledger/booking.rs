@@ -340,7 +340,7 @@ impl Page<'_> {
             // A replica is sent the DEL and UNLINK that hit, each of one key or more, for whatever
             // removed keys on its primary; only the primary can tell what it was.
             let replicated = interval.calls.replicated();
-            if interval.trims {
+            if interval.slots.trims {
                 let trimmed = self.left.saturating_sub(replicated);
                 self.lose(Mechanism::SlotMigration, trimmed, None);
                 self.left -= trimmed;

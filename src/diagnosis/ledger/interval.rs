@@ -37,10 +37,7 @@ pub(super) struct Interval {
     pub(super) resync: Option<Mechanism>,
     /// The server pushed that a database was emptied.
     pub(super) pushed: bool,
-    /// A migration of slots was at work, from or to this node.
-    pub(super) migrates: bool,
-    /// On a replica: its primary had it drop the keys of slots that it gave away (Redis).
-    pub(super) trims: bool,
+    pub(super) slots: SlotWork,
     /// No key was left at its end.
     is_empty: bool,
     pub(super) replica: bool,
@@ -82,6 +79,15 @@ impl Creations {
     fn add(&mut self, created: Option<u64>) {
         self.0 = self.0.zip(created).map(|(all, n)| all.saturating_add(n));
     }
+}
+
+/// Commands by which nodes of a cluster hand slots on, which no client sends.
+#[derive(Default)]
+pub(super) struct SlotWork {
+    /// A migration was at work, from or to this node.
+    pub(super) migrates: bool,
+    /// On a replica: its primary had it drop the keys of slots that it gave away (Redis).
+    pub(super) trims: bool,
 }
 
 /// Flushes that ran.
@@ -131,8 +137,8 @@ impl Interval {
         self.pushed |= step.emptied().is_some();
         if after.is_cluster() == Some(true) {
             let ran = |name| step.effective(name) > 0;
-            self.migrates |= ran("cluster|syncslots") || ran("cluster|migrateslots");
-            self.trims |= ran("trimslots");
+            self.slots.migrates |= ran("cluster|syncslots") || ran("cluster|migrateslots");
+            self.slots.trims |= ran("trimslots");
         }
         self.is_empty = step.keys_after == Some(0);
         more(

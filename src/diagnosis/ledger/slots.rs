@@ -83,7 +83,7 @@ impl<'a> Slots<'a> {
     }
 
     pub(super) fn observe(&mut self, interval: &Interval, to: Moment) {
-        if interval.migrates {
+        if interval.slots.migrates {
             self.hinted = Some(to);
         }
     }
