@@ -11,6 +11,8 @@ mod cluster;
 mod failover;
 mod found;
 mod healthy;
+mod partition;
+mod relay;
 mod replicas;
 mod scene;
 mod sentinel;

@@ -60,6 +60,21 @@ pub(crate) fn field(redis: &mut redis::Connection, name: &str) -> String {
     value.unwrap_or_default().trim().to_owned()
 }
 
+/// A field of `INFO replication` of a server whose clients Sentinels may cut off at any time; `None`
+/// where they did.
+pub(crate) fn replication(server: &Server, name: &str) -> Option<String> {
+    let client = redis::Client::open(format!("redis://{}/", server.address()));
+    let mut redis = client.and_then(|client| client.get_connection()).ok()?;
+    let info: String = redis::cmd("INFO")
+        .arg("replication")
+        .query(&mut redis)
+        .ok()?;
+    let value = info
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.map(|value| value.trim().to_owned())
+}
+
 /// Keys of all databases.
 pub(crate) fn keys(redis: &mut redis::Connection) -> u64 {
     redis::cmd("DBSIZE")

@@ -12,20 +12,22 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::scene::{
-    Scene, client, confirmed, field, fill, id, is_about, keys, replica, run, server, wait,
+    Scene, client, confirmed, field, fill, id, is_about, keys, replica, replication, run, server,
+    wait,
 };
 use crate::support::settings;
 
 const NAME: &str = "mymaster";
 
 /// Three Sentinels that watch one primary, and the folder with their configurations.
-struct Sentinels {
+pub(crate) struct Sentinels {
     all: Vec<Server>,
     _folder: TempDir,
 }
 
 impl Sentinels {
-    fn of(kind: &str, primary: &Server) -> Self {
+    /// Those of the primary at this port of the loopback interface.
+    pub(crate) fn of(kind: &str, port: u16) -> Self {
         let folder = TempDir::new().expect("a folder");
         let binary = find_named(kind).expect("the server is on PATH");
         let start = |n: usize| {
@@ -43,7 +45,6 @@ impl Sentinels {
             let sentinel = Server::start_with(&script, &["--dir", "{dir}"]);
             let sentinel = sentinel.unwrap_or_else(|error| panic!("{error}"));
             let mut redis = client(&sentinel);
-            let port = primary.port();
             run(
                 &mut redis,
                 &format!("SENTINEL MONITOR {NAME} 127.0.0.1 {port} 2"),
@@ -85,7 +86,7 @@ impl Sentinels {
     }
 
     /// Waits until all know each other and the replicas.
-    async fn agree(&self, replicas: usize) {
+    pub(crate) async fn agree(&self, replicas: usize) {
         for sentinel in &self.all {
             let mut redis = client(sentinel);
             wait("the Sentinels know each other", || {
@@ -106,7 +107,7 @@ async fn a_failover_by_sentinels_is_followed_and_measured(
     let mut redis = client(&primary);
     fill(&mut redis, "early", 1_000, 100);
     let standby = replica(kind, &primary, &[]).await;
-    let sentinels = Sentinels::of(kind, &primary);
+    let sentinels = Sentinels::of(kind, primary.port());
     sentinels.agree(1).await;
     let plan = settle(sentinels.plan(NAME), Clock::start()).await;
     let plan = plan.expect("the Sentinels say where to begin");
@@ -127,11 +128,7 @@ async fn a_failover_by_sentinels_is_followed_and_measured(
     standby.signal(Signal::Cont).expect("it goes on");
     // A Sentinel cuts the connections of clients when it promotes a replica.
     wait("the Sentinels promote the replica", || {
-        let mut its = client(&standby);
-        let info = redis::cmd("INFO")
-            .arg("replication")
-            .query::<String>(&mut its);
-        info.is_ok_and(|info| info.contains("role:master"))
+        replication(&standby, "role").as_deref() == Some("master")
     })
     .await;
     let lost = had - keys(&mut client(&standby));
@@ -162,7 +159,7 @@ async fn a_failover_by_sentinels_is_followed_and_measured(
 #[tokio::test]
 async fn a_name_that_sentinels_do_not_know_is_said() {
     let primary = server("redis-server", &[]);
-    let sentinels = Sentinels::of("redis-server", &primary);
+    let sentinels = Sentinels::of("redis-server", primary.port());
     let error = settle(sentinels.plan("other"), Clock::start()).await;
     let error = error.expect_err("is unknown");
     assert!(matches!(error, SentinelError::Unknown { .. }), "{error}");
@@ -172,7 +169,7 @@ async fn a_name_that_sentinels_do_not_know_is_said() {
 #[tokio::test]
 async fn the_next_sentinel_is_asked_where_one_does_not_answer() {
     let primary = server("redis-server", &[]);
-    let mut sentinels = Sentinels::of("redis-server", &primary);
+    let mut sentinels = Sentinels::of("redis-server", primary.port());
     let plan = sentinels.plan(NAME);
     sentinels.all.remove(0);
     let plan = settle(plan, Clock::start()).await.expect("another answers");

@@ -211,8 +211,9 @@ impl Scene<'_> {
         })
     }
 
-    /// Whether a node took writes of its own after the histories had parted. A step that began before
-    /// the new one was seen as the primary counts by how far its stream has gone past what is common.
+    /// Whether a node took writes of its own after the histories had parted, which for one that was cut
+    /// off is before another was promoted. A step that began before the new one was seen as the
+    /// primary counts by how far its stream has gone past what is common.
     fn is_written_to(&self, window: &Window<'_>, since: Moment) -> bool {
         let parted = self.is.second_offset.filter(|_| self.is.replid2.is_some());
         let is_beyond = |moment: Moment| {
@@ -221,7 +222,8 @@ impl Scene<'_> {
             let beyond = offset.zip(parted);
             beyond.is_some_and(|(is, parted)| is > parted.saturating_add(NOISE_BYTES))
         };
-        let mut steps = window.steps().rev().take_while(|step| step.to > since);
+        let steps = window.steps().rev();
+        let mut steps = steps.take_while(|step| step.to > since || is_beyond(step.to));
         let to = self.taken.after.moment;
         steps.any(|step| WritePace::writes(step) > 0 && (step.from >= to || is_beyond(step.to)))
     }
