@@ -267,6 +267,21 @@ pub struct Login {
     /// Ask for the password
     #[arg(long, global = true)]
     pub ask_pass: bool,
+
+    /// ACL user on the Sentinels, where it is another than on the servers
+    #[arg(long, global = true, value_name = "NAME")]
+    pub sentinel_user: Option<String>,
+
+    /// File whose first line is the Sentinels' password, where it is another than the servers'
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub sentinel_password_file: Option<PathBuf>,
+}
+
+impl Login {
+    /// Whether something was said for Sentinels alone.
+    pub fn is_for_sentinels(&self) -> bool {
+        self.sentinel_user.is_some() || self.sentinel_password_file.is_some()
+    }
 }
 
 /// How the connection is protected.

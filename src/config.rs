@@ -36,6 +36,9 @@ pub struct Sentinel {
     pub name: String,
     /// Where they are, asked in this order.
     pub endpoints: Vec<Endpoint>,
+    /// Who we say we are to them; `None` for what the servers are told, or nothing where they refuse
+    /// that.
+    pub auth: Option<Auth>,
 }
 
 impl Plan {
@@ -156,6 +159,12 @@ pub enum ConfigError {
          redis-sentinel://HOST:26379/NAME, as in redis-sentinel://10.0.0.1,10.0.0.2/mymaster"
     )]
     SentinelName,
+    /// A login for Sentinels, and none.
+    #[error(
+        "--sentinel-user and --sentinel-password-file are for Sentinels; the TARGET is \
+         redis-sentinel://HOST:26379/NAME then"
+    )]
+    NoSentinel,
     /// Several Sentinels' worth of targets, or one beside other targets.
     #[error("a redis-sentinel:// URL is the only TARGET; its Sentinels find the others")]
     SentinelAlone,

@@ -10,7 +10,8 @@ Examples:
   amr-top demo                              see an incident, no server needed
 
 Passwords, first found wins: the URL, --password-file, --ask-pass, then the environment
-variables AMR_TOP_PASSWORD and REDISCLI_AUTH. NO_COLOR turns colours off.
+variables AMR_TOP_PASSWORD and REDISCLI_AUTH. Sentinels are given the same, unless
+--sentinel-password-file or AMR_TOP_SENTINEL_PASSWORD is theirs. NO_COLOR turns colours off.
 
 Exit codes:
   0  fine; for check: no loss found

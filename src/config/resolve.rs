@@ -21,6 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(600);
 pub struct Environment {
     amr_top_password: Option<OsString>,
     rediscli_auth: Option<OsString>,
+    amr_top_sentinel_password: Option<OsString>,
 }
 
 impl Environment {
@@ -29,28 +30,40 @@ impl Environment {
         Self {
             amr_top_password: std::env::var_os("AMR_TOP_PASSWORD"),
             rediscli_auth: std::env::var_os("REDISCLI_AUTH"),
+            amr_top_sentinel_password: std::env::var_os("AMR_TOP_SENTINEL_PASSWORD"),
         }
     }
 
     /// The password, if one is set and not empty.
     fn password(&self) -> Result<Option<String>, ConfigError> {
-        let variables = [
+        first_set(&[
             ("AMR_TOP_PASSWORD", &self.amr_top_password),
             ("REDISCLI_AUTH", &self.rediscli_auth),
-        ];
-        for (name, value) in variables {
-            match value {
-                Some(value) if !value.is_empty() => {
-                    return match value.to_str() {
-                        Some(text) => Ok(Some(text.to_owned())),
-                        None => Err(ConfigError::NotText(name)),
-                    };
-                }
-                _ => {}
-            }
-        }
-        Ok(None)
+        ])
     }
+
+    /// That of Sentinels, likewise.
+    fn sentinel_password(&self) -> Result<Option<String>, ConfigError> {
+        let name = "AMR_TOP_SENTINEL_PASSWORD";
+        first_set(&[(name, &self.amr_top_sentinel_password)])
+    }
+}
+
+fn first_set(
+    variables: &[(&'static str, &Option<OsString>)],
+) -> Result<Option<String>, ConfigError> {
+    for (name, value) in variables {
+        match value {
+            Some(value) if !value.is_empty() => {
+                return match value.to_str() {
+                    Some(text) => Ok(Some(text.to_owned())),
+                    None => Err(ConfigError::NotText(name)),
+                };
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// A plan, and what the user should know about how they were understood.
@@ -101,6 +114,12 @@ pub fn resolve(
             (None, None) => Ok(String::new()),
         };
         settings.push(one(target, options, environment, prompt)?);
+    }
+    let theirs = auth_of_sentinels(&options.login, environment)?;
+    match &mut sentinel {
+        Some(sentinel) => sentinel.auth = theirs,
+        None if options.login.is_for_sentinels() => return Err(ConfigError::NoSentinel),
+        None => {}
     }
     Ok(Resolved {
         plan: Plan {
@@ -231,6 +250,26 @@ fn auth(
     }
 }
 
+/// What Sentinels are told, where that is not what servers are told.
+fn auth_of_sentinels(
+    login: &Login,
+    environment: &Environment,
+) -> Result<Option<Auth>, ConfigError> {
+    let user = login.sentinel_user.clone();
+    let password = match &login.sentinel_password_file {
+        Some(file) => Some(first_line(file)?),
+        None => environment.sentinel_password()?,
+    };
+    match (user, password) {
+        (Some(user), None) => Err(ConfigError::NoPassword(user)),
+        (user, Some(password)) => Ok(Some(Auth {
+            user,
+            password: Some(password),
+        })),
+        (None, None) => Ok(None),
+    }
+}
+
 fn first_line(file: &Path) -> Result<String, ConfigError> {
     let bytes = read(file)?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::Unreadable {
@@ -319,6 +358,7 @@ mod tests {
         let environment = Environment {
             amr_top_password: Some("ours".into()),
             rediscli_auth: Some("theirs".into()),
+            ..Environment::default()
         };
         let resolved = resolve(&[target.to_owned()], &options, &environment, |_| {
             Ok("asked".into())
@@ -328,6 +368,37 @@ mod tests {
             .password
             .clone();
         assert_eq!(password.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn sentinels_may_have_a_password_of_their_own() {
+        let mut secret = tempfile::NamedTempFile::new().expect("temporary file");
+        secret.write_all(b"file\n").expect("writes");
+        let environment = Environment {
+            amr_top_sentinel_password: Some("variable".into()),
+            ..Environment::default()
+        };
+        let target = ["redis-sentinel://:servers@h/m".to_owned()];
+        let told = |options: &Options, environment: &Environment| {
+            let resolved = resolve(&target, options, environment, no_prompt).expect("resolves");
+            assert!(!format!("{resolved:?}").contains("variable"));
+            let servers = resolved.plan.targets[0].auth.password.clone();
+            assert_eq!(servers.as_deref(), Some("servers"));
+            let sentinel = resolved.plan.sentinel.expect("is one");
+            sentinel
+                .auth
+                .map(|auth| (auth.user, auth.password.unwrap_or_default()))
+        };
+        let mut options = options("");
+        assert_eq!(told(&options, &Environment::default()), None);
+        assert_eq!(
+            told(&options, &environment),
+            Some((None, "variable".into()))
+        );
+        options.login.sentinel_password_file = Some(secret.path().into());
+        options.login.sentinel_user = Some("ann".into());
+        let expected = Some((Some("ann".into()), "file".into()));
+        assert_eq!(told(&options, &environment), expected);
     }
 
     #[rstest]
@@ -343,6 +414,7 @@ mod tests {
         let environment = Environment {
             amr_top_password: ours.map(Into::into),
             rediscli_auth: theirs.map(Into::into),
+            ..Environment::default()
         };
         assert_eq!(
             environment.password().expect("is text").as_deref(),
@@ -355,6 +427,8 @@ mod tests {
     #[case("h", "--interval 2h", "out of range")]
     #[case("h", "--timeout 1h", "too long")]
     #[case("h", "--user ann", "without a password")]
+    #[case("redis-sentinel://h/m", "--sentinel-user ann", "without a password")]
+    #[case("h", "--sentinel-password-file Cargo.toml", "redis-sentinel://")]
     #[case("h", "--cert c.pem", "belong together")]
     #[case("h", "--cacert /nonexistent/ca.pem", "/nonexistent/ca.pem")]
     #[case("h", "--password-file /nonexistent/p", "/nonexistent/p")]

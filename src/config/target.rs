@@ -193,6 +193,7 @@ fn sentinels(text: &str, tls: bool) -> Result<Target, ConfigError> {
         sentinel: Some(Sentinel {
             name,
             endpoints: endpoints.clone(),
+            auth: None,
         }),
         ..Target::plain(endpoints[0].clone())
     })

@@ -62,7 +62,7 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
     let mut why = Vec::new();
     let mut unknown = None;
     for endpoint in &sentinel.endpoints {
-        let settings = at(endpoint, &plan.targets[0]);
+        let settings = at(endpoint, sentinel, &plan.targets[0]);
         let asked = async {
             let mut connection = open(&settings, clock).await?;
             Ok::<_, Failure>(primary(&mut connection, &sentinel.name).await)
@@ -105,10 +105,12 @@ fn seen_from(sentinel: &Endpoint, node: NodeId) -> NodeId {
     }
 }
 
-/// The settings for a Sentinel: those of the servers that it watches, at its own place.
-fn at(endpoint: &Endpoint, servers: &Settings) -> Settings {
+/// The settings for a Sentinel: those of the servers that it watches, at its own place, with its own
+/// password where it has one.
+fn at(endpoint: &Endpoint, sentinel: &Sentinel, servers: &Settings) -> Settings {
     Settings {
         endpoint: endpoint.clone(),
+        auth: sentinel.auth.as_ref().unwrap_or(&servers.auth).clone(),
         ..servers.clone()
     }
 }
@@ -168,13 +170,13 @@ pub(super) async fn listen(
 ) {
     let mut back_off = BackOff::new();
     let mut ear = Ear {
-        name: sentinel.name,
+        name: sentinel.name.clone(),
         clock,
         out,
         known: None,
     };
     for endpoint in sentinel.endpoints.iter().cycle() {
-        let settings = at(endpoint, &servers);
+        let settings = at(endpoint, &sentinel, &servers);
         if ear.hear(&settings).await.is_ok() {
             back_off.reset();
         }

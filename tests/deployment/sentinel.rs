@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
-use amr_top::config::{Endpoint, NodeMap, Plan, Sentinel, Settings};
+use amr_top::config::{Auth, Endpoint, NodeMap, Plan, Sentinel, Settings};
 use amr_top::demo::server::{Server, Signal, find_named};
 use amr_top::diagnosis::Cause;
 use amr_top::source::Clock;
@@ -81,6 +81,7 @@ impl Sentinels {
             sentinel: Some(Sentinel {
                 name: name.to_owned(),
                 endpoints,
+                auth: None,
             }),
         }
     }
@@ -178,6 +179,7 @@ async fn the_next_sentinel_is_asked_where_one_does_not_answer() {
         sentinel: Some(Sentinel {
             name: NAME.to_owned(),
             endpoints: vec![settings(1).endpoint],
+            auth: None,
         }),
         ..sentinels.plan(NAME)
     };
@@ -185,4 +187,38 @@ async fn the_next_sentinel_is_asked_where_one_does_not_answer() {
         .await
         .expect_err("none answers");
     assert!(matches!(error, SentinelError::Silent(_)), "{error}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_sentinel_may_have_a_password_of_its_own(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let sentinels = Sentinels::of(kind, primary.port());
+    let mut redis = client(&primary);
+    run(&mut redis, "CONFIG SET requirepass servers");
+    for sentinel in &sentinels.all {
+        let line = format!("SENTINEL SET {NAME} auth-pass servers");
+        run(&mut client(sentinel), &line);
+        run(&mut client(sentinel), "ACL SETUSER default on >theirs");
+    }
+    let auth = |password: &str| Auth {
+        user: None,
+        password: Some(password.to_owned()),
+    };
+    let plan = |to_sentinels: Option<Auth>| {
+        let mut plan = sentinels.plan(NAME);
+        plan.targets[0].auth = auth("servers");
+        plan.sentinel.as_mut().expect("is one").auth = to_sentinels;
+        plan
+    };
+    let error = settle(plan(None), Clock::start()).await;
+    let error = error.expect_err("the servers' password is not theirs");
+    assert!(matches!(error, SentinelError::Silent(_)), "{error}");
+    let found = settle(plan(Some(auth("theirs"))), Clock::start()).await;
+    let found = found.expect("theirs is right");
+    assert_eq!(found.targets[0].node(), id(&primary));
+    let mut scene = Scene::open(found);
+    scene.hears_of(&id(&primary)).await;
 }
