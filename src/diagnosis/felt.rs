@@ -238,7 +238,8 @@ impl<'a> Series<'a> {
             }
             if let (Some(before), Some(after)) = (step.keys_before, step.keys_after) {
                 // Where any number may have come, as many as there are is the best guess.
-                let came = step.commands.creations().unwrap_or(before);
+                let rise = after.saturating_sub(before);
+                let came = step.commands.creations().unwrap_or(before).max(rise);
                 series.step((before as f64, after as f64), came as f64, here);
             }
         }

@@ -254,8 +254,9 @@ const CREATE_ONE: &[&str] = &[
 ];
 
 /// Commands that create any number of keys a call; so may every command of a module, whose names
-/// have a dot (`JSON.MSET`), and what replaces the whole data set.
-const CREATE_MANY: &[&str] = &["mset", "msetnx", "msetex", "debug", "cluster|syncslots"];
+/// have a dot (`JSON.MSET`), and what replaces the whole data set. What brings keys of slots
+/// (`CLUSTER SYNCSLOTS`) is not among them, for the node that gives the slots away counts it too.
+const CREATE_MANY: &[&str] = &["mset", "msetnx", "msetex", "debug"];
 
 /// How many keys a call of a command can create. Names as INFO prints them, in lower case.
 pub fn creates(name: &str) -> Creates {

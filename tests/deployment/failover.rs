@@ -29,7 +29,7 @@ async fn a_primary_is_killed_while_its_replica_is_behind(
     let exposed = |diagnosis: &Diagnosis| {
         let verdict = diagnosis.of(Cause::Replication)?;
         let (_, words) = verdict.summary.split_once(" writes and ")?;
-        let (number, _) = words.split_once(" new keys) behind")?;
+        let (number, _) = words.split_once(" new keys")?;
         number.replace(',', "").parse::<u64>().ok()
     };
     let diagnosis = scene

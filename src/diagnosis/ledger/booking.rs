@@ -8,7 +8,7 @@ use crate::diagnosis::mechanism::Mechanism;
 use crate::model::{Moment, Packed, Product, Step, Window};
 
 use super::expiry::Expiry;
-use super::interval::{Counts, Interval, more};
+use super::interval::{Counts, Creations, Interval, more};
 use super::pressure::Pressure;
 use super::slots::{Given, Slots, Turn};
 use super::suspects::Pace;
@@ -65,6 +65,10 @@ impl<'a> Bookkeeper<'a> {
             return;
         }
         let mut interval = std::mem::take(&mut self.interval);
+        if interval.slots.migrates && !self.slots.gives(after.moment) {
+            // Any number may have come with slots.
+            interval.creations = Creations(None);
+        }
         if interval.resync == Some(Mechanism::FullResync) && self.demoted {
             interval.resync = Some(Mechanism::Replicaof);
             self.demoted = false;

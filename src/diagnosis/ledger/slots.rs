@@ -88,6 +88,11 @@ impl<'a> Slots<'a> {
         }
     }
 
+    /// Whether the node was giving slots away then, as far as others know.
+    pub(super) fn gives(&self, to: Moment) -> bool {
+        self.given.is_some_and(|given| given.is_about(to))
+    }
+
     /// Keys that fell in the interval that ended then and were taken in by others.
     pub(super) fn arrived(&self, to: Moment) -> u64 {
         let handed = self.given.map(Given::handed).unwrap_or_default();

@@ -209,7 +209,7 @@ fn distance(case: &Case<'_>, state: &Replication, last: &Sample) -> Verdict {
     verdict
 }
 
-/// ` (about 1,200 writes and 1,100 new keys)`.
+/// `, about 1,200 writes and 1,100 new keys`.
 fn about(pace: &WritePace, bytes: u64) -> Option<String> {
     let writes = pace.writes_of(bytes).filter(|n| *n > 0)?;
     let writes = words::plural(writes, "write");
@@ -217,7 +217,7 @@ fn about(pace: &WritePace, bytes: u64) -> Option<String> {
     let keys = keys.map_or_else(String::new, |n| {
         format!(" and {}", words::plural(n, "new key"))
     });
-    Some(format!(" (about {writes}{keys})"))
+    Some(format!(", about {writes}{keys}"))
 }
 
 fn sick_replica(line: &ReplicaLine, behind: Option<u64>, about: Option<String>) -> String {
@@ -233,9 +233,9 @@ fn sick_replica(line: &ReplicaLine, behind: Option<u64>, about: Option<String>) 
     match line.ack_age_s.filter(|s| *s >= SILENT_S) {
         Some(s) => {
             let silent = words::duration(s);
-            format!("replica {address} is {behind}{about} behind and silent for {silent}")
+            format!("replica {address} is {behind} behind and silent for {silent}{about}")
         }
-        None => format!("replica {address} is {behind}{about} behind"),
+        None => format!("replica {address} is {behind} behind{about}"),
     }
 }
 
