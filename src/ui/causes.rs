@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 
 use super::frame::Frame;
 use super::ledger_line::LedgerLine;
-use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed, width};
+use super::text::{below, first_row, fit, height, pad, paint, span, top, trimmed, width, wrap};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 pub(crate) use row::CauseRow;
@@ -37,8 +37,21 @@ pub(crate) struct Causes<'a> {
 /// A line of the panel.
 enum Shown<'a> {
     Row(usize, &'a CauseRow),
-    More(&'a CauseRow),
+    /// What does not fit beside the row, in so many lines.
+    More(&'a CauseRow, usize),
     Folded(Level, Vec<&'a CauseRow>),
+}
+
+/// Lines below one row at most.
+const MOST_BELOW: usize = 3;
+
+impl Shown<'_> {
+    fn height(&self) -> usize {
+        match self {
+            Self::More(_, lines) => *lines,
+            _ => 1,
+        }
+    }
 }
 
 impl Causes<'_> {
@@ -58,7 +71,7 @@ impl Causes<'_> {
     fn full(&self, columns: &Columns) -> Vec<Shown<'_>> {
         let rows = self.rows.iter().enumerate();
         rows.flat_map(|(at, row)| {
-            let more = columns.tells_below(row).then_some(Shown::More(row));
+            let more = columns.tells_below(row).then_some(Shown::More(row, 1));
             [Shown::Row(at, row)].into_iter().chain(more)
         })
         .collect()
@@ -91,7 +104,7 @@ impl Causes<'_> {
             return full;
         }
         let mut lines = self.folded(columns);
-        let second = |line: &Shown<'_>| matches!(line, Shown::More(_));
+        let second = |line: &Shown<'_>| matches!(line, Shown::More(..));
         while lines.len() > room
             && let Some(last) = lines.iter().rposition(second)
         {
@@ -106,6 +119,16 @@ impl Causes<'_> {
             let first = first_row(position, lines.len(), room.max(1));
             lines.drain(..first);
             lines.truncate(room);
+        }
+        // What needs a human first is told in full as far as there is room.
+        let mut spare = room - lines.len();
+        for line in &mut lines {
+            if let Shown::More(row, granted) = line {
+                let wanted = wrap(&below_row(row, columns), columns.room_below()).len();
+                let more = wanted.saturating_sub(1).min(MOST_BELOW - 1).min(spare);
+                *granted += more;
+                spare -= more;
+            }
         }
         lines
     }
@@ -180,10 +203,14 @@ impl Causes<'_> {
         let columns = Columns::of(&self.rows, room);
         let lines = self.lines(usize::from(area.height), &columns);
         let next = lines.iter().skip(1).map(Some).chain([None]);
-        for ((line, next), place) in lines.iter().zip(next).zip(area.rows()) {
+        let mut places = area.rows();
+        for (line, next) in lines.iter().zip(next) {
+            let Some(place) = places.next() else {
+                return;
+            };
             match line {
                 Shown::Row(at, row) => {
-                    let told_below = matches!(next, Some(Shown::More(_)));
+                    let told_below = matches!(next, Some(Shown::More(..)));
                     paint(buf, place, &self.row(row, &columns, told_below));
                     if self.selected == Some(*at) {
                         buf.set_style(
@@ -192,21 +219,41 @@ impl Causes<'_> {
                         );
                     }
                 }
-                Shown::More(row) => {
-                    let text = match row.when.as_str() {
-                        when if columns.when_below && !when.is_empty() => {
-                            format!("{when}  {}", row.text(columns.short))
-                        }
-                        _ => row.text(columns.short),
-                    };
-                    let text = fit(&text, room.saturating_sub(LEVEL));
-                    let text = format!("{}{text}", " ".repeat(LEVEL));
-                    paint(buf, place, &Line::from(span(self.theme, Role::Text, text)));
+                Shown::More(row, granted) => {
+                    let more = places.by_ref().take(granted - 1);
+                    let places = std::iter::once(place).chain(more);
+                    let texts = told_in(&below_row(row, &columns), *granted, &columns);
+                    for (text, place) in texts.iter().zip(places) {
+                        let text = format!("{}{text}", " ".repeat(LEVEL));
+                        paint(buf, place, &Line::from(span(self.theme, Role::Text, text)));
+                    }
                 }
                 Shown::Folded(level, rows) => paint(buf, place, &self.fold(*level, rows, room)),
             }
         }
     }
+}
+
+/// What is said below a row, with the time where that has no place beside it.
+fn below_row(row: &CauseRow, columns: &Columns) -> String {
+    match row.when.as_str() {
+        when if columns.when_below && !when.is_empty() => {
+            format!("{when}  {}", row.text(columns.short))
+        }
+        _ => row.text(columns.short),
+    }
+}
+
+/// A text in so many lines; the last is cut where that is not enough.
+fn told_in(text: &str, lines: usize, columns: &Columns) -> Vec<String> {
+    let room = columns.room_below();
+    let mut words = wrap(text, room);
+    if words.len() > lines {
+        let rest = words.split_off(lines - 1).join(" ");
+        words.push(if lines == 1 { text.to_owned() } else { rest });
+    }
+    let fitted = words.iter().map(|line| fit(line, room).into_owned());
+    fitted.collect()
 }
 
 impl Widget for &Causes<'_> {
@@ -217,7 +264,9 @@ impl Widget for &Causes<'_> {
         }
         let rows = usize::from(inner.height - 1);
         let columns = Columns::of(&self.rows, usize::from(inner.width));
-        let used = self.lines(rows, &columns).len().max(1);
+        let lines = self.lines(rows, &columns);
+        let used: usize = lines.iter().map(Shown::height).sum();
+        let used = used.max(1);
         let room_for_notices = rows.saturating_sub(used + 1).min(self.notices.len());
         self.render_rows(top(inner, height(rows - room_for_notices)), buf);
         let notices = below(inner, height(rows - room_for_notices));

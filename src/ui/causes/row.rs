@@ -91,6 +91,11 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Columns for what is said below a row.
+    pub(super) fn room_below(&self) -> usize {
+        self.room.saturating_sub(LEVEL)
+    }
+
     /// For rows in so many columns.
     pub(super) fn of(rows: &[CauseRow], room: usize) -> Self {
         let short = room < 96;
