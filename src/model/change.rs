@@ -217,7 +217,7 @@ impl ChangeKind {
             }
             Self::LoadingEnded { keys: n } => format!("loading ended with {}", keys(*n)),
             Self::ReplicasJoined(n) => format!("{} joined", format::plural(*n, "replica")),
-            Self::ReplicasLeft(n) => format!("{} left", format::plural(*n, "replica")),
+            Self::ReplicasLeft(n) => format!("{} went away", format::plural(*n, "replica")),
             Self::FullSyncs(n) => format!("{} served", format::plural(*n, "full synchronisation")),
             Self::SaveFailing(what) => format!("{what}: writing to disk fails"),
             Self::SaveRecovered(what) => format!("{what}: writing to disk works again"),
