@@ -344,6 +344,13 @@ fn replicas_at_risk() -> Vec<Case> {
             })
             .repeat(4, |_, f| f.add("sync_full", 1))
         }),
+        case(M::LinkFlapping, AtRisk, None, || {
+            with(|f| {
+                f.replication.insert("connected_slaves", "1".into());
+                f.add("sync_partial_ok", 1);
+            })
+            .repeat(4, |_, f| f.add("sync_partial_ok", 1))
+        }),
         case(M::WritableReplica, AtRisk, None, || {
             replica(|f| {
                 f.replication.insert("slave_read_only", "0".into());

@@ -75,6 +75,15 @@ counters. Redis Enterprise and Azure Managed Redis hide replicas and offsets.",
             doc: None,
         },
         Special {
+            mechanism: Mechanism::LinkFlapping,
+            steps: &[
+                "why does the link break: the logs of both, CLIENT KILL and client-output-buffer-limit here, the network and any proxy between",
+                "see that the backlog outlasts a break: CONFIG GET repl-backlog-size, against the bytes written a second",
+            ],
+            azure_steps: &[],
+            doc: None,
+        },
+        Special {
             mechanism: Mechanism::WritableReplica,
             steps: &[
                 "what is written here is gone at the next full synchronisation: CONFIG SET replica-read-only yes",

@@ -286,6 +286,44 @@ async fn a_replica_that_starts_over_again_and_again_is_a_danger_and_no_loss(
 
 #[rstest]
 #[tokio::test]
+async fn a_link_that_breaks_again_and_again_is_a_danger_and_no_loss(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let mut redis = client(&primary);
+    fill(&mut redis, "k", 1_000, 10);
+    let standby = replica(kind, &primary, &[]).await;
+    let mut scene = Scene::found(&primary, 2).await;
+    scene.must_stay_healthy();
+    for round in 0..4 {
+        let killed: u64 = ask(&mut redis, "CLIENT KILL TYPE replica");
+        assert_eq!(killed, 1);
+        fill(&mut redis, &format!("round{round}"), 50, 10);
+        follows(&standby, &primary).await;
+        scene.polls(1).await;
+    }
+    let caught_up: u64 = field(&mut redis, "sync_partial_ok")
+        .parse()
+        .expect("a number");
+    assert_eq!(caught_up, 4);
+    let diagnosis = scene
+        .judged("the link is told", |diagnosis| {
+            let verdict = diagnosis.of(Cause::Replication);
+            verdict.is_some_and(|v| v.mechanism == Some(Mechanism::LinkFlapping))
+        })
+        .await;
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
+    assert!(
+        verdict.summary.contains("broke 4 times"),
+        "{}",
+        verdict.summary
+    );
+    assert_eq!(diagnosis.ledger.keys_after, Some(keys(&mut redis)));
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_restart_from_a_stale_rdb_is_measured_in_bytes(
     #[values("redis-server", "valkey-server")] kind: &str,
 ) {

@@ -155,6 +155,12 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         "full synchronisations over and over",
     ),
     (
+        M::LinkFlapping,
+        "link-flapping",
+        C::Replication,
+        "a link breaks again and again",
+    ),
+    (
         M::WritableReplica,
         "writable-replica",
         C::Replication,

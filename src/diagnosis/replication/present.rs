@@ -109,7 +109,7 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
             .push(case.evidence("connected_slaves", before, now, "replicas", at));
         return verdict;
     }
-    if let Some(verdict) = resync_loop(case) {
+    if let Some(verdict) = unsteady(case, now) {
         return verdict;
     }
     let present = if now == 0 {
@@ -141,23 +141,40 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
     promoted
 }
 
-/// So many full synchronisations in a window are a loop: each discards a replica's data.
+/// So many synchronisations of each replica in a window are not those of a restart.
 const RESYNCS: u64 = 3;
 
-/// Replicas that start over again and again.
-fn resync_loop(case: &Case<'_>) -> Option<Verdict> {
-    let syncs = case.window.total(Counter::SyncFull)?;
-    if syncs < RESYNCS {
+/// Replicas that start over again and again, or whose link breaks and comes back as often.
+fn unsteady(case: &Case<'_>, replicas: u64) -> Option<Verdict> {
+    let total = |counter| case.window.total(counter).unwrap_or(0);
+    let (full, partial) = (total(Counter::SyncFull), total(Counter::SyncPartialOk));
+    let (mechanism, summary) = if full >= RESYNCS {
+        let syncs = words::plural(full, "full synchronisation");
+        (
+            Mechanism::ResyncLoop,
+            format!(
+                "{syncs} served while watching: a replica starts over again and again and has no data to take over with meanwhile"
+            ),
+        )
+    } else if partial >= RESYNCS.saturating_mul(replicas.max(1)) {
+        let breaks = words::plural(partial, "time");
+        (
+            Mechanism::LinkFlapping,
+            format!(
+                "the link of a replica broke {breaks} while watching: it caught up from the backlog each time, and has less than all until it does"
+            ),
+        )
+    } else {
         return None;
-    }
-    let summary = format!(
-        "{} served while watching: a replica starts over again and again and has no data to take over with meanwhile",
-        words::plural(syncs, "full synchronisation")
-    );
+    };
     let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
-    verdict.mechanism = Some(Mechanism::ResyncLoop);
+    verdict.mechanism = Some(mechanism);
     for (counter, note) in [
         (Counter::SyncFull, "whole data sets sent"),
+        (
+            Counter::SyncPartialOk,
+            "replicas that caught up from the backlog",
+        ),
         (Counter::SyncPartialErr, "partial synchronisations refused"),
     ] {
         verdict
