@@ -53,7 +53,13 @@ pub fn diagnose_extent(
 /// The same of one node: what it lost itself, wherever that went.
 pub fn diagnose_member(deployment: &Deployment, place: usize, end: Option<Duration>) -> Diagnosis {
     let window = deployment.members()[place].history().window_until(end);
-    let given = resharding::given(deployment, &deployment.slot_moves(end), window.node(), end);
+    // Of many nodes few give slots away.
+    let moves = if deployment.has_given_slots(window.node()) {
+        deployment.slot_moves(end)
+    } else {
+        Vec::new()
+    };
+    let given = resharding::given(deployment, &moves, window.node(), end);
     diagnose_among(&window, &given)
 }
 

@@ -338,6 +338,13 @@ impl Deployment {
             .copied()
     }
 
+    /// Whether a node ever gave slots to another, as far as that is remembered.
+    pub fn has_given_slots(&self, node: &NodeId) -> bool {
+        self.changes.iter().any(|change| {
+            matches!(&change.kind, ChangeKind::SlotsMoved { from, takeover: false, .. } if from == node)
+        })
+    }
+
     /// Slots that nodes gave to others by `end`, the oldest first.
     pub fn slot_moves(&self, end: Option<Duration>) -> Vec<SlotMove> {
         slot_move::of(&self.changes, end)

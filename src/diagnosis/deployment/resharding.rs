@@ -1,6 +1,6 @@
 //! Slots that changed their node: what went with them, what arrived, and what is said of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -84,14 +84,12 @@ pub(super) fn given(
         return Given::Untold;
     };
     let window = deployment.members()[place].history().window_until(end);
-    let mut falls: Vec<Fall> = Vec::new();
+    let mut falls: BTreeMap<Moment, Fall> = BTreeMap::new();
     let own = moves.iter().filter(|moved| moved.from == *node);
     let handed = own.map(|moved| {
         let span = (moved.since.elapsed, moved.last.elapsed + TRIM);
         for fall in Fall::within(&window, span) {
-            if !falls.iter().any(|known| known.to == fall.to) {
-                falls.push(fall);
-            }
+            falls.entry(fall.to).or_insert(fall);
         }
         let taken = taken_in(deployment, moved, moves, end);
         Handed {
@@ -150,30 +148,35 @@ fn is_within(to: Moment, span: Span) -> bool {
 
 /// Finds the falls of a span by which so many keys left: first what no command explains, then the
 /// rest; of these, the largest that is not too large before the others, and of those the smallest.
-fn allot(falls: &mut [Fall], span: Span, mut keys: u64) -> Vec<(Moment, u64)> {
-    let mut allotted: Vec<(Moment, u64)> = Vec::new();
+fn allot(falls: &mut BTreeMap<Moment, Fall>, span: Span, mut keys: u64) -> BTreeMap<Moment, u64> {
+    let mut allotted = BTreeMap::new();
     for is_explained in [false, true] {
         let free = |fall: &Fall| {
             let calls = if is_explained { 0 } else { fall.calls };
             fall.keys.saturating_sub(calls)
         };
-        while keys > 0 {
-            let able = falls
-                .iter_mut()
-                .filter(|fall| free(fall) > 0 && fall.is_within(span));
-            let best = able.max_by_key(|fall| match free(fall) {
-                fits if fits <= keys => (true, fits),
-                over => (false, u64::MAX - over),
-            });
-            let Some(best) = best else {
-                break;
-            };
-            let now = free(best).min(keys);
-            best.keys -= now;
-            keys -= now;
-            allotted.push((best.to, now));
+        let able = falls.values_mut().filter(|fall| fall.is_within(span));
+        let mut able: Vec<&mut Fall> = able.filter(|fall| free(fall) > 0).collect();
+        able.sort_by_key(|fall| std::cmp::Reverse(free(fall)));
+        let mut take = |fall: &mut Fall, keys: &mut u64| {
+            let now = free(fall).min(*keys);
+            fall.keys -= now;
+            *keys -= now;
+            *allotted.entry(fall.to).or_insert(0) += now;
+        };
+        let mut over = Vec::new();
+        for fall in able {
+            if free(fall) <= keys {
+                take(fall, &mut keys);
+            } else {
+                over.push(fall);
+            }
+        }
+        for fall in over.into_iter().rev() {
+            take(fall, &mut keys);
         }
     }
+    allotted.retain(|_, keys| *keys > 0);
     allotted
 }
 

@@ -6,6 +6,7 @@
 //! holder took in; a node that is looked at alone has hints only, the calls of `CLUSTER SYNCSLOTS`
 //! among them, which both sides of a migration count.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::interval::Interval;
@@ -31,7 +32,7 @@ pub(in crate::diagnosis) struct Handed {
     pub(in crate::diagnosis) span: (Duration, Duration),
     /// Keys that left, as far as the new holder took them in, by the end of the interval in which
     /// they fell; `None` where nobody saw the new holder.
-    pub(in crate::diagnosis) fell: Option<Vec<(Moment, u64)>>,
+    pub(in crate::diagnosis) fell: Option<BTreeMap<Moment, u64>>,
 }
 
 impl Given {
@@ -97,8 +98,8 @@ impl<'a> Slots<'a> {
     pub(super) fn arrived(&self, to: Moment) -> u64 {
         let handed = self.given.map(Given::handed).unwrap_or_default();
         let fell = handed.iter().filter_map(|handed| handed.fell.as_ref());
-        let then = fell.flatten().filter(|(at, _)| *at == to);
-        then.map(|(_, keys)| *keys).fold(0, u64::saturating_add)
+        let then = fell.filter_map(|fell| fell.get(&to));
+        then.copied().fold(0, u64::saturating_add)
     }
 
     /// When slots are asked for the rest.

@@ -1,6 +1,6 @@
 //! Slots that nodes gave to others, as the views of the cluster show it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::model::{Change, ChangeKind, Moment, NodeId, SlotSet};
@@ -29,6 +29,8 @@ pub struct SlotMove {
 /// The moves that changes tell of, takeovers by a replica left out.
 pub(super) fn of(changes: &VecDeque<Change>, end: Option<Duration>) -> Vec<SlotMove> {
     let mut moves: Vec<SlotMove> = Vec::new();
+    // The newest move between two nodes.
+    let mut newest: HashMap<(&NodeId, &NodeId), usize> = HashMap::new();
     let known = changes.iter();
     for change in known.filter(|change| end.is_none_or(|end| change.moment.elapsed <= end)) {
         let ChangeKind::SlotsMoved {
@@ -41,24 +43,22 @@ pub(super) fn of(changes: &VecDeque<Change>, end: Option<Duration>) -> Vec<SlotM
         else {
             continue;
         };
-        let is_same = |known: &&mut SlotMove| {
-            let is_soon = change.moment.since(known.last) <= TOGETHER;
-            known.from == *from && known.to == *to && is_soon
-        };
-        match moves.iter_mut().rev().find(is_same) {
-            Some(known) => {
-                known.slots.join(slots);
-                known.last = change.moment;
-            }
-            None => moves.push(SlotMove {
-                from: from.clone(),
-                to: to.clone(),
-                slots: slots.clone(),
-                since: *since,
-                first: change.moment,
-                last: change.moment,
-            }),
+        let known = newest.get(&(from, to)).map(|place| &mut moves[*place]);
+        let known = known.filter(|known| change.moment.since(known.last) <= TOGETHER);
+        if let Some(known) = known {
+            known.slots.join(slots);
+            known.last = change.moment;
+            continue;
         }
+        newest.insert((from, to), moves.len());
+        moves.push(SlotMove {
+            from: from.clone(),
+            to: to.clone(),
+            slots: slots.clone(),
+            since: *since,
+            first: change.moment,
+            last: change.moment,
+        });
     }
     moves
 }
