@@ -194,15 +194,16 @@ impl<'a> Court<'a> {
         last.is_some_and(|(_, deposed)| deposed)
     }
 
-    /// Whether keys may have gone with slots that a node gave away since the cluster was last asked
-    /// who holds which.
+    /// Whether keys may have gone with slots of which nobody has told yet: that they were given away,
+    /// or that their new holder took more in.
     pub(super) fn is_handed_on(&self, member: usize, loss: &Loss) -> bool {
+        let given = &self.given[member];
         let viewed = self.deployment.viewed(self.end);
         let is_new = viewed.is_some_and(|viewed| loss.to > viewed);
         loss.mechanism == Mechanism::NoTrace
-            && is_new
+            && *given != Given::Untold
+            && (is_new || given.is_about(loss.to))
             && self.is_young(loss)
-            && self.given[member] != Given::Untold
     }
 
     /// Whether the cluster may still be asked about a loss.

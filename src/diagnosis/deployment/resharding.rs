@@ -11,8 +11,11 @@ use crate::diagnosis::ledger::{Given, Handed, Loss, TRIM};
 use crate::diagnosis::{
     Cause, Evidence, Ledger, Level, Mechanism, Reading, Scope, Verdict, Way, words,
 };
+use crate::format;
 use crate::model::{Class, Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
 
+/// A node's usual growth is that of so long.
+const LATELY: Duration = Duration::from_secs(30);
 /// Two times since the watch began: after the first, up to the second.
 type Span = (Duration, Duration);
 
@@ -180,8 +183,8 @@ fn allot(falls: &mut BTreeMap<Moment, Fall>, span: Span, mut keys: u64) -> BTree
     allotted
 }
 
-/// Keys by which the new holder of slots grew while it imported them; what clients wrote to it
-/// meanwhile is among them. `None` where it was not seen.
+/// Keys by which the new holder of slots grew while it imported them, beyond its usual growth.
+/// `None` where it was not seen.
 fn taken_in(
     deployment: &Deployment,
     moved: &SlotMove,
@@ -195,14 +198,17 @@ fn taken_in(
         .steps()
         .filter(|step| step.to.elapsed > began && step.from <= moved.last)
         .peekable();
-    let before = steps.peek()?.keys_before?;
-    let (after, removed) = steps.fold((None, 0u64), |(_, removed), step| {
+    let (since, before) = (steps.peek()?.from, steps.peek()?.keys_before?);
+    let (until, after, removed) = steps.fold((None, None, 0u64), |(.., removed), step| {
         let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
         let counted = counted.map(|counter| step.counter(counter).at_least());
         let removed = counted.into_iter().fold(removed, u64::saturating_add);
-        (step.keys_after, removed)
+        (Some(step.to), step.keys_after, removed)
     });
     let grown = after?.saturating_add(removed).saturating_sub(before);
+    let seconds = until?.seconds_since(since);
+    let usual = usual_growth(&window, began) * seconds.max(0.0);
+    let grown = grown.saturating_sub(format::whole(usual));
     // Of several that gave to it at once, each its part.
     let beside = all.iter().filter(|other| {
         let is_beside = other.first <= moved.last && other.last >= moved.first;
@@ -211,6 +217,24 @@ fn taken_in(
     let slots: u64 = beside.map(|other| u64::from(other.slots.count())).sum();
     let part = u128::from(grown) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
     u64::try_from(part).ok()
+}
+
+/// Keys a second by which a node grew in the time before.
+fn usual_growth(window: &Window<'_>, began: Duration) -> f64 {
+    let span = (began.saturating_sub(LATELY), began);
+    let mut steps = window.steps().filter(|step| is_within(step.to, span));
+    let Some(first) = steps.next() else {
+        return 0.0;
+    };
+    let last = steps.next_back().unwrap_or(first);
+    let grown = last.keys_after.zip(first.keys_before);
+    let grown = grown.map_or(0, |(after, before)| after.saturating_sub(before));
+    let seconds = last.to.seconds_since(first.from);
+    if seconds > 0.0 {
+        grown as f64 / seconds
+    } else {
+        0.0
+    }
 }
 
 /// When the new holder began to import, as far as its commands tell.
@@ -249,7 +273,14 @@ pub(super) fn is_given_up(court: &Court<'_>, member: usize, loss: &Loss) -> bool
         let dropped = losses.filter(|loss| loss.mechanism == Mechanism::SlotMigration);
         dropped.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
+    // An import that ended well dropped nothing.
+    let took_over = || {
+        let node = court.node(member);
+        let mut moves = court.slot_moves.iter().filter(|moved| moved.to == *node);
+        moves.any(|moved| loss.to <= moved.last && loss.to.elapsed + LONGEST >= moved.first.elapsed)
+    };
     loss.mechanism == Mechanism::SlotMigration
+        && !took_over()
         && court.given[member] != Given::Untold
         && !court.given[member].is_about(loss.to)
         && ledger.keys(Way::Created) >= dropped()

@@ -172,7 +172,8 @@ impl<'a> Bookkeeper<'a> {
         let replaced = made && usual(&self.pace);
         let turn = self.slots.turn(to);
         let whose = (self.product, turn);
-        page.residual(interval, &mut self.pace, whose, (was, is));
+        let moved = page.residual(interval, &mut self.pace, whose, (was, is));
+        self.slots.took(moved);
         if replaced {
             page.overwritten(interval, was, is);
         }
@@ -332,14 +333,14 @@ impl Page<'_> {
         self.left = 0;
     }
 
-    /// What fell and was not counted goes to what can have caused it.
+    /// What fell and was not counted goes to what can have caused it; so many keys to slots.
     fn residual(
         &mut self,
         interval: &Interval,
         pace: &mut Pace,
         (product, slots): (Product, Turn),
         (was, is): (u64, u64),
-    ) {
+    ) -> u64 {
         if interval.replica {
             // A replica is sent the DEL and UNLINK that hit, each of one key or more, for whatever
             // removed keys on its primary; only the primary can tell what it was.
@@ -354,7 +355,7 @@ impl Page<'_> {
             let most = most.map(|most| most.max(removed));
             self.lose(Mechanism::ReplicationStream, removed, most);
             self.left = 0;
-            return;
+            return 0;
         }
         let left = self.left;
         let division = pace.give_away(left, &interval.calls, interval.seconds, slots);
@@ -395,6 +396,7 @@ impl Page<'_> {
             let hidden = self.slack;
             self.ledger.part_mut(Way::Deleted).add(0, hidden);
         }
+        division.moved
     }
 
     /// RESTORE and COPY make a key or replace one: where the count did not rise by as many, they

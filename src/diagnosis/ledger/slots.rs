@@ -61,26 +61,41 @@ pub(super) enum Turn {
     Never,
     /// Whatever ran.
     Last,
-    /// Commands out of their usual pace, and the others for one key a call.
-    BeforeUsual,
+    /// Commands out of their usual pace, and the others for one key a call; slots took so many keys at
+    /// most.
+    BeforeUsual(u64),
     /// Commands for one key a call.
     BeforeBulk,
 }
+
+/// What was taken in and what left are counted on two nodes, at different moments: what left may be
+/// so much more, in parts of the whole.
+const APART: u64 = 20;
 
 /// What is known of slots while a window is booked.
 #[derive(Default)]
 pub(super) struct Slots<'a> {
     given: Option<&'a Given>,
+    /// Keys that may have left beside those that were seen to arrive.
+    spare: u64,
     /// The last interval in which a migration was at work.
     hinted: Option<Moment>,
 }
 
 impl<'a> Slots<'a> {
     pub(super) fn new(given: &'a Given) -> Self {
+        let fell = given.handed().iter().filter_map(|h| h.fell.as_ref());
+        let keys = fell.flat_map(BTreeMap::values).copied();
         Self {
             given: Some(given),
+            spare: keys.fold(0, u64::saturating_add) / APART,
             hinted: None,
         }
+    }
+
+    /// Takes down that slots took so many keys of which nobody saw the arrival.
+    pub(super) fn took(&mut self, keys: u64) {
+        self.spare = self.spare.saturating_sub(keys);
     }
 
     pub(super) fn observe(&mut self, interval: &Interval, to: Moment) {
@@ -112,12 +127,12 @@ impl<'a> Slots<'a> {
             return if is_unseen {
                 Turn::BeforeBulk
             } else {
-                Turn::BeforeUsual
+                Turn::BeforeUsual(self.spare)
             };
         }
         match self.hinted {
             Some(at) if at == to && *given == Given::Untold => Turn::BeforeBulk,
-            Some(at) if at == to => Turn::BeforeUsual,
+            Some(at) if at == to => Turn::BeforeUsual(u64::MAX),
             Some(at) if to.since(at) <= TRIM => Turn::Last,
             _ => Turn::Never,
         }

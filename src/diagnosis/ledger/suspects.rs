@@ -243,13 +243,15 @@ impl Pace {
             std::array::from_fn(|row| calls.0[row].saturating_sub(out_of_pace[row]));
         split.one_a_call(&rest);
         let usual: [u64; ROWS] = std::array::from_fn(|row| split.took[row] - out_of_pace[row]);
-        if matches!(slots, Turn::Never | Turn::Last) {
-            split.any_number(&calls.0, 0..SUSPECTS.len());
-        }
-        let moved = match slots {
-            Turn::Never => 0,
-            _ => std::mem::take(&mut split.left),
+        let mut moved = match slots {
+            Turn::BeforeBulk => split.take(u64::MAX),
+            Turn::BeforeUsual(most) => split.take(most),
+            Turn::Never | Turn::Last => 0,
         };
+        split.any_number(&calls.0, 0..SUSPECTS.len());
+        if slots == Turn::Last {
+            moved = split.take(u64::MAX);
+        }
         self.learn(calls, seconds, &split.took);
         let wrap = Wrap::of(&excess);
         let mut taken: Vec<Taken> = Vec::new();
@@ -350,6 +352,13 @@ struct Split {
 }
 
 impl Split {
+    /// Takes so many of what is left off.
+    fn take(&mut self, most: u64) -> u64 {
+        let taken = self.left.min(most);
+        self.left -= taken;
+        taken
+    }
+
     fn give(&mut self, row: usize, keys: u64) {
         let keys = keys.min(self.left);
         more(&mut self.took[row], keys);
