@@ -35,7 +35,8 @@ pub struct Handover {
     pub has_writes: bool,
     /// Keys of the old primary at `from`.
     pub keys_old: Option<u64>,
-    /// Keys of the new one at `to`.
+    /// Keys of the new one of what both had: at its last answer as a replica where nothing reached it
+    /// after that, else at `to`, with what was written to it since.
     pub keys_new: Option<u64>,
     /// The old primary went on answering, and became a replica of the new one.
     pub planned: bool,
@@ -204,11 +205,21 @@ impl Scene<'_> {
                 pace.may_have_written()
             },
             keys_old: last.keys(),
-            keys_new: after.keys(),
+            keys_new: self.common_keys().or_else(|| after.keys()),
             planned: was_handed_over(window, at_takeover, since),
             outcome: self.outcome(new, old, written)?,
             went_on,
         })
+    }
+
+    /// Keys of the new one before anybody wrote to it, where nothing was replicated to it after its last
+    /// answer as a replica.
+    fn common_keys(&self) -> Option<u64> {
+        let before = self.taken.before.as_ref()?;
+        let applied = before.replication().applied_offset?;
+        let has = self.is.second_offset?.saturating_sub(1);
+        let is_all = self.is.replid2.is_some() && applied.saturating_add(NOISE_BYTES) >= has;
+        before.keys().filter(|_| is_all)
     }
 
     /// Whether a node took writes of its own after the histories had parted, which for one that was cut
