@@ -523,3 +523,27 @@ fn what_is_told_of_two_nodes_in_one_sentence_names_both() {
     assert!(alone.starts_with("up "), "one node, no name: {alone}");
     assert!(summary(&group).starts_with(&both), "{}", summary(&group));
 }
+
+#[test]
+fn what_befalls_the_elected_primary_of_a_partition_counts() {
+    let cut_off = pair().repeat(4, |nodes| nodes[0].write(100));
+    let elected = cut_off.then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    // All clients go to the elected one; the old one stays up.
+    let elected = elected.repeat(3, |nodes| nodes[1].write(50));
+    let diagnosis = elected.diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    let told = (verdict.level, verdict.mechanism);
+    assert_eq!(told, (Level::AtRisk, Some(Mechanism::SplitBrain)));
+    let words = "39.1 KB on 10.0.0.1:6379 (about 400 writes) are not on 10.0.0.2:6379";
+    assert!(verdict.summary.contains(words), "{}", verdict.summary);
+    let flushed = elected.then(|nodes| {
+        nodes[1].facts.ran("flushall", 1);
+        nodes[1].facts.keys(0);
+    });
+    let diagnosis = flushed.repeat(2, |_| {}).diagnosis();
+    assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
+    assert_eq!(diagnosis.ledger.keys_after, Some(0));
+}

@@ -115,9 +115,8 @@ pub fn resolve(
         };
         settings.push(one(target, options, environment, prompt)?);
     }
-    let theirs = auth_of_sentinels(&options.login, environment)?;
     match &mut sentinel {
-        Some(sentinel) => sentinel.auth = theirs,
+        Some(sentinel) => sentinel.auth = auth_of_sentinels(&options.login, environment)?,
         None if options.login.is_for_sentinels() => return Err(ConfigError::NoSentinel),
         None => {}
     }

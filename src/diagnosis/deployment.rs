@@ -53,8 +53,8 @@ pub fn diagnose_extent(
 /// The same of one node: what it lost itself, wherever that went.
 pub fn diagnose_member(deployment: &Deployment, place: usize, end: Option<Duration>) -> Diagnosis {
     let window = deployment.members()[place].history().window_until(end);
-    // Of many nodes few give slots away.
-    let moves = if deployment.has_given_slots(window.node()) {
+    // Of many nodes few give slots away or take some in.
+    let moves = if deployment.has_moved_slots(window.node()) {
         deployment.slot_moves(end)
     } else {
         Vec::new()

@@ -338,10 +338,16 @@ impl Deployment {
             .copied()
     }
 
-    /// Whether a node ever gave slots to another, as far as that is remembered.
-    pub fn has_given_slots(&self, node: &NodeId) -> bool {
-        self.changes.iter().any(|change| {
-            matches!(&change.kind, ChangeKind::SlotsMoved { from, takeover: false, .. } if from == node)
+    /// Whether a node ever gave slots to another or took some in, as far as that is remembered.
+    pub fn has_moved_slots(&self, node: &NodeId) -> bool {
+        self.changes.iter().any(|change| match &change.kind {
+            ChangeKind::SlotsMoved {
+                from,
+                to,
+                takeover: false,
+                ..
+            } => from == node || to == node,
+            _ => false,
         })
     }
 

@@ -259,6 +259,13 @@ impl Step {
         }
     }
 
+    /// Keys that expired or were evicted, at least.
+    pub fn counted_removals(&self) -> u64 {
+        let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
+        let counted = counted.map(|counter| self.counter(counter).at_least());
+        counted.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// Effective calls of one command.
     pub fn effective(&self, name: &str) -> u64 {
         self.command(name).map_or(0, |command| command.effective)
@@ -278,7 +285,8 @@ impl Step {
 
     /// Effective calls of one class.
     pub fn effective_of(&self, class: Class) -> u64 {
-        self.of(class).map(|command| command.effective).sum()
+        let calls = self.of(class).map(|command| command.effective);
+        calls.fold(0, u64::saturating_add)
     }
 }
 

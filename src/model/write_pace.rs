@@ -2,7 +2,6 @@
 
 use super::catalogue::{Class, Creates};
 use super::continuity::Continuity;
-use super::counter::Counter;
 use super::observation::Moment;
 use super::step::Step;
 use super::window::Window;
@@ -96,8 +95,6 @@ impl WritePace {
 /// is counted.
 fn created(step: &Step) -> Option<u64> {
     let (was, is) = step.keys_before.zip(step.keys_after)?;
-    let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
-    let counted = counted.map(|counter| step.counter(counter).at_least());
-    let gone = counted.into_iter().fold(is, u64::saturating_add);
-    Some(gone.saturating_sub(was))
+    let all = is.saturating_add(step.counted_removals());
+    Some(all.saturating_sub(was))
 }

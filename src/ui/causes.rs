@@ -99,10 +99,24 @@ impl Causes<'_> {
     /// The lines for so many rows: all rows if they fit, else folded, else with fewer second
     /// lines, else around the selection.
     fn lines(&self, room: usize, columns: &Columns) -> Vec<Shown<'_>> {
-        let full = self.full(columns);
-        if full.len() <= room {
-            return full;
+        let mut lines = self.full(columns);
+        if lines.len() > room {
+            lines = self.squeezed(room, columns);
         }
+        // What needs a human first is told in full as far as there is room.
+        let mut spare = room.saturating_sub(lines.len());
+        for line in &mut lines {
+            if let Shown::More(row, granted) = line {
+                let wanted = wrap(&below_row(row, columns), columns.room_below()).len();
+                let more = wanted.saturating_sub(1).min(MOST_BELOW - 1).min(spare);
+                *granted += more;
+                spare -= more;
+            }
+        }
+        lines
+    }
+
+    fn squeezed(&self, room: usize, columns: &Columns) -> Vec<Shown<'_>> {
         let mut lines = self.folded(columns);
         let second = |line: &Shown<'_>| matches!(line, Shown::More(..));
         while lines.len() > room
@@ -119,16 +133,6 @@ impl Causes<'_> {
             let first = first_row(position, lines.len(), room.max(1));
             lines.drain(..first);
             lines.truncate(room);
-        }
-        // What needs a human first is told in full as far as there is room.
-        let mut spare = room - lines.len();
-        for line in &mut lines {
-            if let Shown::More(row, granted) = line {
-                let wanted = wrap(&below_row(row, columns), columns.room_below()).len();
-                let more = wanted.saturating_sub(1).min(MOST_BELOW - 1).min(spare);
-                *granted += more;
-                spare -= more;
-            }
         }
         lines
     }
@@ -247,10 +251,13 @@ fn below_row(row: &CauseRow, columns: &Columns) -> String {
 /// A text in so many lines; the last is cut where that is not enough.
 fn told_in(text: &str, lines: usize, columns: &Columns) -> Vec<String> {
     let room = columns.room_below();
+    if lines == 1 {
+        return vec![fit(text, room).into_owned()];
+    }
     let mut words = wrap(text, room);
     if words.len() > lines {
         let rest = words.split_off(lines - 1).join(" ");
-        words.push(if lines == 1 { text.to_owned() } else { rest });
+        words.push(rest);
     }
     let fitted = words.iter().map(|line| fit(line, room).into_owned());
     fitted.collect()

@@ -67,7 +67,9 @@ impl<'a> Court<'a> {
                 (&mut seats, &mut stands_in),
             );
         }
-        let slot_moves = deployment.slot_moves(end);
+        let start = windows.iter().filter_map(Window::start).min();
+        let mut slot_moves = deployment.slot_moves(end);
+        slot_moves.retain(|moved| start.is_none_or(|start| moved.last >= start));
         let given = windows.iter();
         let given =
             given.map(|window| resharding::given(deployment, &slot_moves, window.node(), end));

@@ -190,7 +190,7 @@ impl Scene<'_> {
         let went_on = last.moment > after.moment;
         let pace = WritePace::until(window, last.moment);
         let since = before.as_ref().map_or(after.moment, |before| before.moment);
-        let written = |member: usize| self.is_written_to(&self.windows[member], since);
+        let written = |member: usize| self.is_written_to(&self.windows[member], Some(since));
         Some(Handover {
             new,
             old,
@@ -200,7 +200,8 @@ impl Scene<'_> {
             unseen_bytes: unseen_s(window, last).map(|s| pace.bytes_in(s)),
             operations: bytes.and_then(|bytes| pace.writes_of(bytes)),
             has_writes: if went_on {
-                written(old)
+                // Also while it was cut off, before another was promoted.
+                self.is_written_to(window, None)
             } else {
                 pace.may_have_written()
             },
@@ -222,10 +223,10 @@ impl Scene<'_> {
         before.keys().filter(|_| is_all)
     }
 
-    /// Whether a node took writes of its own after the histories had parted, which for one that was cut
-    /// off is before another was promoted. A step that began before the new one was seen as the
-    /// primary counts by how far its stream has gone past what is common.
-    fn is_written_to(&self, window: &Window<'_>, since: Moment) -> bool {
+    /// Whether a node took writes of its own after the histories had parted; none before `since`
+    /// count, where that is given. A step that began before the new one was seen as the primary counts
+    /// by how far its stream has gone past what is common.
+    fn is_written_to(&self, window: &Window<'_>, since: Option<Moment>) -> bool {
         let parted = self.is.second_offset.filter(|_| self.is.replid2.is_some());
         let is_beyond = |moment: Moment| {
             let offset = window.sample_at(moment);
@@ -234,7 +235,10 @@ impl Scene<'_> {
             beyond.is_some_and(|(is, parted)| is > parted.saturating_add(NOISE_BYTES))
         };
         let steps = window.steps().rev();
-        let mut steps = steps.take_while(|step| step.to > since || is_beyond(step.to));
+        let mut steps = steps.take_while(|step| match since {
+            Some(since) => step.to > since,
+            None => is_beyond(step.to),
+        });
         let to = self.taken.after.moment;
         steps.any(|step| WritePace::writes(step) > 0 && (step.from >= to || is_beyond(step.to)))
     }

@@ -12,8 +12,10 @@ use crate::diagnosis::{
     Cause, Evidence, Ledger, Level, Mechanism, Reading, Scope, Verdict, Way, words,
 };
 use crate::format;
-use crate::model::{Class, Counter, Deployment, Moment, NodeId, SlotMove, Step, Window};
+use crate::model::{Class, Continuity, Deployment, Moment, NodeId, SlotMove, Step, Window};
 
+/// What grew and what left may be so much apart, in parts of the whole.
+const APART: u64 = 20;
 /// A node's usual growth is that of so long.
 const LATELY: Duration = Duration::from_secs(30);
 /// Two times since the watch began: after the first, up to the second.
@@ -49,7 +51,7 @@ pub struct Migration {
 pub(super) fn migrations(court: &Court<'_>) -> Vec<Migration> {
     let own = reported(court).into_iter();
     own.map(|moved| Migration {
-        keys: taken_in(court.deployment, &moved, &court.slot_moves, court.end),
+        keys: taken_in(court.deployment, &moved, &court.slot_moves, court.end).map(|t| t.keys),
         slots: moved.slots.count(),
         ranges: moved.slots.ranges().to_vec(),
         first_seen: moved.first.at,
@@ -97,10 +99,19 @@ pub(super) fn given(
         let taken = taken_in(deployment, moved, moves, end);
         Handed {
             span,
-            fell: taken.map(|keys| allot(&mut falls, span, keys)),
+            spare: taken.map_or(0, Taken::spare),
+            fell: taken.map(|taken| allot(&mut falls, span, taken.keys)),
         }
     });
-    Given::Told(handed.collect())
+    let taken = moves.iter().filter(|moved| moved.to == *node);
+    let taken = taken.map(|moved| {
+        let first = moved.first.elapsed.saturating_sub(LONGEST);
+        (first, moved.last.elapsed + TRIM)
+    });
+    Given::Told {
+        handed: handed.collect(),
+        taken: taken.collect(),
+    }
 }
 
 /// By how much the key count of a node fell in one interval, beyond what is counted.
@@ -120,14 +131,15 @@ impl Fall {
     /// Those of a span.
     fn within(window: &Window<'_>, span: Span) -> Vec<Self> {
         let early = (span.0.saturating_sub(BEFORE), span.1);
-        let steps = window.steps().filter(|step| is_within(step.to, early));
+        let steps = window.steps().filter(|step| {
+            let is_steady = step.continuity == Continuity::Same && !step.loading;
+            is_steady && is_within(step.to, early)
+        });
         let falls = steps.map(Self::of).filter(|fall| fall.keys > 0);
         falls.filter(|fall| fall.is_within(span)).collect()
     }
 
     fn of(step: &Step) -> Self {
-        let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
-        let counted = counted.map(|counter| step.counter(counter).at_least());
         let calls = [Class::Delete, Class::Empty].map(|class| step.effective_of(class));
         Self {
             to: step.to,
@@ -135,7 +147,7 @@ impl Fall {
                 0 => Duration::ZERO,
                 _ => BEFORE,
             },
-            keys: counted.into_iter().fold(step.fall(), u64::saturating_sub),
+            keys: step.fall().saturating_sub(step.counted_removals()),
             calls: calls.into_iter().fold(0, u64::saturating_add),
         }
     }
@@ -183,76 +195,106 @@ fn allot(falls: &mut BTreeMap<Moment, Fall>, span: Span, mut keys: u64) -> BTree
     allotted
 }
 
-/// Keys by which the new holder of slots grew while it imported them, beyond its usual growth.
-/// `None` where it was not seen.
+/// By how much the new holder of slots grew while it imported them.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    /// Beyond its usual growth: the keys that came with the slots, about.
+    keys: u64,
+    /// Altogether.
+    grown: u64,
+}
+
+impl Taken {
+    /// Keys that may have come beside: what is usual may have paused, and the counts are a little
+    /// apart.
+    fn spare(self) -> u64 {
+        let usual = self.grown.saturating_sub(self.keys);
+        usual.saturating_add(self.grown / APART)
+    }
+}
+
+/// What the new holder took in; `None` where that was not seen.
 fn taken_in(
     deployment: &Deployment,
     moved: &SlotMove,
     all: &[SlotMove],
     end: Option<Duration>,
-) -> Option<u64> {
+) -> Option<Taken> {
     let place = deployment.place(&moved.to)?;
     let window = deployment.members()[place].history().window_until(end);
+    if window.start()? > moved.last {
+        return None;
+    }
     let began = began(&window, moved, all);
-    let mut steps = window
-        .steps()
-        .filter(|step| step.to.elapsed > began && step.from <= moved.last)
-        .peekable();
-    let (since, before) = (steps.peek()?.from, steps.peek()?.keys_before?);
-    let (until, after, removed) = steps.fold((None, None, 0u64), |(.., removed), step| {
-        let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
-        let counted = counted.map(|counter| step.counter(counter).at_least());
-        let removed = counted.into_iter().fold(removed, u64::saturating_add);
-        (Some(step.to), step.keys_after, removed)
-    });
-    let grown = after?.saturating_add(removed).saturating_sub(before);
-    let seconds = until?.seconds_since(since);
-    let usual = usual_growth(&window, began) * seconds.max(0.0);
-    let grown = grown.saturating_sub(format::whole(usual));
+    let steps = window.steps();
+    let (grown, seconds) =
+        growth(steps.filter(|step| step.to.elapsed > began && step.from <= moved.last))?;
+    let usual = usual_growth(&window, moved, all, began) * seconds;
+    let own = grown.saturating_sub(format::whole(usual));
     // Of several that gave to it at once, each its part.
     let beside = all.iter().filter(|other| {
         let is_beside = other.first <= moved.last && other.last >= moved.first;
         other.to == moved.to && is_beside
     });
     let slots: u64 = beside.map(|other| u64::from(other.slots.count())).sum();
-    let part = u128::from(grown) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
-    u64::try_from(part).ok()
+    let part = u128::from(own) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
+    let keys = u64::try_from(part).ok()?;
+    Some(Taken { keys, grown })
 }
 
-/// Keys a second by which a node grew in the time before.
-fn usual_growth(window: &Window<'_>, began: Duration) -> f64 {
-    let span = (began.saturating_sub(LATELY), began);
-    let mut steps = window.steps().filter(|step| is_within(step.to, span));
-    let Some(first) = steps.next() else {
-        return 0.0;
-    };
-    let last = steps.next_back().unwrap_or(first);
-    let grown = last.keys_after.zip(first.keys_before);
-    let grown = grown.map_or(0, |(after, before)| after.saturating_sub(before));
-    let seconds = last.to.seconds_since(first.from);
-    if seconds > 0.0 {
-        grown as f64 / seconds
-    } else {
-        0.0
+/// Keys by which a node grew in those steps in which it did, what it removed and counted included, and
+/// the seconds of all.
+fn growth<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<(u64, f64)> {
+    let mut sum = None;
+    for step in steps {
+        let (before, after) = step.keys_before.zip(step.keys_after)?;
+        let grown = after.saturating_add(step.counted_removals());
+        let (keys, seconds) = sum.unwrap_or((0u64, 0.0));
+        sum = Some((
+            keys.saturating_add(grown.saturating_sub(before)),
+            seconds + step.seconds(),
+        ));
     }
+    sum
+}
+
+/// Keys a second by which a node grew in the time before it imported slots; 0 where it imported
+/// others then, for nothing tells what of it was usual.
+fn usual_growth(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove], began: Duration) -> f64 {
+    let span = (began.saturating_sub(LATELY), began);
+    let steps = || window.steps().filter(|step| is_within(step.to, span));
+    let mut others = all.iter().filter(|other| other.to == moved.to);
+    let is_busy = others.any(|other| other.last < moved.first && other.last.elapsed > span.0)
+        || steps().any(imports);
+    match growth(steps()) {
+        Some((grown, seconds)) if seconds > 0.0 && !is_busy => grown as f64 / seconds,
+        _ => 0.0,
+    }
+}
+
+/// Whether a node takes keys of others in, or gives some away.
+fn imports(step: &Step) -> bool {
+    let brings = ["cluster|syncslots", "restore-asking", "restore"];
+    brings.iter().any(|name| step.effective(name) > 0)
 }
 
 /// When the new holder began to import, as far as its commands tell.
 fn began(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove]) -> Duration {
     let first = moved.first.elapsed;
-    let before = all
-        .iter()
-        .filter(|other| other.to == moved.to && other.last < moved.first);
+    // What it took in or gave away before was another import.
+    let before = all.iter().filter(|other| {
+        let is_own = other.to == moved.to || other.from == moved.to;
+        is_own && other.last < moved.first
+    });
     let before = before.map(|other| other.last.elapsed).max();
     let earliest = before
         .unwrap_or_default()
         .max(first.saturating_sub(LONGEST));
-    let imports = |step: &&Step| {
-        let brings = ["cluster|syncslots", "restore-asking", "restore"];
-        brings.iter().any(|name| step.effective(name) > 0)
-    };
-    let mut steps = window.steps().filter(|step| step.from.elapsed >= earliest);
-    let began = steps.find(imports).map(|step| step.from.elapsed);
+    let mut steps = window
+        .steps()
+        .filter(|step| step.from.elapsed >= earliest && step.from.elapsed <= first);
+    let began = steps.find(|step| imports(step));
+    let began = began.map(|step| step.from.elapsed);
     began
         .unwrap_or(first)
         .min(first.saturating_sub(USUAL))
@@ -273,14 +315,7 @@ pub(super) fn is_given_up(court: &Court<'_>, member: usize, loss: &Loss) -> bool
         let dropped = losses.filter(|loss| loss.mechanism == Mechanism::SlotMigration);
         dropped.map(|loss| loss.keys).fold(0, u64::saturating_add)
     };
-    // An import that ended well dropped nothing.
-    let took_over = || {
-        let node = court.node(member);
-        let mut moves = court.slot_moves.iter().filter(|moved| moved.to == *node);
-        moves.any(|moved| loss.to <= moved.last && loss.to.elapsed + LONGEST >= moved.first.elapsed)
-    };
     loss.mechanism == Mechanism::SlotMigration
-        && !took_over()
         && court.given[member] != Given::Untold
         && !court.given[member].is_about(loss.to)
         && ledger.keys(Way::Created) >= dropped()
@@ -345,7 +380,9 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
         .map(|member| left(member, None))
         .fold(0, u64::saturating_add);
     let on_the_way = heard.map_or(0, |heard| left(from, Some(heard)));
-    let came = others().map(came).fold(0, u64::saturating_add);
+    // Two nodes may give to each other.
+    let came = court.all_primaries().map(came);
+    let came = came.fold(0, u64::saturating_add);
     Arrived {
         from,
         to,
@@ -374,28 +411,36 @@ pub(super) fn told(court: &Court<'_>, mut whole: Verdict) -> Verdict {
     if is_of_old || is_idle || has_other_ways(court) {
         return whole;
     }
-    let is_about = court.reports(arrived.from) || court.reports(arrived.to);
+    let is_about = !moves.is_empty() || court.reports(arrived.from) || court.reports(arrived.to);
+    let largest = moves.iter().max_by_key(|moved| moved.slots.count());
     if is_lost && arrived.left == 0 {
         if let Some(summary) = given_up(court) {
             clear(&mut whole, summary);
         }
     } else if arrived.keys > 0 && is_about && arrived.is_all(arrived.left) {
-        let (from, to) = (court.node(arrived.from), court.node(arrived.to));
-        let words = format!("{}, and all arrived", went(&moves, arrived.left, from, to));
+        let (mut from, mut to) = (court.node(arrived.from), court.node(arrived.to));
+        let mut left = arrived.left;
+        if let Some(largest) = largest.filter(|_| !court.is_whole()) {
+            (from, to) = (&largest.from, &largest.to);
+            left = whole.keys_lost.unwrap_or(left);
+        }
+        let words = format!("{}, and all arrived", went(&moves, left, from, to));
         clear(&mut whole, words);
     } else if is_lost && arrived.keys > 0 && is_about {
         let from = court.node(arrived.from);
         whole.keys_lost = Some(arrived.left - arrived.keys);
+        whole.at_most = whole.at_most.map(|most| most.saturating_sub(arrived.keys));
         whole.summary = format!(
             "{} left {from}{}, {} arrived at other nodes",
             words::keys(arrived.left),
             with(&moves),
             words::count(arrived.keys)
         );
-    } else if !is_lost && let Some(most) = moves.iter().max_by_key(|m| m.slots.count()) {
+    } else if !is_lost && let Some(most) = largest {
         // The old holder had other keys beside, or follows the new one now.
-        let taken = |moved| taken_in(court.deployment, moved, &moves, court.end);
-        let keys = moves.iter().filter_map(taken).fold(0, u64::saturating_add);
+        let taken = |moved| taken_in(court.deployment, moved, &court.slot_moves, court.end);
+        let keys = moves.iter().filter_map(taken).map(|taken| taken.keys);
+        let keys = keys.fold(0, u64::saturating_add);
         let words = went(&moves, keys, &most.from, &most.to);
         clear(&mut whole, words);
     }

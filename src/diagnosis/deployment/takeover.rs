@@ -91,8 +91,15 @@ fn both(
         (false, true) => format!("{new} is written to"),
         (false, false) => "neither is written to".to_owned(),
     };
+    let missing = match handover.bytes {
+        Some(bytes) if handover.went_on && handover.has_writes => {
+            let (bytes, about) = (words::bytes(bytes), about(handover));
+            format!("; {bytes} on {old}{about} are not on {new}")
+        }
+        _ => String::new(),
+    };
     format!(
-        "{old} and {new} are both primaries of the same data since {new} was promoted; {used}, and the other does not get it"
+        "{old} and {new} are both primaries of the same data since {new} was promoted; {used}, and the other does not get it{missing}"
     )
 }
 

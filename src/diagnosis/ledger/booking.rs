@@ -100,9 +100,11 @@ impl<'a> Bookkeeper<'a> {
         if now.since(at) > FREEING {
             return;
         }
+        let has_moved = self.slots.arrived(at) > 0;
         let guessed = |loss: &Loss| {
             let by_command = matches!(loss.cause(), Cause::Unexplained | Cause::Deletion);
-            by_command && loss.to == at
+            let by_slots = loss.mechanism == Mechanism::SlotMigration && !has_moved;
+            (by_command || by_slots) && loss.to == at
         };
         let losses = &mut self.ledger.losses;
         let taken = losses.iter().filter(|loss| guessed(loss)).map(|l| l.keys);
@@ -173,7 +175,7 @@ impl<'a> Bookkeeper<'a> {
         let turn = self.slots.turn(to);
         let whose = (self.product, turn);
         let moved = page.residual(interval, &mut self.pace, whose, (was, is));
-        self.slots.took(moved);
+        self.slots.took(to, moved);
         if replaced {
             page.overwritten(interval, was, is);
         }

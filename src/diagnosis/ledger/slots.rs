@@ -22,7 +22,12 @@ pub(in crate::diagnosis) enum Given {
     #[default]
     Untold,
     /// It was asked, and this is all.
-    Told(Vec<Handed>),
+    Told {
+        /// What the node gave.
+        handed: Vec<Handed>,
+        /// When it took slots of others in, and what it imported was not dropped again.
+        taken: Vec<(Duration, Duration)>,
+    },
 }
 
 /// Slots that a node gave to another.
@@ -33,19 +38,40 @@ pub(in crate::diagnosis) struct Handed {
     /// Keys that left, as far as the new holder took them in, by the end of the interval in which
     /// they fell; `None` where nobody saw the new holder.
     pub(in crate::diagnosis) fell: Option<BTreeMap<Moment, u64>>,
+    /// Keys that may have left beside those: what was taken in and what left are counted on two nodes,
+    /// at different moments.
+    pub(in crate::diagnosis) spare: u64,
+}
+
+impl Handed {
+    fn is_about(&self, to: Moment) -> bool {
+        self.span.0 < to.elapsed && to.elapsed <= self.span.1
+    }
 }
 
 impl Given {
     fn handed(&self) -> &[Handed] {
         match self {
             Self::Untold => &[],
-            Self::Told(handed) => handed,
+            Self::Told { handed, .. } => handed,
         }
     }
 
     fn about(&self, to: Moment) -> impl Iterator<Item = &Handed> {
-        let handed = self.handed().iter();
-        handed.filter(move |Handed { span, .. }| span.0 < to.elapsed && to.elapsed <= span.1)
+        self.handed()
+            .iter()
+            .filter(move |handed| handed.is_about(to))
+    }
+
+    /// Whether the node took slots in then, and keeps them.
+    fn took_over(&self, to: Moment) -> bool {
+        match self {
+            Self::Untold => false,
+            Self::Told { taken, .. } => {
+                let mut spans = taken.iter();
+                spans.any(|span| span.0 <= to.elapsed && to.elapsed <= span.1)
+            }
+        }
     }
 
     /// Whether what fell by then may have gone with some of the slots.
@@ -68,34 +94,42 @@ pub(super) enum Turn {
     BeforeBulk,
 }
 
-/// What was taken in and what left are counted on two nodes, at different moments: what left may be
-/// so much more, in parts of the whole.
-const APART: u64 = 20;
-
 /// What is known of slots while a window is booked.
 #[derive(Default)]
 pub(super) struct Slots<'a> {
     given: Option<&'a Given>,
-    /// Keys that may have left beside those that were seen to arrive.
-    spare: u64,
+    /// What is left of [`Handed::spare`] of each.
+    spare: Vec<u64>,
     /// The last interval in which a migration was at work.
     hinted: Option<Moment>,
 }
 
 impl<'a> Slots<'a> {
     pub(super) fn new(given: &'a Given) -> Self {
-        let fell = given.handed().iter().filter_map(|h| h.fell.as_ref());
-        let keys = fell.flat_map(BTreeMap::values).copied();
         Self {
             given: Some(given),
-            spare: keys.fold(0, u64::saturating_add) / APART,
+            spare: given.handed().iter().map(|handed| handed.spare).collect(),
             hinted: None,
         }
     }
 
     /// Takes down that slots took so many keys of which nobody saw the arrival.
-    pub(super) fn took(&mut self, keys: u64) {
-        self.spare = self.spare.saturating_sub(keys);
+    pub(super) fn took(&mut self, to: Moment, mut keys: u64) {
+        let handed = self.given.map(Given::handed).unwrap_or_default();
+        for (spare, handed) in self.spare.iter_mut().zip(handed) {
+            if handed.is_about(to) {
+                let now = keys.min(*spare);
+                *spare -= now;
+                keys -= now;
+            }
+        }
+    }
+
+    fn spare(&self, to: Moment) -> u64 {
+        let handed = self.given.map(Given::handed).unwrap_or_default();
+        let spare = self.spare.iter().zip(handed);
+        let about = spare.filter(|(_, handed)| handed.is_about(to));
+        about.map(|(spare, _)| *spare).fold(0, u64::saturating_add)
     }
 
     pub(super) fn observe(&mut self, interval: &Interval, to: Moment) {
@@ -127,10 +161,12 @@ impl<'a> Slots<'a> {
             return if is_unseen {
                 Turn::BeforeBulk
             } else {
-                Turn::BeforeUsual(self.spare)
+                Turn::BeforeUsual(self.spare(to))
             };
         }
-        match self.hinted {
+        // What the hints are of is known.
+        let hinted = self.hinted.filter(|_| !given.took_over(to));
+        match hinted {
             Some(at) if at == to && *given == Given::Untold => Turn::BeforeBulk,
             Some(at) if at == to => Turn::BeforeUsual(u64::MAX),
             Some(at) if to.since(at) <= TRIM => Turn::Last,

@@ -107,16 +107,16 @@ impl Replication {
                 text("master_port").unwrap_or_else(|| "?".into())
             )
         });
-        let replicas: Vec<ReplicaLine> = info
-            .section("Replication")
-            .filter(|(name, _)| is_replica_line(name))
-            .filter_map(|(_, value)| ReplicaLine::parse(value))
-            .collect();
+        let lines = info.section("Replication");
+        let lines: Vec<_> = lines.filter(|(name, _)| is_replica_line(name)).collect();
+        let replicas = lines
+            .iter()
+            .filter_map(|(_, value)| ReplicaLine::parse(value));
         let connected = number("connected_slaves");
         Self {
             role: Role::detect(info),
-            connected_replicas: connected.map(|told| told.min(replicas.len() as u64)),
-            replicas,
+            connected_replicas: connected.map(|told| told.min(lines.len() as u64)),
+            replicas: replicas.collect(),
             replid: text("master_replid"),
             replid2: text("master_replid2").filter(|id| id.bytes().any(|b| b != b'0')),
             offset: number("master_repl_offset"),
