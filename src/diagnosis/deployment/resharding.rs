@@ -1,5 +1,8 @@
 //! Slots that changed their node: what went with them, what arrived, and what is said of it.
 
+mod falls;
+mod taken;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,22 +14,12 @@ use crate::diagnosis::ledger::{Given, Handed, Loss, TRIM};
 use crate::diagnosis::{
     Cause, Evidence, Ledger, Level, Mechanism, Reading, Scope, Verdict, Way, words,
 };
-use crate::format;
-use crate::model::{Class, Continuity, Deployment, Moment, NodeId, SlotMove, Step, Window};
+use crate::model::{Deployment, Moment, NodeId, SlotMove, Window};
+use falls::{Fall, allot};
+use taken::{LONGEST, Taken, taken_in};
 
-/// What grew and what left may be so much apart, in parts of the whole.
-const APART: u64 = 20;
-/// A node's usual growth is that of so long.
-const LATELY: Duration = Duration::from_secs(30);
 /// Two times since the watch began: after the first, up to the second.
 type Span = (Duration, Duration);
-
-/// Keys of a slot that is taken over by command leave so long before it is.
-const BEFORE: Duration = Duration::from_secs(10);
-/// An import that took longer is not followed back to its beginning.
-const LONGEST: Duration = Duration::from_secs(600);
-/// Where nothing tells when an import began, it began so long before the cluster agreed on it.
-const USUAL: Duration = Duration::from_secs(3);
 
 /// Slots that went from one node to another, and what went with them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -114,191 +107,8 @@ pub(super) fn given(
     }
 }
 
-/// By how much the key count of a node fell in one interval, beyond what is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fall {
-    /// When it was seen.
-    to: Moment,
-    /// Where keys go by command, they go so long before their slot does.
-    before: Duration,
-    /// Keys of which it is not known yet where they went.
-    keys: u64,
-    /// Calls of commands that take keys without being counted.
-    calls: u64,
-}
-
-impl Fall {
-    /// Those of a span.
-    fn within(window: &Window<'_>, span: Span) -> Vec<Self> {
-        let early = (span.0.saturating_sub(BEFORE), span.1);
-        let steps = window.steps().filter(|step| {
-            let is_steady = step.continuity == Continuity::Same && !step.loading;
-            is_steady && is_within(step.to, early)
-        });
-        let falls = steps.map(Self::of).filter(|fall| fall.keys > 0);
-        falls.filter(|fall| fall.is_within(span)).collect()
-    }
-
-    fn of(step: &Step) -> Self {
-        let calls = [Class::Delete, Class::Empty].map(|class| step.effective_of(class));
-        Self {
-            to: step.to,
-            before: match step.effective("migrate") {
-                0 => Duration::ZERO,
-                _ => BEFORE,
-            },
-            keys: step.fall().saturating_sub(step.counted_removals()),
-            calls: calls.into_iter().fold(0, u64::saturating_add),
-        }
-    }
-
-    fn is_within(&self, span: Span) -> bool {
-        is_within(self.to, (span.0.saturating_sub(self.before), span.1))
-    }
-}
-
 fn is_within(to: Moment, span: Span) -> bool {
     to.elapsed > span.0 && to.elapsed <= span.1
-}
-
-/// Finds the falls of a span by which so many keys left: first what no command explains, then the
-/// rest; of these, the largest that is not too large before the others, and of those the smallest.
-fn allot(falls: &mut BTreeMap<Moment, Fall>, span: Span, mut keys: u64) -> BTreeMap<Moment, u64> {
-    let mut allotted = BTreeMap::new();
-    for is_explained in [false, true] {
-        let free = |fall: &Fall| {
-            let calls = if is_explained { 0 } else { fall.calls };
-            fall.keys.saturating_sub(calls)
-        };
-        let able = falls.values_mut().filter(|fall| fall.is_within(span));
-        let mut able: Vec<&mut Fall> = able.filter(|fall| free(fall) > 0).collect();
-        able.sort_by_key(|fall| std::cmp::Reverse(free(fall)));
-        let mut take = |fall: &mut Fall, keys: &mut u64| {
-            let now = free(fall).min(*keys);
-            fall.keys -= now;
-            *keys -= now;
-            *allotted.entry(fall.to).or_insert(0) += now;
-        };
-        let mut over = Vec::new();
-        for fall in able {
-            if free(fall) <= keys {
-                take(fall, &mut keys);
-            } else {
-                over.push(fall);
-            }
-        }
-        for fall in over.into_iter().rev() {
-            take(fall, &mut keys);
-        }
-    }
-    allotted.retain(|_, keys| *keys > 0);
-    allotted
-}
-
-/// By how much the new holder of slots grew while it imported them.
-#[derive(Clone, Copy, Debug)]
-struct Taken {
-    /// Beyond its usual growth: the keys that came with the slots, about.
-    keys: u64,
-    /// Altogether.
-    grown: u64,
-}
-
-impl Taken {
-    /// Keys that may have come beside: what is usual may have paused, and the counts are a little
-    /// apart.
-    fn spare(self) -> u64 {
-        let usual = self.grown.saturating_sub(self.keys);
-        usual.saturating_add(self.grown / APART)
-    }
-}
-
-/// What the new holder took in; `None` where that was not seen.
-fn taken_in(
-    deployment: &Deployment,
-    moved: &SlotMove,
-    all: &[SlotMove],
-    end: Option<Duration>,
-) -> Option<Taken> {
-    let place = deployment.place(&moved.to)?;
-    let window = deployment.members()[place].history().window_until(end);
-    if window.start()? > moved.last {
-        return None;
-    }
-    let began = began(&window, moved, all);
-    let steps = window.steps();
-    let (grown, seconds) =
-        growth(steps.filter(|step| step.to.elapsed > began && step.from <= moved.last))?;
-    let usual = usual_growth(&window, moved, all, began) * seconds;
-    let own = grown.saturating_sub(format::whole(usual));
-    // Of several that gave to it at once, each its part.
-    let beside = all.iter().filter(|other| {
-        let is_beside = other.first <= moved.last && other.last >= moved.first;
-        other.to == moved.to && is_beside
-    });
-    let slots: u64 = beside.map(|other| u64::from(other.slots.count())).sum();
-    let part = u128::from(own) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
-    let keys = u64::try_from(part).ok()?;
-    Some(Taken { keys, grown })
-}
-
-/// Keys by which a node grew in those steps in which it did, what it removed and counted included, and
-/// the seconds of all.
-fn growth<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<(u64, f64)> {
-    let mut sum = None;
-    for step in steps {
-        let (before, after) = step.keys_before.zip(step.keys_after)?;
-        let grown = after.saturating_add(step.counted_removals());
-        let (keys, seconds) = sum.unwrap_or((0u64, 0.0));
-        sum = Some((
-            keys.saturating_add(grown.saturating_sub(before)),
-            seconds + step.seconds(),
-        ));
-    }
-    sum
-}
-
-/// Keys a second by which a node grew in the time before it imported slots; 0 where it imported
-/// others then, for nothing tells what of it was usual.
-fn usual_growth(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove], began: Duration) -> f64 {
-    let span = (began.saturating_sub(LATELY), began);
-    let steps = || window.steps().filter(|step| is_within(step.to, span));
-    let mut others = all.iter().filter(|other| other.to == moved.to);
-    let is_busy = others.any(|other| other.last < moved.first && other.last.elapsed > span.0)
-        || steps().any(imports);
-    match growth(steps()) {
-        Some((grown, seconds)) if seconds > 0.0 && !is_busy => grown as f64 / seconds,
-        _ => 0.0,
-    }
-}
-
-/// Whether a node takes keys of others in, or gives some away.
-fn imports(step: &Step) -> bool {
-    let brings = ["cluster|syncslots", "restore-asking", "restore"];
-    brings.iter().any(|name| step.effective(name) > 0)
-}
-
-/// When the new holder began to import, as far as its commands tell.
-fn began(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove]) -> Duration {
-    let first = moved.first.elapsed;
-    // What it took in or gave away before was another import.
-    let before = all.iter().filter(|other| {
-        let is_own = other.to == moved.to || other.from == moved.to;
-        is_own && other.last < moved.first
-    });
-    let before = before.map(|other| other.last.elapsed).max();
-    let earliest = before
-        .unwrap_or_default()
-        .max(first.saturating_sub(LONGEST));
-    let mut steps = window
-        .steps()
-        .filter(|step| step.from.elapsed >= earliest && step.from.elapsed <= first);
-    let began = steps.find(|step| imports(step));
-    let began = began.map(|step| step.from.elapsed);
-    began
-        .unwrap_or(first)
-        .min(first.saturating_sub(USUAL))
-        .max(earliest)
 }
 
 /// Whether keys go to another node by it.
