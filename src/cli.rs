@@ -277,13 +277,6 @@ pub struct Login {
     pub sentinel_password_file: Option<PathBuf>,
 }
 
-impl Login {
-    /// Whether something was said for Sentinels alone.
-    pub fn is_for_sentinels(&self) -> bool {
-        self.sentinel_user.is_some() || self.sentinel_password_file.is_some()
-    }
-}
-
 /// How the connection is protected.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "TLS")]

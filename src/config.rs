@@ -1,5 +1,6 @@
 //! What the command line, the environment and files mean together: plain settings, checked.
 
+mod login;
 mod node_map;
 mod resolve;
 mod target;
@@ -10,8 +11,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use login::Environment;
 pub use node_map::NodeMap;
-pub use resolve::{Environment, Resolved, resolve, watched};
+pub use resolve::{Resolved, resolve, watched};
 
 use crate::model::{Assumptions, NodeId, Watch};
 

@@ -1,70 +1,20 @@
 //! From what was typed to [`Settings`]: precedence and checks.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::login::{Environment, auth, auth_of_sentinels, is_for_sentinels};
 use super::target::Target;
-use super::{Auth, ConfigError, Endpoint, NodeMap, Plan, Settings, Tls};
-use crate::cli::{Login, Options, TlsOptions, show_duration};
+use super::{ConfigError, Endpoint, NodeMap, Plan, Settings, Tls};
+use crate::cli::{Options, TlsOptions, show_duration};
 use crate::model::{Assumptions, INTERVAL_RANGE, Watch, inert};
 
 /// Where to connect when nobody says.
 const DEFAULT_TARGET: &str = "127.0.0.1";
 /// Nobody waits longer for one reply.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
-
-/// The environment variables that this program reads.
-#[derive(Default)]
-pub struct Environment {
-    amr_top_password: Option<OsString>,
-    rediscli_auth: Option<OsString>,
-    amr_top_sentinel_password: Option<OsString>,
-}
-
-impl Environment {
-    /// Reads them.
-    pub fn read() -> Self {
-        Self {
-            amr_top_password: std::env::var_os("AMR_TOP_PASSWORD"),
-            rediscli_auth: std::env::var_os("REDISCLI_AUTH"),
-            amr_top_sentinel_password: std::env::var_os("AMR_TOP_SENTINEL_PASSWORD"),
-        }
-    }
-
-    /// The password, if one is set and not empty.
-    fn password(&self) -> Result<Option<String>, ConfigError> {
-        first_set(&[
-            ("AMR_TOP_PASSWORD", &self.amr_top_password),
-            ("REDISCLI_AUTH", &self.rediscli_auth),
-        ])
-    }
-
-    /// That of Sentinels, likewise.
-    fn sentinel_password(&self) -> Result<Option<String>, ConfigError> {
-        let name = "AMR_TOP_SENTINEL_PASSWORD";
-        first_set(&[(name, &self.amr_top_sentinel_password)])
-    }
-}
-
-fn first_set(
-    variables: &[(&'static str, &Option<OsString>)],
-) -> Result<Option<String>, ConfigError> {
-    for (name, value) in variables {
-        match value {
-            Some(value) if !value.is_empty() => {
-                return match value.to_str() {
-                    Some(text) => Ok(Some(text.to_owned())),
-                    None => Err(ConfigError::NotText(name)),
-                };
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
-}
 
 /// A plan, and what the user should know about how they were understood.
 #[derive(Clone, Debug)]
@@ -117,7 +67,7 @@ pub fn resolve(
     }
     match &mut sentinel {
         Some(sentinel) => sentinel.auth = auth_of_sentinels(&options.login, environment)?,
-        None if options.login.is_for_sentinels() => return Err(ConfigError::NoSentinel),
+        None if is_for_sentinels(&options.login) => return Err(ConfigError::NoSentinel),
         None => {}
     }
     Ok(Resolved {
@@ -221,67 +171,7 @@ fn tls(options: &TlsOptions, target: &Target) -> Result<Option<Tls>, ConfigError
     }))
 }
 
-/// The first password found: URL, file, prompt, environment.
-fn auth(
-    target: &Target,
-    login: &Login,
-    environment: &Environment,
-    ask: impl FnOnce(&str) -> io::Result<String>,
-) -> Result<Auth, ConfigError> {
-    let user = target.auth.user.clone().or_else(|| login.user.clone());
-    let password = if let Some(password) = &target.auth.password {
-        Some(password.clone())
-    } else if let Some(file) = &login.password_file {
-        Some(first_line(file)?)
-    } else if login.ask_pass {
-        let place = &target.endpoint;
-        let prompt = match &user {
-            Some(user) => format!("Password of {user} for {place}: "),
-            None => format!("Password for {place}: "),
-        };
-        Some(ask(&prompt).map_err(ConfigError::Prompt)?).filter(|text| !text.is_empty())
-    } else {
-        environment.password()?
-    };
-    match (user, password) {
-        (Some(user), None) => Err(ConfigError::NoPassword(user)),
-        (user, password) => Ok(Auth { user, password }),
-    }
-}
-
-/// What Sentinels are told, where that is not what servers are told.
-fn auth_of_sentinels(
-    login: &Login,
-    environment: &Environment,
-) -> Result<Option<Auth>, ConfigError> {
-    let user = login.sentinel_user.clone();
-    let password = match &login.sentinel_password_file {
-        Some(file) => Some(first_line(file)?),
-        None => environment.sentinel_password()?,
-    };
-    match (user, password) {
-        (Some(user), None) => Err(ConfigError::NoPassword(user)),
-        (user, Some(password)) => Ok(Some(Auth {
-            user,
-            password: Some(password),
-        })),
-        (None, None) => Ok(None),
-    }
-}
-
-fn first_line(file: &Path) -> Result<String, ConfigError> {
-    let bytes = read(file)?;
-    let text = String::from_utf8(bytes).map_err(|_| ConfigError::Unreadable {
-        path: file.into(),
-        source: io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"),
-    })?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(ConfigError::EmptyPasswordFile(file.into())),
-    }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, ConfigError> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, ConfigError> {
     fs::read(file).map_err(|source| ConfigError::Unreadable {
         path: file.into(),
         source,
@@ -290,12 +180,14 @@ fn read(file: &Path) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::io::Write as _;
 
     use rstest::rstest;
 
     use super::*;
     use crate::cli::Cli;
+    use crate::config::Auth;
 
     fn options(line: &str) -> Options {
         let words = std::iter::once("amr-top").chain(line.split_whitespace());

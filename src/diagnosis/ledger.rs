@@ -19,10 +19,12 @@
 mod booking;
 mod expiry;
 mod interval;
+mod page;
 mod pressure;
 mod slots;
 mod sum;
 mod suspects;
+mod wrap;
 
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use amr_top::config::{NodeMap, Plan};
 use amr_top::demo::server::{Server, find_named};
-use amr_top::diagnosis::{Cause, Diagnosis, Level, Verdict, diagnose_deployment};
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, diagnose_deployment};
 use amr_top::model::{Assumptions, Deployment, NodeId, Told};
 use amr_top::source::Clock;
 use amr_top::source::deployment::{Wish, watch_deployment};
@@ -254,6 +254,22 @@ impl Scene {
             );
             self.hear().await;
         }
+    }
+
+    /// Listens until two primaries are told to part, of which nothing is lost yet.
+    pub(crate) async fn splits(&mut self) {
+        let split = self
+            .judged("both take writes", |diagnosis| {
+                let verdict = diagnosis.of(Cause::Replication);
+                verdict.is_some_and(|v| v.mechanism == Some(Mechanism::SplitBrain))
+            })
+            .await;
+        let verdict = split.of(Cause::Replication).expect("a verdict");
+        assert_eq!(
+            verdict.level,
+            Level::AtRisk,
+            "nothing is lost yet: {verdict:#?}"
+        );
     }
 
     /// Listens until a node has been found and has answered.

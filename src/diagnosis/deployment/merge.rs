@@ -81,7 +81,7 @@ fn ledger(court: &Court<'_>) -> Ledger {
         keys.fold(0, u64::saturating_add)
     };
     let (arrived, booked) = (arrived(court), keys(&booked));
-    let arrived = if arrived.is_all(arrived.left) {
+    let arrived = if arrived.is_all() {
         booked
     } else {
         arrived.keys.min(booked)
@@ -93,7 +93,7 @@ fn ledger(court: &Court<'_>) -> Ledger {
 /// Incidents of all nodes that count; those that overlap are one.
 fn incidents(court: &Court<'_>) -> Vec<Incident> {
     let arrived = arrived(court);
-    let is_arrived = arrived.left == 0 || arrived.is_all(arrived.left);
+    let is_arrived = arrived.left == 0 || arrived.is_all();
     let mut all: Vec<Incident> = Vec::new();
     for member in court.primaries() {
         for incident in &court.parts[member].incidents {

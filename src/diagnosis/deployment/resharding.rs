@@ -16,7 +16,7 @@ use crate::diagnosis::{
 };
 use crate::model::{Deployment, Moment, NodeId, SlotMove, Window};
 use falls::{Fall, allot};
-use taken::{LONGEST, Taken, taken_in};
+use taken::{APART, LONGEST, Taken, is_given_keys, taken_in};
 
 /// Two times since the watch began: after the first, up to the second.
 type Span = (Duration, Duration);
@@ -147,8 +147,8 @@ pub(super) struct Arrived {
 impl Arrived {
     /// Whether so many are all that left. They are counted on both sides by bounds: a twentieth
     /// apart is not a loss.
-    pub(super) fn is_all(self, left: u64) -> bool {
-        self.keys > 0 && self.keys.saturating_add(left / 20) >= left
+    pub(super) fn is_all(self) -> bool {
+        self.keys > 0 && self.keys.saturating_add(self.left / APART) >= self.left
     }
 }
 
@@ -204,11 +204,8 @@ pub(super) fn arrived(court: &Court<'_>) -> Arrived {
 /// Whether keys of others came to a node: it was given slots, or commands that bring keys.
 fn takes_in(court: &Court<'_>, member: usize) -> bool {
     let node = court.node(member);
-    let brings = ["restore", "restore-asking"];
     court.slot_moves.iter().any(|moved| moved.to == *node)
-        || court.windows[member]
-            .steps()
-            .any(|step| brings.iter().any(|name| step.effective(name) > 0))
+        || court.windows[member].steps().any(is_given_keys)
 }
 
 /// What is said of keys that moved: those that left one node and arrived at another are not lost.
@@ -227,7 +224,7 @@ pub(super) fn told(court: &Court<'_>, mut whole: Verdict) -> Verdict {
         if let Some(summary) = given_up(court) {
             clear(&mut whole, summary);
         }
-    } else if arrived.keys > 0 && is_about && arrived.is_all(arrived.left) {
+    } else if arrived.keys > 0 && is_about && arrived.is_all() {
         let (mut from, mut to) = (court.node(arrived.from), court.node(arrived.to));
         let mut left = arrived.left;
         if let Some(largest) = largest.filter(|_| !court.is_whole()) {

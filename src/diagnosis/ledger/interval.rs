@@ -8,7 +8,8 @@ use crate::model::{
     Class, CommandDelta, Continuity, Counter, Moment, Packed, Product, Role, Sample, Step,
 };
 
-use super::suspects::{Calls, Pace, Wrap};
+use super::suspects::{Calls, Pace};
+use super::wrap::Wrap;
 
 /// What happened between two readings.
 #[derive(Default)]

@@ -95,9 +95,8 @@ pub(super) enum Turn {
 }
 
 /// What is known of slots while a window is booked.
-#[derive(Default)]
 pub(super) struct Slots<'a> {
-    given: Option<&'a Given>,
+    given: &'a Given,
     /// What is left of [`Handed::spare`] of each.
     spare: Vec<u64>,
     /// The last interval in which a migration was at work.
@@ -107,7 +106,7 @@ pub(super) struct Slots<'a> {
 impl<'a> Slots<'a> {
     pub(super) fn new(given: &'a Given) -> Self {
         Self {
-            given: Some(given),
+            given,
             spare: given.handed().iter().map(|handed| handed.spare).collect(),
             hinted: None,
         }
@@ -115,8 +114,7 @@ impl<'a> Slots<'a> {
 
     /// Takes down that slots took so many keys of which nobody saw the arrival.
     pub(super) fn took(&mut self, to: Moment, mut keys: u64) {
-        let handed = self.given.map(Given::handed).unwrap_or_default();
-        for (spare, handed) in self.spare.iter_mut().zip(handed) {
+        for (spare, handed) in self.spare.iter_mut().zip(self.given.handed()) {
             if handed.is_about(to) {
                 let now = keys.min(*spare);
                 *spare -= now;
@@ -126,8 +124,7 @@ impl<'a> Slots<'a> {
     }
 
     fn spare(&self, to: Moment) -> u64 {
-        let handed = self.given.map(Given::handed).unwrap_or_default();
-        let spare = self.spare.iter().zip(handed);
+        let spare = self.spare.iter().zip(self.given.handed());
         let about = spare.filter(|(_, handed)| handed.is_about(to));
         about.map(|(spare, _)| *spare).fold(0, u64::saturating_add)
     }
@@ -140,22 +137,23 @@ impl<'a> Slots<'a> {
 
     /// Whether the node was giving slots away then, as far as others know.
     pub(super) fn gives(&self, to: Moment) -> bool {
-        self.given.is_some_and(|given| given.is_about(to))
+        self.given.is_about(to)
     }
 
     /// Keys that fell in the interval that ended then and were taken in by others.
     pub(super) fn arrived(&self, to: Moment) -> u64 {
-        let handed = self.given.map(Given::handed).unwrap_or_default();
-        let fell = handed.iter().filter_map(|handed| handed.fell.as_ref());
+        let fell = self
+            .given
+            .handed()
+            .iter()
+            .filter_map(|handed| handed.fell.as_ref());
         let then = fell.filter_map(|fell| fell.get(&to));
         then.copied().fold(0, u64::saturating_add)
     }
 
     /// When slots are asked for the rest.
     pub(super) fn turn(&self, to: Moment) -> Turn {
-        let Some(given) = self.given else {
-            return Turn::Never;
-        };
+        let given = self.given;
         if given.is_about(to) {
             let is_unseen = given.about(to).any(|handed| handed.fell.is_none());
             return if is_unseen {

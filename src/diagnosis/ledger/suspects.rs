@@ -21,6 +21,7 @@ use crate::model::{CATALOGUE, Class, Sample};
 
 use super::interval::more;
 use super::slots::Turn;
+use super::wrap::Wrap;
 
 /// Suspects in the order in which they are asked, and whether one call may take any number of
 /// keys.
@@ -40,9 +41,9 @@ const SUSPECTS: [(Mechanism, bool); 12] = [
 ];
 /// Where the last field's TTL of a hash stands, and where scripts and transactions do.
 const HASH_FIELDS: usize = SUSPECTS.len();
-const SCRIPTS: usize = SUSPECTS.len() + 1;
-const TRANSACTIONS: usize = SUSPECTS.len() + 2;
-const ROWS: usize = SUSPECTS.len() + 3;
+pub(super) const SCRIPTS: usize = SUSPECTS.len() + 1;
+pub(super) const TRANSACTIONS: usize = SUSPECTS.len() + 2;
+pub(super) const ROWS: usize = SUSPECTS.len() + 3;
 
 /// Suspects that take whatever is left before anybody else is asked: they replace or move whole
 /// data sets.
@@ -387,41 +388,5 @@ impl Split {
             self.give(row, u64::try_from(share).unwrap_or(u64::MAX));
         }
         self.give(last, u64::MAX);
-    }
-}
-
-/// What ran around the commands of an interval.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrap {
-    Nothing,
-    Script,
-    Transaction,
-}
-
-impl Wrap {
-    fn of(excess: &[u64; ROWS]) -> Self {
-        if excess[SCRIPTS] > 0 {
-            Self::Script
-        } else if excess[TRANSACTIONS] > 0 {
-            Self::Transaction
-        } else {
-            Self::Nothing
-        }
-    }
-
-    fn around(self, mechanism: Mechanism) -> Mechanism {
-        let is_delete = matches!(
-            mechanism,
-            Mechanism::Del
-                | Mechanism::Unlink
-                | Mechanism::Getdel
-                | Mechanism::ConditionalDelete
-                | Mechanism::ModuleDelete
-        );
-        match self {
-            Self::Script if is_delete => Mechanism::ScriptedDelete,
-            Self::Transaction if is_delete => Mechanism::TransactionDelete,
-            _ => mechanism,
-        }
     }
 }

@@ -7,7 +7,7 @@ use crate::format;
 use crate::model::{Deployment, SlotMove, Step, Window};
 
 /// What grew and what left may be so much apart, in parts of the whole.
-const APART: u64 = 20;
+pub(super) const APART: u64 = 20;
 /// A node's usual growth is that of so long.
 const LATELY: Duration = Duration::from_secs(30);
 /// An import that took longer is not followed back to its beginning.
@@ -94,7 +94,12 @@ fn usual_growth(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove], began: 
 
 /// Whether a node takes keys of others in, or gives some away.
 fn imports(step: &Step) -> bool {
-    let brings = ["cluster|syncslots", "restore-asking", "restore"];
+    step.effective("cluster|syncslots") > 0 || is_given_keys(step)
+}
+
+/// Whether a node was sent keys by command.
+pub(super) fn is_given_keys(step: &Step) -> bool {
+    let brings = ["restore", "restore-asking"];
     brings.iter().any(|name| step.effective(name) > 0)
 }
 
