@@ -6,7 +6,7 @@ mod support {
 }
 
 use amr_top::diagnosis::{Cause, Diagnosis, Level, Scope, Way};
-use amr_top::model::{Assumptions, FailureKind};
+use amr_top::model::{Assumptions, FailureKind, WritePace};
 use rstest::rstest;
 use support::story::{Facts, Story};
 
@@ -1033,4 +1033,25 @@ fn a_limit_that_was_taken_away_again_did_not_evict() {
     assert_top(&diagnosis, Cause::Eviction, Level::Confirmed, Some(3_000));
     let summary = &diagnosis.verdicts[0].summary;
     assert!(summary.contains("0 (no limit) → 879 KB"), "{summary}");
+}
+
+#[test]
+fn what_a_replica_is_behind_is_seconds_of_the_last_minute_not_of_a_quiet_second() {
+    let mut offset = 5_000u64;
+    let mut wrote = |bytes: u64| {
+        offset += bytes;
+        offset.to_string()
+    };
+    let mut story = Story::with_keys(10);
+    for bytes in [100_000; 8].into_iter().chain([14]) {
+        let offset = wrote(bytes);
+        story = story.then(|f| {
+            f.ran("set", bytes / 100);
+            f.replication.insert("master_repl_offset", offset);
+        });
+    }
+    let window = story.history.window();
+    let pace = WritePace::until(&window, window.end().expect("an end"));
+    let seconds = pace.seconds_of(800_014).expect("is known");
+    assert!((seconds - 9.0).abs() < 0.01, "{seconds}");
 }

@@ -53,6 +53,12 @@ impl WritePace {
         self.writes > 0 || self.seconds <= 0.0
     }
 
+    /// Seconds in which so many bytes were written lately; `None` where none were.
+    pub fn seconds_of(&self, bytes: u64) -> Option<f64> {
+        let is_known = self.bytes > 0 && self.seconds > 0.0;
+        is_known.then(|| bytes as f64 * self.seconds / self.bytes as f64)
+    }
+
     /// Bytes that are written in so much time.
     pub fn bytes_in(&self, seconds: f64) -> u64 {
         if self.seconds > 0.0 {

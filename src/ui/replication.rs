@@ -9,7 +9,7 @@ use super::fields::{Field, Fields};
 use super::frame::Frame;
 use super::graph::{Graph, Series};
 use super::table::{Cell, Column, Table};
-use super::text::{below, height, paint, span, top};
+use super::text::{below, height, paint, span, top, width};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 use crate::format;
@@ -27,7 +27,7 @@ pub(crate) struct ReplicaRow {
     pub offset: Option<u64>,
     /// Bytes of the stream that it has not acknowledged.
     pub behind_bytes: Option<u64>,
-    /// The same as seconds of writes at the present rate.
+    /// The same as seconds of writes at the rate of the last minute.
     pub behind_s: Option<f64>,
     /// The same as a number of writes, by what a write took lately.
     pub behind_writes: Option<u64>,
@@ -77,7 +77,7 @@ pub(crate) struct Replication<'a> {
     pub offset: Option<u64>,
     /// Bytes of the stream that the backlog holds.
     pub backlog_bytes: Option<u64>,
-    /// Seconds of writes that a full backlog covers at the present rate.
+    /// Seconds of writes that a full backlog covers at the rate of the last minute.
     pub backlog_s: Option<f64>,
     /// Full resynchronisations served.
     pub full_syncs: Option<u64>,
@@ -242,7 +242,7 @@ impl Replication<'_> {
     }
 
     /// What no replica has: of those that receive the stream, the one that is least behind decides.
-    fn exposed(&self) -> Option<Line<'static>> {
+    fn exposed(&self, room: u16) -> Option<Line<'static>> {
         let online = self.replicas.iter().filter(|row| row.online);
         let nearest = online.min_by_key(|row| row.behind_bytes.unwrap_or(u64::MAX))?;
         let bytes = nearest.behind_bytes?;
@@ -254,28 +254,35 @@ impl Replication<'_> {
         } else {
             Role::Dim
         };
-        let about = |n: Option<u64>, what, between: &str| {
+        let told = |n: Option<u64>, what| {
             let n = n.filter(|n| *n > 0);
-            n.map_or_else(String::new, |n| {
-                format!("{between}{}", format::plural(n, what))
-            })
+            n.map(|n| format::plural(n, what))
         };
-        let writes = about(nearest.behind_writes, "write", ", about ");
-        let between = if writes.is_empty() {
-            ", about "
+        let counts = [
+            told(nearest.behind_writes, "write"),
+            told(nearest.behind_keys, "new key"),
+        ];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        let bytes = format::bytes(bytes);
+        let about = match counts.join(" and ") {
+            about if about.is_empty() => about,
+            about => format!(", about {about},"),
+        };
+        let long = format!("if this primary dies now, {bytes}{about} are on no replica");
+        let text = if width(&long) <= usize::from(room) {
+            long
         } else {
-            " and "
+            let about = match counts.join(", ") {
+                about if about.is_empty() => about,
+                about => format!(" ≈ {about}"),
+            };
+            format!("on no replica: {bytes}{about}")
         };
-        let keys = about(nearest.behind_keys, "new key", between);
-        let text = format!(
-            "if this primary dies now, {}{writes}{keys} are on no replica",
-            format::bytes(bytes)
-        );
         Some(Line::from(span(self.theme, role, text)))
     }
 
     fn replicas(&self, mut area: Rect, buf: &mut Buffer) {
-        if let Some(line) = self.exposed().filter(|_| area.height > 2) {
+        if let Some(line) = self.exposed(area.width).filter(|_| area.height > 2) {
             paint(buf, top(area, 1), &line);
             area = below(area, 1);
         }

@@ -158,7 +158,7 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         M::LinkFlapping,
         "link-flapping",
         C::Replication,
-        "a link breaks again and again",
+        "link flapping",
     ),
     (
         M::WritableReplica,

@@ -2,7 +2,7 @@
 
 use super::Views;
 use crate::app::Panel;
-use crate::model::{Counter, Packed, ReplicaLine, Role, WritePace};
+use crate::model::{Counter, ReplicaLine, Role, WritePace};
 use crate::ui::replication::{Link, ReplicaRow, Replication};
 
 impl<'a> Views<'a> {
@@ -12,7 +12,6 @@ impl<'a> Views<'a> {
             .sample()
             .map(|s| s.replication.clone())
             .unwrap_or_default();
-        let rate = self.stream_rate();
         let pace = self
             .sample()
             .map(|s| WritePace::until(&self.window, s.moment));
@@ -27,9 +26,9 @@ impl<'a> Views<'a> {
             applied: replication.applied_offset,
             read_only: replication.read_only,
         });
-        let backlog_s = rate
-            .filter(|rate| *rate > 0.0)
-            .and_then(|rate| Some(replication.backlog_size_bytes? as f64 / rate));
+        let backlog_s = replication
+            .backlog_size_bytes
+            .and_then(|bytes| pace?.seconds_of(bytes));
         Replication {
             frame: self.frame(Panel::Replication, replication.role.id()),
             answered: self.sample().is_some(),
@@ -48,7 +47,7 @@ impl<'a> Views<'a> {
                 .replicas
                 .iter()
                 .enumerate()
-                .map(|(at, line)| self.replica_row(at, line, rate, pace))
+                .map(|(at, line)| self.replica_row(at, line, pace))
                 .collect(),
             good_replicas: replication.good_replicas,
             failover: replication.failover,
@@ -62,30 +61,13 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Bytes a second that the replication stream grows by.
-    fn stream_rate(&self) -> Option<f64> {
-        let mut samples = self.window.samples().rev();
-        let (is, was) = (samples.next()?, samples.next()?);
-        let offset = |sample: &Packed| sample.replication().offset;
-        let grown = offset(is)?.checked_sub(offset(was)?)?;
-        let seconds = is.moment.seconds_since(was.moment);
-        (seconds > 0.0).then(|| grown as f64 / seconds)
-    }
-
-    fn replica_row(
-        &self,
-        at: usize,
-        line: &ReplicaLine,
-        rate: Option<f64>,
-        pace: Option<WritePace>,
-    ) -> ReplicaRow {
+    fn replica_row(&self, at: usize, line: &ReplicaLine, pace: Option<WritePace>) -> ReplicaRow {
         let replication = self.sample().map(|sample| &sample.replication);
         let behind = line.behind_bytes(replication.and_then(|r| r.offset));
         let backlog = replication.and_then(|r| r.backlog_used_bytes);
-        let behind_s = match (behind, rate) {
-            (Some(0), _) => Some(0.0),
-            (Some(behind), Some(rate)) if rate > 0.0 => Some(behind as f64 / rate),
-            _ => None,
+        let behind_s = match behind {
+            Some(0) => Some(0.0),
+            behind => behind.and_then(|bytes| pace?.seconds_of(bytes)),
         };
         ReplicaRow {
             address: if self.veil.is_drawn() {
