@@ -368,6 +368,44 @@ fn slots_of_one_node_that_go_to_two_are_told_together() {
     );
 }
 
+#[test]
+fn two_nodes_that_give_to_a_third_at_once_gave_what_fell_on_each() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+        node.facts.keys(10_000);
+    }
+    let mut group = group.repeat(4, |_| {});
+    group.view(&[
+        (0, "master - 0 0 1 connected 0-5460"),
+        (1, "master - 0 0 1 connected 5461-10922"),
+        (2, "master - 0 0 1 connected 10923-16383"),
+    ]);
+    // Hash tags: as many slots, forty times the keys.
+    let mut group = group.then(|nodes| {
+        nodes[2].facts.ran("cluster|syncslots", 900);
+        grow(&mut nodes[2], 4_100);
+        nodes[0].facts.ran("del", 500);
+        grow(&mut nodes[0], -4_500);
+        grow(&mut nodes[1], -100);
+    });
+    group.view(&[
+        (0, "master - 0 0 1 connected 500-5460"),
+        (1, "master - 0 0 1 connected 5961-10922"),
+        (2, "master - 0 0 1 connected 0-499 5461-5960 10923-16383"),
+    ]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    assert_eq!(of(&diagnosis, Cause::Deletion).keys_lost, Some(500));
+    assert_moved(&diagnosis, "4,100 keys moved with 1,000 slots");
+    let mut gave = diagnosis.migrations.iter();
+    let gave = |from: &str| {
+        let moved = gave.find(|moved| moved.from.as_str() == from);
+        moved.expect("is told").keys
+    };
+    let gave = ["10.0.0.1:6379", "10.0.0.2:6379"].map(gave);
+    assert_eq!(gave, [Some(4_000), Some(100)]);
+}
+
 fn of_cluster() -> Facts {
     Facts {
         cluster: true,

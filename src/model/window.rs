@@ -1,5 +1,7 @@
 //! The part of a history that is diagnosed or drawn.
 
+use std::time::Duration;
+
 use super::catalogue::Class;
 use super::change::Change;
 use super::counter::{Counter, Delta};
@@ -55,6 +57,25 @@ impl<'a> Window<'a> {
         self.entries()
             .filter_map(Entry::step)
             .filter(move |step| first.is_some_and(|f| step.from.elapsed >= f))
+    }
+
+    /// Steps that ended after the first and by the second of two times since the watch began, oldest
+    /// first.
+    pub fn steps_within(
+        &self,
+        (after, until): (Duration, Duration),
+    ) -> impl DoubleEndedIterator<Item = &'a Step> + use<'a> {
+        let entries = &self.history.entries;
+        let by = |time: Duration| {
+            let place = entries.partition_point(|entry| entry.end().elapsed <= time);
+            place.min(self.len)
+        };
+        let (start, end) = (by(after), by(until));
+        let oldest = self.first().map(|sample| sample.moment.elapsed);
+        let entries = entries.range(start..end.max(start));
+        entries
+            .filter_map(Entry::step)
+            .filter(move |step| oldest.is_some_and(|oldest| step.from.elapsed >= oldest))
     }
 
     /// Steps with the samples around them, oldest first.

@@ -85,7 +85,7 @@ pub(super) fn given(
     let mut falls: BTreeMap<Moment, Fall> = BTreeMap::new();
     let own = moves.iter().filter(|moved| moved.from == *node);
     let handed = own.map(|moved| {
-        let span = (moved.since.elapsed, moved.last.elapsed + TRIM);
+        let span = span(moved);
         for fall in Fall::within(&window, span) {
             falls.entry(fall.to).or_insert(fall);
         }
@@ -105,6 +105,11 @@ pub(super) fn given(
         handed: handed.collect(),
         taken: taken.collect(),
     }
+}
+
+/// Between these, the keys of slots left their old holder.
+fn span(moved: &SlotMove) -> Span {
+    (moved.since.elapsed, moved.last.elapsed + TRIM)
 }
 
 fn is_within(to: Moment, span: Span) -> bool {

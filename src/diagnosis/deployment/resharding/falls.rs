@@ -26,10 +26,8 @@ impl Fall {
     /// Those of a span.
     pub(super) fn within(window: &Window<'_>, span: Span) -> Vec<Self> {
         let early = (span.0.saturating_sub(BEFORE), span.1);
-        let steps = window.steps().filter(|step| {
-            let is_steady = step.continuity == Continuity::Same && !step.loading;
-            is_steady && is_within(step.to, early)
-        });
+        let steps = window.steps_within(early);
+        let steps = steps.filter(|step| step.continuity == Continuity::Same && !step.loading);
         let falls = steps.map(Self::of).filter(|fall| fall.keys > 0);
         falls.filter(|fall| fall.is_within(span)).collect()
     }
@@ -47,6 +45,11 @@ impl Fall {
         }
     }
 
+    /// Keys that no command can have taken.
+    pub(super) fn free(&self) -> u64 {
+        self.keys.saturating_sub(self.calls)
+    }
+
     fn is_within(&self, span: Span) -> bool {
         is_within(self.to, (span.0.saturating_sub(self.before), span.1))
     }
@@ -62,8 +65,7 @@ pub(super) fn allot(
     let mut allotted = BTreeMap::new();
     for is_explained in [false, true] {
         let free = |fall: &Fall| {
-            let calls = if is_explained { 0 } else { fall.calls };
-            fall.keys.saturating_sub(calls)
+            if is_explained { fall.keys } else { fall.free() }
         };
         let able = falls.values_mut().filter(|fall| fall.is_within(span));
         let mut able: Vec<&mut Fall> = able.filter(|fall| free(fall) > 0).collect();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::is_within;
+use super::falls::Fall;
+use super::span;
 use crate::format;
 use crate::model::{Deployment, SlotMove, Step, Window};
 
@@ -46,20 +47,61 @@ pub(super) fn taken_in(
         return None;
     }
     let began = began(&window, moved, all);
-    let steps = window.steps();
-    let (grown, seconds) =
-        growth(steps.filter(|step| step.to.elapsed > began && step.from <= moved.last))?;
+    let steps = window.steps_within((began, Duration::MAX));
+    let (grown, seconds) = growth(steps.take_while(|step| step.from <= moved.last))?;
     let usual = usual_growth(&window, moved, all, began) * seconds;
     let own = grown.saturating_sub(format::whole(usual));
-    // Of several that gave to it at once, each its part.
-    let beside = all.iter().filter(|other| {
-        let is_beside = other.first <= moved.last && other.last >= moved.first;
-        other.to == moved.to && is_beside
-    });
-    let slots: u64 = beside.map(|other| u64::from(other.slots.count())).sum();
-    let part = u128::from(own) * u128::from(moved.slots.count()) / u128::from(slots.max(1));
-    let keys = u64::try_from(part).ok()?;
+    let keys = part(deployment, moved, all, end, own);
     Some(Taken { keys, grown })
+}
+
+/// Of keys that several nodes gave to one at once, those that came with a move: what fell on its old
+/// holder and no command can have taken, and of the rest a part by the number of slots.
+fn part(
+    deployment: &Deployment,
+    moved: &SlotMove,
+    all: &[SlotMove],
+    end: Option<Duration>,
+    keys: u64,
+) -> u64 {
+    let is_at_once = |other: &&SlotMove| other.first <= moved.last && other.last >= moved.first;
+    let at_once: Vec<&SlotMove> = all.iter().filter(is_at_once).collect();
+    let beside = || at_once.iter().filter(|other| other.to == moved.to);
+    if beside().count() <= 1 {
+        return keys;
+    }
+    let slots = |moved: &SlotMove| u64::from(moved.slots.count());
+    // What fell on a node that gave to several is of each by the number of slots.
+    let sent = |other: &SlotMove| {
+        let own = at_once.iter().filter(|own| own.from == other.from);
+        let all = own.map(|own| slots(own)).sum();
+        share(fell(deployment, other, end), slots(other), all)
+    };
+    let own = sent(moved);
+    let sum = beside()
+        .map(|other| sent(other))
+        .fold(0, u64::saturating_add);
+    if sum >= keys {
+        return share(keys, own, sum);
+    }
+    let all = beside().map(|other| slots(other)).sum();
+    own.saturating_add(share(keys - sum, slots(moved), all))
+}
+
+/// Keys that fell on the old holder of slots and that no command can have taken.
+fn fell(deployment: &Deployment, moved: &SlotMove, end: Option<Duration>) -> u64 {
+    let Some(place) = deployment.place(&moved.from) else {
+        return 0;
+    };
+    let window = deployment.members()[place].history().window_until(end);
+    let falls = Fall::within(&window, span(moved));
+    falls.iter().map(Fall::free).fold(0, u64::saturating_add)
+}
+
+/// Of a number what a part of all has of it.
+fn share(number: u64, part: u64, all: u64) -> u64 {
+    let share = u128::from(number) * u128::from(part.min(all)) / u128::from(all.max(1));
+    u64::try_from(share).unwrap_or(number)
 }
 
 /// Keys by which a node grew in those steps in which it did, what it removed and counted included, and
@@ -82,7 +124,7 @@ fn growth<'a>(steps: impl Iterator<Item = &'a Step>) -> Option<(u64, f64)> {
 /// others then, for nothing tells what of it was usual.
 fn usual_growth(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove], began: Duration) -> f64 {
     let span = (began.saturating_sub(LATELY), began);
-    let steps = || window.steps().filter(|step| is_within(step.to, span));
+    let steps = || window.steps_within(span);
     let mut others = all.iter().filter(|other| other.to == moved.to);
     let is_busy = others.any(|other| other.last < moved.first && other.last.elapsed > span.0)
         || steps().any(imports);
@@ -115,9 +157,9 @@ fn began(window: &Window<'_>, moved: &SlotMove, all: &[SlotMove]) -> Duration {
     let earliest = before
         .unwrap_or_default()
         .max(first.saturating_sub(LONGEST));
-    let mut steps = window
-        .steps()
-        .filter(|step| step.from.elapsed >= earliest && step.from.elapsed <= first);
+    let steps = window.steps_within((earliest, Duration::MAX));
+    let steps = steps.take_while(|step| step.from.elapsed <= first);
+    let mut steps = steps.filter(|step| step.from.elapsed >= earliest);
     let began = steps.find(|step| imports(step));
     let began = began.map(|step| step.from.elapsed);
     began
