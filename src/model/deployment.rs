@@ -208,6 +208,7 @@ impl Deployment {
             }
             let kinds: Vec<ChangeKind> = moved
                 .into_iter()
+                .take(MOST_CHANGES)
                 .filter_map(|(from, to, slots)| {
                     let takeover = topology.is_takeover(last, &from, &to);
                     let address = |view: &Topology, id: &str| {

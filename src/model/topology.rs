@@ -10,8 +10,6 @@ use super::text::inert;
 pub const SLOTS: u32 = 16_384;
 /// Nodes that are taken from one view. Redis recommends 1,000 at most; a view may claim any number.
 const MOST_NODES: usize = 2_000;
-/// Ranges that are kept of slots which moved together.
-const MOST_RANGES: usize = 64;
 
 /// A view of a cluster.
 #[derive(Clone, Debug, Default)]
@@ -149,28 +147,24 @@ impl Topology {
     }
 }
 
-/// Slots of a cluster, by ranges.
+/// Slots of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SlotSet {
-    count: u32,
+    /// Ascending, none touches the next.
     ranges: Vec<(u16, u16)>,
 }
 
 impl SlotSet {
     /// Takes one more in, above all that it has.
     fn push(&mut self, slot: u16) {
-        self.count += 1;
-        let has_room = self.ranges.len() < MOST_RANGES;
         match self.ranges.last_mut() {
             Some((_, last)) if slot.checked_sub(1) == Some(*last) => *last = slot,
-            _ if has_room => self.ranges.push((slot, slot)),
-            _ => {}
+            _ => self.ranges.push((slot, slot)),
         }
     }
 
     /// Takes in those of another.
     pub fn join(&mut self, other: &Self) {
-        self.count = self.count.saturating_add(other.count);
         self.ranges.extend(&other.ranges);
         self.ranges.sort_unstable();
         self.ranges.dedup_by(|next, range| {
@@ -180,15 +174,14 @@ impl SlotSet {
             }
             touches
         });
-        self.ranges.truncate(MOST_RANGES);
     }
 
     /// How many.
     pub fn count(&self) -> u32 {
-        self.count
+        self.ranges.iter().copied().map(range_size).sum()
     }
 
-    /// The first ranges, ascending, both ends included.
+    /// The ranges, ascending, both ends included.
     pub fn ranges(&self) -> &[(u16, u16)] {
         &self.ranges
     }
@@ -222,6 +215,7 @@ impl Holders {
     pub(super) fn learn(&mut self, view: &Topology) -> Vec<Row> {
         self.0.resize(SLOTS as usize, None);
         let mut moved: Vec<Row> = Vec::new();
+        let mut places: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::new();
         for node in &view.nodes {
             for (first, last) in &node.slots {
                 for slot in *first..=*last {
@@ -230,15 +224,12 @@ impl Holders {
                     let Some(was) = was.filter(|was| *was != node.id) else {
                         continue;
                     };
-                    let mut known = moved.iter_mut();
-                    let is_same = |(from, to, _): &&mut Row| *from == was && *to == node.id;
-                    if let Some((.., slots)) = known.find(is_same) {
-                        slots.push(slot);
-                    } else {
-                        let mut slots = SlotSet::default();
-                        slots.push(slot);
-                        moved.push((was, Arc::clone(&node.id), slots));
-                    }
+                    let sides = (was, Arc::clone(&node.id));
+                    let place = *places.entry(sides).or_insert_with_key(|(from, to)| {
+                        moved.push((Arc::clone(from), Arc::clone(to), SlotSet::default()));
+                        moved.len() - 1
+                    });
+                    moved[place].2.push(slot);
                 }
             }
         }
@@ -383,6 +374,8 @@ garbage
         set.join(&of(&[4, 5, 9, 11]));
         assert_eq!((set.count(), set.to_string()), (8, "1-5, 7, 9, …".into()));
         assert_eq!(set.ranges(), [(1, 5), (7, 7), (9, 9), (11, 11)]);
+        set.join(&of(&[2, 3, 8]));
+        assert_eq!(set.count(), 9, "some were known");
     }
 
     #[test]

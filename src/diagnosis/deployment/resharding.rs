@@ -18,6 +18,9 @@ use crate::model::{Deployment, Moment, NodeId, SlotMove, Window};
 use falls::{Fall, allot};
 use taken::{APART, LONGEST, Taken, is_given_keys, taken_in};
 
+/// Ranges that are told of slots which moved together.
+const MOST_RANGES: usize = 64;
+
 /// Two times since the watch began: after the first, up to the second.
 type Span = (Duration, Duration);
 
@@ -46,7 +49,13 @@ pub(super) fn migrations(court: &Court<'_>) -> Vec<Migration> {
     own.map(|moved| Migration {
         keys: taken_in(court.deployment, &moved, &court.slot_moves, court.end).map(|t| t.keys),
         slots: moved.slots.count(),
-        ranges: moved.slots.ranges().to_vec(),
+        ranges: moved
+            .slots
+            .ranges()
+            .iter()
+            .copied()
+            .take(MOST_RANGES)
+            .collect(),
         first_seen: moved.first.at,
         last_seen: moved.last.at,
         from: moved.from,
