@@ -213,6 +213,18 @@ fn an_alias_is_no_node_and_its_replicas_are_kin() {
     assert!(told);
 }
 
+#[test]
+fn shards_stand_in_the_order_of_their_slots() {
+    let nodes = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let mut group = nodes.then(|_| {});
+    group.view(&[
+        (0, "master - 0 0 1 connected 8192-16383"),
+        (1, "master - 0 0 1 connected"),
+        (2, "master - 0 0 1 connected 0-8191"),
+    ]);
+    assert_eq!(group.deployment.shards(), [vec![2], vec![0], vec![1]]);
+}
+
 /// `new` takes over, and `old` follows it.
 fn hand_over(nodes: &mut [Node], old: usize, new: usize, host: &'static str) {
     let offset = nodes[new].offset();

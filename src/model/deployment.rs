@@ -49,7 +49,7 @@ pub struct Deployment {
     aliases: HashMap<NodeId, NodeId>,
     /// Places of the members by address.
     places: HashMap<NodeId, usize>,
-    /// Places of the members that hold the same data.
+    /// Places of the members that hold the same data, in the order of their slots.
     shards: Vec<Vec<usize>>,
     looking: usize,
 }
@@ -269,6 +269,16 @@ impl Deployment {
             kinships.add(place, ties, std::iter::empty());
         }
         self.shards = kinships.shards();
+        // A cluster tells of its nodes in no order; slots have one. Shards without any come last.
+        let lowest = self.holders.lowest();
+        let lowest = |place: &usize| {
+            let node = view?.at(self.members[*place].node())?;
+            lowest.get(&*node.id).copied()
+        };
+        self.shards.sort_by_cached_key(|places| {
+            let slots = places.iter().filter_map(lowest);
+            slots.min().unwrap_or(u32::MAX)
+        });
     }
 
     fn note(&mut self, moment: Moment, kind: ChangeKind) {

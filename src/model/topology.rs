@@ -211,6 +211,17 @@ pub(super) struct Holders(Vec<Option<Arc<str>>>);
 type Row = (Arc<str>, Arc<str>, SlotSet);
 
 impl Holders {
+    /// The lowest slot of each node that holds any, by its id.
+    pub(super) fn lowest(&self) -> HashMap<&str, u32> {
+        let mut lowest = HashMap::new();
+        for (slot, holder) in (0..).zip(&self.0) {
+            if let Some(holder) = holder {
+                lowest.entry(&**holder).or_insert(slot);
+            }
+        }
+        lowest
+    }
+
     /// Takes a view in; slots that changed their holder by it, with the ids of both.
     pub(super) fn learn(&mut self, view: &Topology) -> Vec<Row> {
         self.0.resize(SLOTS as usize, None);
