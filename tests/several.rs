@@ -451,6 +451,60 @@ fn a_copy_that_was_promoted_for_a_while_loses_what_was_written_to_it() {
 }
 
 #[test]
+fn a_primary_that_misses_a_poll_has_lost_nothing_to_its_detached_copy() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let mut group = group.repeat(3, |nodes| nodes[0].write(2_000));
+    // One poll, then twenty: a long outage loses nothing that the copy would have had either.
+    for missed in [1, 20] {
+        group = group.repeat(missed, |nodes| nodes[0].up = false);
+        let diagnosis = group.diagnosis();
+        let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+        assert_eq!(
+            verdict.level,
+            Level::AtRisk,
+            "{missed} missed: {verdict:#?}"
+        );
+        assert_eq!(
+            diagnosis.of(Cause::Replication).and_then(|v| v.keys_lost),
+            None
+        );
+        group = group.repeat(2, |nodes| {
+            nodes[0].up = true;
+            nodes[0].write(10);
+        });
+    }
+}
+
+#[test]
+fn a_primary_that_went_on_beside_the_new_one_and_fell_silent_has_lost_its_writes() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+    });
+    let apart = group.repeat(3, |nodes| {
+        nodes[0].write(400);
+        nodes[1].write(50);
+    });
+    let down = |nodes: &mut [Node]| {
+        nodes[0].up = false;
+        nodes[1].write(50);
+    };
+    let one = apart.then(down);
+    let level = |group: &Group| {
+        let diagnosis = group.diagnosis();
+        let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+        (verdict.level, verdict.summary.clone())
+    };
+    assert_eq!(level(&one).0, Level::AtRisk, "{}", level(&one).1);
+    let (confirmed, words) = level(&one.repeat(12, down));
+    assert_eq!(confirmed, Level::Confirmed, "{words}");
+    assert!(words.contains("does not answer any more"), "{words}");
+}
+
+#[test]
 fn what_befalls_a_detached_copy_is_none_of_the_primarys_losses() {
     let group = pair().then(|nodes| {
         let offset = nodes[1].offset();

@@ -117,6 +117,8 @@ impl Handover {
 
 /// Bytes of a stream without writes: some hundred a second where Sentinels say hello.
 const HEARTBEATS: u64 = 1 << 16;
+/// Who does not answer for so long is not just busy.
+const SILENCE: Duration = Duration::from_secs(10);
 /// The shortest command that writes a key, in the stream: `SET k v`.
 const LEAST_WRITE: u64 = 27;
 
@@ -208,7 +210,7 @@ impl Scene<'_> {
             keys_old: last.keys(),
             keys_new: self.common_keys().or_else(|| after.keys()),
             planned: was_handed_over(window, at_takeover, since),
-            outcome: self.outcome(new, old, written)?,
+            outcome: self.outcome((new, old), went_on, written)?,
             went_on,
         })
     }
@@ -245,19 +247,12 @@ impl Scene<'_> {
 
     /// What has become of it; `None` for a node that was taken out of its cluster, or holds nothing
     /// there, while the old one does.
-    fn outcome(&self, new: usize, old: usize, written: impl Fn(usize) -> bool) -> Option<Outcome> {
-        let window = &self.windows[old];
-        let is_up = |window: &Window<'_>| window.open_gap().is_none();
-        let role = |member: usize| {
-            let mut roles = self.deployment.members()[member].roles(self.end);
-            roles.next_back().map(|(_, role)| role)
-        };
-        let to = self.taken.after.moment;
-        let mut later = self.deployment.members()[old].roles(self.end);
-        let never_changed = !later.any(|(since, role)| since > to && role == Role::Replica);
-        if role(old) != Some(Role::Primary) || !is_up(window) {
-            return Some(Outcome::Settled);
-        }
+    fn outcome(
+        &self,
+        (new, old): (usize, usize),
+        went_on: bool,
+        written: impl Fn(usize) -> bool,
+    ) -> Option<Outcome> {
         if let Some(view) = self.deployment.topology(self.end) {
             let slots = |member: usize| {
                 let node = view.at(self.windows[member].node());
@@ -267,11 +262,30 @@ impl Scene<'_> {
                 return None;
             }
         }
-        if role(new) == Some(Role::Replica) && never_changed {
+        let role = |member: usize| {
+            let mut roles = self.deployment.members()[member].roles(self.end);
+            roles.next_back().map(|(_, role)| role)
+        };
+        if role(old) != Some(Role::Primary) {
+            return Some(Outcome::Settled);
+        }
+        let to = self.taken.after.moment;
+        let mut later = self.deployment.members()[old].roles(self.end);
+        let came_back = later.any(|(since, role)| since > to && role == Role::Replica);
+        if came_back {
+            return Some(Outcome::Settled);
+        }
+        if role(new) == Some(Role::Replica) {
             return Some(Outcome::Undone);
         }
-        if !never_changed {
-            // It came back in the meantime.
+        let is_gone = match self.windows[old].open_gap() {
+            // A primary that went on beside the other may do so still, and who was detached for a
+            // while takes no writes.
+            Some(gap) if went_on => gap.to.since(gap.from) >= SILENCE && written(new),
+            Some(_) => true,
+            None => false,
+        };
+        if is_gone {
             return Some(Outcome::Settled);
         }
         Some(Outcome::Open {

@@ -42,7 +42,7 @@ fn by_handover(court: &Court<'_>, handover: &Handover) -> Verdict {
         Outcome::Open { .. } => Level::AtRisk,
         Outcome::Settled | Outcome::Undone => Level::Clear,
     };
-    let mut verdict = Verdict::new(Cause::Replication, level, sentence(handover, old, new));
+    let mut verdict = Verdict::new(Cause::Replication, level, sentence(court, handover));
     verdict.mechanism = Some(mechanism(handover)).filter(|_| level != Level::Clear);
     if level == Level::Confirmed {
         verdict.keys_lost = Some(keys).filter(|keys| *keys > 0);
@@ -110,7 +110,8 @@ fn about(handover: &Handover) -> String {
     })
 }
 
-fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> String {
+fn sentence(court: &Court<'_>, handover: &Handover) -> String {
+    let (old, new) = (court.node(handover.old), court.node(handover.new));
     let how = if handover.planned { ", as planned" } else { "" };
     let about = about(handover);
     let keys = match handover.keys() {
@@ -139,10 +140,16 @@ fn sentence(handover: &Handover, old: &impl Display, new: &impl Display) -> Stri
             format!("{new} became the primary without the data of {old}{keys}")
         }
         None => format!("{new} took over from {old}{how}; no key is missing"),
-        Some(bytes) if handover.went_on && handover.is_loss() => format!(
-            "{old} took writes on after {new} had taken over and lost them when it followed: {}{about}{keys}",
-            words::bytes(bytes)
-        ),
+        Some(bytes) if handover.went_on && handover.is_loss() => {
+            let end = match court.windows[handover.old].open_gap() {
+                Some(_) => "does not answer any more",
+                None => "lost them when it followed",
+            };
+            let bytes = words::bytes(bytes);
+            format!(
+                "{old} took writes on after {new} had taken over and {end}: {bytes}{about}{keys}"
+            )
+        }
         Some(bytes) if handover.is_loss() => format!(
             "{new} took over from {old} without its last {} of writes{about}{keys}{more}",
             words::bytes(bytes)

@@ -78,6 +78,10 @@ fn by_backlog(stage: &mut Stage) {
     let mut redis = client(&primary);
     run(&mut redis, "CONFIG SET maxmemory-policy allkeys-lru");
     fill_bytes(&mut redis, "data", 4_000, 1_000);
+    // What waits for the replica is used memory too, and not for long.
+    stage.wait("the replica has everything", || {
+        info(&mut redis, "mem_clients_slaves") < 100_000
+    });
     limit(&mut redis, 500_000);
     stage.load(&primary);
     stage.watch(&primary);
