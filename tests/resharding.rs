@@ -5,7 +5,10 @@ mod support {
     pub mod story;
 }
 
+use std::time::Duration;
+
 use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, Way};
+use amr_top::model::Told;
 use support::story::{Facts, Group, Node, Story};
 
 const FIRST: &str = "master - 0 0 1 connected 0-8191";
@@ -366,6 +369,39 @@ fn slots_of_one_node_that_go_to_two_are_told_together() {
         summary.contains(" and one other node, and all arrived"),
         "{summary}"
     );
+}
+
+#[test]
+fn a_node_that_gave_all_away_and_left_is_forgotten_with_the_others() {
+    let keep = Duration::from_secs(20);
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]).forgetting(keep);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+        node.facts.keys(10_000);
+    }
+    let mut group = group.repeat(4, |_| {});
+    group.view(&[(0, FIRST), (1, SECOND)]);
+    let mut group = group.then(|nodes| {
+        grow(&mut nodes[0], 10_000);
+        grow(&mut nodes[1], -10_000);
+    });
+    group.view(&[
+        (0, "master - 0 0 1 connected 0-16383"),
+        (1, "master - 0 0 1 connected"),
+    ]);
+    let mut group = group.repeat(3, |_| {});
+    let gone = group.nodes.remove(1);
+    let moment = group.told.last().expect("something was said").moment();
+    group.view(&[(0, "master - 0 0 1 connected 0-16383")]);
+    let node = gone.id;
+    group.deployment.observe(Told::Left { moment, node });
+    for _ in 0..40 {
+        group = group.then(|_| {});
+        let diagnosis = group.diagnosis();
+        assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    }
+    assert!(group.deployment.members()[1].history().is_empty());
+    assert_eq!(group.diagnosis().ledger.keys_before, Some(20_000));
 }
 
 #[test]

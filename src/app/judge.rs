@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::{Diagnosis, diagnose_member, merge};
-use crate::model::{Deployment, Extent};
+use crate::model::{Deployment, Extent, Member};
 
 /// Diagnoses at one moment.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Judge {
     /// One a member; empty where there is but one, whose diagnosis is the whole.
     parts: Vec<Diagnosis>,
     whole: Diagnosis,
+    /// Entries of each member when it was judged: one that left forgets and is heard no more.
+    entries: Vec<usize>,
     /// Of the shard that everything is narrowed to.
     shard: Option<Diagnosis>,
 }
@@ -19,6 +21,7 @@ impl Judge {
     pub(super) fn new(deployment: &Deployment) -> Self {
         Self {
             parts: Vec::new(),
+            entries: Vec::new(),
             whole: diagnose_member(deployment, 0, None),
             shard: None,
         }
@@ -29,6 +32,7 @@ impl Judge {
         let places = 0..deployment.members().len();
         let judged = places.map(|place| diagnose_member(deployment, place, end));
         self.parts = judged.collect();
+        self.entries = deployment.members().iter().map(entries).collect();
         self.conclude(deployment, extent, end);
     }
 
@@ -38,15 +42,17 @@ impl Judge {
         if members.len() == 1 && concerned.is_empty() {
             return;
         }
-        let known = self.parts.len();
-        for place in 0..members.len() {
+        for (place, member) in members.iter().enumerate() {
             let judged = || diagnose_member(deployment, place, None);
-            if place >= known {
+            if place >= self.parts.len() {
                 self.parts.push(judged());
-            } else if concerned.contains(&place) {
+            } else if concerned.contains(&place)
+                || self.entries.get(place) != Some(&entries(member))
+            {
                 self.parts[place] = judged();
             }
         }
+        self.entries = members.iter().map(entries).collect();
         self.conclude(deployment, extent, None);
     }
 
@@ -79,4 +85,8 @@ impl Judge {
         };
         part.unwrap_or(&self.whole)
     }
+}
+
+fn entries(member: &Member) -> usize {
+    member.history().len()
 }

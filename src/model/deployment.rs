@@ -29,6 +29,8 @@ const MOST_ALIASES: usize = 1_000;
 /// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
 /// five hundred nodes into 200 MB. Up to 27 nodes keep their hour at one a second.
 const MOST_ENTRIES: usize = 100_000;
+/// Nodes that left forget so often.
+const FADES_EVERY: Duration = Duration::from_secs(1);
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
 
@@ -52,6 +54,8 @@ pub struct Deployment {
     /// Places of the members that hold the same data, in the order of their slots.
     shards: Vec<Vec<usize>>,
     looking: usize,
+    /// When those that left were last made to forget.
+    faded: Duration,
 }
 
 /// The node that an announced address leads to.
@@ -64,7 +68,8 @@ impl Deployment {
     /// One node of which nothing was heard yet; every history keeps what is younger than `keep`.
     pub fn new(node: NodeId, assumptions: Assumptions, keep: Duration) -> Self {
         let places = HashMap::from([(node.clone(), 0)]);
-        let first = History::new(node, assumptions.clone(), keep);
+        let mut first = History::new(node, assumptions.clone(), keep);
+        first.keep_at_most(MOST_ENTRIES);
         Self {
             members: vec![Member::new(first)],
             assumptions,
@@ -78,11 +83,13 @@ impl Deployment {
             places,
             shards: vec![vec![0]],
             looking: 0,
+            faded: Duration::ZERO,
         }
     }
 
     /// Takes in what a source says; the place of the member that it concerned, if one.
     pub fn observe(&mut self, told: Told) -> Option<usize> {
+        self.fade(told.moment());
         match told {
             Told::Node(node, Observation::Topology { moment, topology }) => {
                 if let Ok(topology) = topology {
@@ -139,6 +146,14 @@ impl Deployment {
         }
     }
 
+    /// Nobody hears of those that left: they forget by the time of the others.
+    fn fade(&mut self, now: Moment) {
+        if now.elapsed >= self.faded.saturating_add(FADES_EVERY) {
+            self.faded = now.elapsed;
+            self.members.iter_mut().for_each(|member| member.fade(now));
+        }
+    }
+
     /// The place of a node; one that is new is taken in.
     fn member(&mut self, node: NodeId, moment: Moment) -> usize {
         if let Some(place) = self.place(&node) {
@@ -147,8 +162,8 @@ impl Deployment {
         let history = History::new(node.clone(), self.assumptions.clone(), self.keep);
         self.members.push(Member::new(history));
         self.places.insert(node.clone(), self.members.len() - 1);
-        let there = self.members.iter().filter(|member| member.left.is_none());
-        let each = MOST_ENTRIES / there.count().max(1);
+        let has_any = |member: &&Member| member.left.is_none() || !member.history.is_empty();
+        let each = MOST_ENTRIES / self.members.iter().filter(has_any).count();
         for member in &mut self.members {
             member.history.keep_at_most(each);
         }

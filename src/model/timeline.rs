@@ -278,6 +278,20 @@ impl History {
         }
     }
 
+    /// Of a node that is not asked any more: drops what is older than the history keeps, in the end
+    /// everything.
+    pub(super) fn fade(&mut self, now: Moment) {
+        let keep = self.keep;
+        let is_old = |entry: &Entry| now.since(entry.end()) > keep;
+        while self.entries.front().is_some_and(is_old) {
+            self.entries.pop_front();
+        }
+        if self.entries.is_empty() {
+            let (node, assumptions) = (self.node.clone(), self.assumptions.clone());
+            *self = Self::new(node, assumptions, keep);
+        }
+    }
+
     /// The node that was observed.
     pub fn node(&self) -> &NodeId {
         &self.node

@@ -84,7 +84,10 @@ pub(super) fn given(
     end: Option<Duration>,
 ) -> Given {
     let view = deployment.topology(end);
-    if view.is_none_or(|view| view.at(node).is_none()) {
+    // One that gave all away and was forgotten is in no view any more.
+    let is_of_it = |moved: &SlotMove| moved.from == *node || moved.to == *node;
+    let is_known = view.is_some_and(|view| view.at(node).is_some());
+    if !is_known && !moves.iter().any(is_of_it) {
         return Given::Untold;
     }
     let Some(place) = deployment.place(node) else {

@@ -51,6 +51,20 @@ impl Member {
         }
     }
 
+    /// Of one that left: forgets as time goes by, in the end everything but that.
+    pub(super) fn fade(&mut self, now: Moment) {
+        if self.left.is_some() && !self.history.is_empty() {
+            self.history.fade(now);
+            if self.history.is_empty() {
+                self.replids.clear();
+                self.followed.clear();
+                self.roles.clear();
+                self.takeovers.clear();
+                self.reigned.clear();
+            }
+        }
+    }
+
     /// Its address.
     pub fn node(&self) -> &NodeId {
         self.history.node()

@@ -43,7 +43,7 @@ pub(super) fn taken_in(
 ) -> Option<Taken> {
     let place = deployment.place(&moved.to)?;
     let window = deployment.members()[place].history().window_until(end);
-    if window.start()? > moved.last {
+    if window.start()? > moved.since {
         return None;
     }
     let began = began(&window, moved, all);
