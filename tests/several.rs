@@ -8,7 +8,7 @@ mod support {
 use std::time::Duration;
 
 use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, Moment, Told};
+use amr_top::model::{ChangeKind, ClusterNode, Moment, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -214,13 +214,37 @@ fn an_alias_is_no_node_and_its_replicas_are_kin() {
 }
 
 #[test]
+fn an_address_that_led_to_another_node_may_be_one_of_its_own_later() {
+    let group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    let node = group.nodes[0].id.clone();
+    let alias = group.nodes[1].id.clone();
+    let mut group = group.then(|_| {});
+    let moment = group.told.last().expect("something was said").moment();
+    group.deployment.observe(Told::Same {
+        moment,
+        alias: alias.clone(),
+        node: node.clone(),
+    });
+    let mut group = group.then(|_| {});
+    group.view(&[(0, FIRST_HALF), (1, SECOND_HALF)]);
+    let view = group.deployment.topology(None).expect("was told");
+    let slots = |node| view.at(node).map(ClusterNode::slot_count);
+    assert_eq!((slots(&node), slots(&alias)), (Some(8_192), Some(8_192)));
+    assert_eq!(group.deployment.shards(), [[0], [1]]);
+    assert_eq!(group.deployment.members()[1].left(), None);
+}
+
+const FIRST_HALF: &str = "master - 0 0 1 connected 0-8191";
+const SECOND_HALF: &str = "master - 0 0 1 connected 8192-16383";
+
+#[test]
 fn shards_stand_in_the_order_of_their_slots() {
     let nodes = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
     let mut group = nodes.then(|_| {});
     group.view(&[
-        (0, "master - 0 0 1 connected 8192-16383"),
+        (0, SECOND_HALF),
         (1, "master - 0 0 1 connected"),
-        (2, "master - 0 0 1 connected 0-8191"),
+        (2, FIRST_HALF),
     ]);
     assert_eq!(group.deployment.shards(), [vec![2], vec![0], vec![1]]);
 }

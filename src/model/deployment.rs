@@ -90,6 +90,9 @@ impl Deployment {
     /// Takes in what a source says; the place of the member that it concerned, if one.
     pub fn observe(&mut self, told: Told) -> Option<usize> {
         self.fade(told.moment());
+        if let Told::Node(node, _) = &told {
+            self.tell_apart(node);
+        }
         match told {
             Told::Node(node, Observation::Topology { moment, topology }) => {
                 if let Ok(topology) = topology {
@@ -143,6 +146,13 @@ impl Deployment {
                 self.note(moment, ChangeKind::Sentinel(said));
                 None
             }
+        }
+    }
+
+    /// A node that is heard under an address which led to another is one of its own by now.
+    fn tell_apart(&mut self, node: &NodeId) {
+        if self.aliases.remove(node).is_some() {
+            self.group();
         }
     }
 
