@@ -7,7 +7,7 @@ mod support {
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, Way};
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, Way, diagnose_deployment};
 use amr_top::model::Told;
 use support::story::{Facts, Group, Node, Story};
 
@@ -402,6 +402,30 @@ fn a_node_that_gave_all_away_and_left_is_forgotten_with_the_others() {
     }
     assert!(group.deployment.members()[1].history().is_empty());
     assert_eq!(group.diagnosis().ledger.keys_before, Some(20_000));
+}
+
+#[test]
+fn a_moment_of_long_ago_is_judged_by_what_was_known_then() {
+    let mut group = cluster().then(|nodes| {
+        import(nodes, 1_200);
+        grow(&mut nodes[0], -1_200);
+    });
+    agreed(&mut group);
+    let mut group = group.repeat(2, |_| {});
+    let then = group.told.last().expect("something was said").moment();
+    let as_of = |group: &Group| diagnose_deployment(&group.deployment, Some(then.elapsed));
+    let live = as_of(&group);
+    assert_moved(&live, ALL_ARRIVED);
+    // Slot by slot, a hundred views that differ.
+    for slot in 1_000..1_100 {
+        group = group.then(|_| {});
+        let first = format!("master - 0 0 1 connected {}-8191", slot + 1);
+        let second = format!("master - 0 0 1 connected 0-{slot} 8192-16383");
+        group.view(&[(0, &first), (1, &second)]);
+    }
+    let later = as_of(&group);
+    assert_eq!(later.verdicts, live.verdicts);
+    assert_eq!(later.migrations, live.migrations);
 }
 
 #[test]

@@ -22,8 +22,11 @@ pub use member::{Member, Takeover};
 pub use slot_move::SlotMove;
 pub use told::Told;
 
-/// Views of a cluster that are kept: only those that differ from the one before.
-const MOST_VIEWS: usize = 64;
+/// Nodes in all views of a cluster that are kept: only those that differ from the one before. An hour
+/// of news every second from nine nodes, or 64 views of five hundred.
+const MOST_VIEWED: usize = 32_000;
+/// Times at which the cluster was asked that are kept: an hour of every second.
+const MOST_ASKED: usize = 3_600;
 /// Addresses under which nodes are known besides their own.
 const MOST_ALIASES: usize = 1_000;
 /// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
@@ -222,7 +225,7 @@ impl Deployment {
     fn view(&mut self, moment: Moment, mut topology: Topology) {
         let since = self.viewed.back().copied().unwrap_or(moment);
         self.viewed.push_back(moment);
-        if self.viewed.len() > MOST_VIEWS {
+        if self.viewed.len() > MOST_ASKED {
             self.viewed.pop_front();
         }
         topology.rename(&self.aliases);
@@ -260,10 +263,14 @@ impl Deployment {
             self.note(moment, ChangeKind::SlotsCovered);
         }
         self.uncovered = uncovered;
-        if self.views.len() == MOST_VIEWS {
-            self.views.pop_front();
-        }
         self.views.push_back((moment, topology));
+        let mut nodes: usize = self.views.iter().map(|(_, view)| view.nodes().len()).sum();
+        while nodes > MOST_VIEWED
+            && self.views.len() > 2
+            && let Some((_, oldest)) = self.views.pop_front()
+        {
+            nodes -= oldest.nodes().len();
+        }
         self.group();
     }
 

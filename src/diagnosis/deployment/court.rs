@@ -252,7 +252,7 @@ impl<'a> Court<'a> {
         let member = &self.deployment.members()[member];
         let left = member.left().map(|moment| moment.elapsed);
         let has_left = left.is_some_and(|left| self.end.is_none_or(|end| left <= end));
-        let last = member.history().window().last();
+        let last = member.history().window_until(self.end).last();
         let is_node = last.is_some_and(|last| last.is_cluster() == Some(true));
         let view = self.deployment.topology(self.end).filter(|_| is_node);
         has_left || view.is_some_and(|view| view.at(member.node()).is_none())
