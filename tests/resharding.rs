@@ -423,6 +423,7 @@ fn a_moment_of_long_ago_is_judged_by_what_was_known_then() {
         let second = format!("master - 0 0 1 connected 0-{slot} 8192-16383");
         group.view(&[(0, &first), (1, &second)]);
     }
+    assert!(group.deployment.topology(Some(then.elapsed)).is_some());
     let later = as_of(&group);
     assert_eq!(later.verdicts, live.verdicts);
     assert_eq!(later.migrations, live.migrations);

@@ -5,6 +5,7 @@ mod kin;
 mod member;
 mod slot_move;
 mod told;
+mod views;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -14,19 +15,15 @@ use super::node::{NodeId, Role};
 use super::observation::{Moment, Observation};
 use super::sample::Assumptions;
 use super::timeline::History;
-use super::topology::{Health, Holders, Topology};
+use super::topology::{Health, Topology};
 use super::window::Window;
 pub use extent::Extent;
 use kin::Kinships;
 pub use member::{Member, Takeover};
 pub use slot_move::SlotMove;
 pub use told::Told;
+use views::Views;
 
-/// Nodes in all views of a cluster that are kept: only those that differ from the one before. An hour
-/// of news every second from nine nodes, or 64 views of five hundred.
-const MOST_VIEWED: usize = 32_000;
-/// Times at which the cluster was asked that are kept: an hour of every second.
-const MOST_ASKED: usize = 3_600;
 /// Addresses under which nodes are known besides their own.
 const MOST_ALIASES: usize = 1_000;
 /// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
@@ -44,11 +41,7 @@ pub struct Deployment {
     members: Vec<Member>,
     assumptions: Assumptions,
     keep: Duration,
-    views: VecDeque<(Moment, Topology)>,
-    holders: Holders,
-    /// When views came, also those that told nothing new; the newest last.
-    viewed: VecDeque<Moment>,
-    uncovered: u32,
+    views: Views,
     changes: VecDeque<Change>,
     /// Addresses that lead to a member under another.
     aliases: HashMap<NodeId, NodeId>,
@@ -77,10 +70,7 @@ impl Deployment {
             members: vec![Member::new(first)],
             assumptions,
             keep,
-            views: VecDeque::new(),
-            holders: Holders::default(),
-            viewed: VecDeque::new(),
-            uncovered: 0,
+            views: Views::default(),
             changes: VecDeque::new(),
             aliases: HashMap::new(),
             places,
@@ -208,9 +198,7 @@ impl Deployment {
     /// What was told of an alias before it was known to be one.
     fn rename_known(&mut self) {
         let aliases = &self.aliases;
-        for (_, view) in &mut self.views {
-            view.rename(aliases);
-        }
+        self.views.rename(aliases);
         for member in &mut self.members {
             for followed in &mut member.followed {
                 let known = aliases.iter().find(|(alias, _)| alias.as_str() == followed);
@@ -221,57 +209,15 @@ impl Deployment {
         }
     }
 
-    /// A view of the cluster; only news are kept.
+    /// A view of the cluster.
     fn view(&mut self, moment: Moment, mut topology: Topology) {
-        let since = self.viewed.back().copied().unwrap_or(moment);
-        self.viewed.push_back(moment);
-        if self.viewed.len() > MOST_ASKED {
-            self.viewed.pop_front();
-        }
         topology.rename(&self.aliases);
-        let moved = self.holders.learn(&topology);
-        if let Some((_, last)) = self.views.back() {
-            if *last == topology {
-                return;
-            }
-            let kinds: Vec<ChangeKind> = moved
-                .into_iter()
-                .take(MOST_CHANGES)
-                .filter_map(|(from, to, slots)| {
-                    let takeover = topology.is_takeover(last, &from, &to);
-                    let address = |view: &Topology, id: &str| {
-                        let node = view.nodes().iter().find(|node| &*node.id == id)?;
-                        node.address.clone()
-                    };
-                    Some(ChangeKind::SlotsMoved {
-                        slots,
-                        from: address(last, &from)?,
-                        to: address(&topology, &to)?,
-                        takeover,
-                        since,
-                    })
-                })
-                .collect();
-            for kind in kinds {
+        if let Some(changes) = self.views.learn(moment, topology) {
+            for kind in changes {
                 self.note(moment, kind);
             }
+            self.group();
         }
-        let uncovered = topology.uncovered();
-        if uncovered > 0 && uncovered != self.uncovered {
-            self.note(moment, ChangeKind::SlotsUncovered(uncovered));
-        } else if uncovered == 0 && self.uncovered > 0 {
-            self.note(moment, ChangeKind::SlotsCovered);
-        }
-        self.uncovered = uncovered;
-        self.views.push_back((moment, topology));
-        let mut nodes: usize = self.views.iter().map(|(_, view)| view.nodes().len()).sum();
-        while nodes > MOST_VIEWED
-            && self.views.len() > 2
-            && let Some((_, oldest)) = self.views.pop_front()
-        {
-            nodes -= oldest.nodes().len();
-        }
-        self.group();
     }
 
     /// Finds anew who belongs together. Where the cluster places a node among those that hold slots,
@@ -279,7 +225,7 @@ impl Deployment {
     /// The primary that another has just taken over from is among them: it holds none and follows
     /// nobody yet, as others see it.
     fn group(&mut self) {
-        let view = self.views.back().map(|(_, view)| view);
+        let view = self.views.at(None);
         let holders: HashSet<&str> = view.map(Topology::holders).unwrap_or_default();
         let shard = |member: &Member| {
             let id = view?.shard_of(member.node()).map(|id| &**id);
@@ -302,7 +248,7 @@ impl Deployment {
         }
         self.shards = kinships.shards();
         // A cluster tells of its nodes in no order; slots have one. Shards without any come last.
-        let lowest = self.holders.lowest();
+        let lowest = self.views.lowest();
         let lowest = |place: &usize| {
             let node = view?.at(self.members[*place].node())?;
             lowest.get(&*node.id).copied()
@@ -368,17 +314,12 @@ impl Deployment {
 
     /// The view of the cluster that was known by `end`.
     pub fn topology(&self, end: Option<Duration>) -> Option<&Topology> {
-        let mut views = self.views.iter().rev();
-        let (_, view) = views.find(|(moment, _)| end.is_none_or(|end| moment.elapsed <= end))?;
-        Some(view)
+        self.views.at(end)
     }
 
     /// When the cluster was last asked by `end` who holds which slots.
     pub fn viewed(&self, end: Option<Duration>) -> Option<Moment> {
-        let mut viewed = self.viewed.iter().rev();
-        viewed
-            .find(|moment| end.is_none_or(|end| moment.elapsed <= end))
-            .copied()
+        self.views.time(end)
     }
 
     /// Whether a node ever gave slots to another or took some in, as far as that is remembered.
@@ -401,7 +342,7 @@ impl Deployment {
 
     /// Views of the cluster, the oldest first.
     pub fn views(&self) -> impl DoubleEndedIterator<Item = (Moment, &Topology)> {
-        self.views.iter().map(|(moment, view)| (*moment, view))
+        self.views.iter()
     }
 
     /// The places of the members that hold the same data, shard by shard: nodes of one replication
