@@ -475,6 +475,52 @@ fn a_copy_that_was_promoted_for_a_while_loses_what_was_written_to_it() {
 }
 
 #[test]
+fn what_replicas_lose_while_their_primary_is_silent_is_lost() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let (of, replicas) = group.nodes.split_at_mut(1);
+    for replica in replicas {
+        replica.follow("10.0.0.1", &of[0].facts);
+    }
+    let group = group.repeat(5, |nodes| nodes.iter_mut().for_each(|node| node.write(20)));
+    let group = group.then(|nodes| nodes[0].up = false);
+    assert_eq!(
+        group.diagnosis().of(Cause::Flush).map(|v| v.level),
+        Some(Level::Clear)
+    );
+    let group = group.then(|nodes| {
+        for node in &mut nodes[1..] {
+            node.facts.ran("flushall", 1);
+            node.facts.keys(0);
+        }
+    });
+    let group = group.repeat(2, |_| {});
+    let diagnosis = group.diagnosis();
+    let flush = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(flush.level, Level::Confirmed, "{flush:#?}");
+    assert_eq!(flush.keys_lost, Some(1_100));
+    assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
+    let ledger = &diagnosis.ledger;
+    let told = (
+        ledger.keys_before,
+        ledger.keys_after,
+        ledger.keys(Way::Flushed),
+    );
+    assert_eq!(told, (Some(1_020), Some(0), 1_100), "{ledger:#?}");
+    assert_eq!(diagnosis.incidents.len(), 1, "{:#?}", diagnosis.incidents);
+    assert_eq!(diagnosis.incidents[0].keys, 1_100);
+    // It answers again, and tells of it itself.
+    let group = group.then(|nodes| {
+        nodes[0].up = true;
+        nodes[0].facts.ran("flushall", 1);
+        nodes[0].facts.keys(0);
+    });
+    let diagnosis = group.repeat(2, |_| {}).diagnosis();
+    let flush = diagnosis.of(Cause::Flush).expect("a verdict");
+    assert_eq!(flush.keys_lost, Some(1_100), "{flush:#?}");
+    assert_eq!(diagnosis.ledger.keys(Way::Flushed), 1_100);
+}
+
+#[test]
 fn a_primary_that_misses_a_poll_has_lost_nothing_to_its_detached_copy() {
     let group = pair().then(|nodes| {
         let offset = nodes[1].offset();

@@ -29,6 +29,8 @@ pub(super) struct Court<'a> {
     seats: Vec<Seat>,
     /// Replicas that stand for a primary which cannot be seen.
     stands_in: Vec<bool>,
+    /// Primaries that have fallen silent and have a witness.
+    spoken_for: Vec<bool>,
 }
 
 /// What a member is to the whole.
@@ -40,6 +42,18 @@ pub(super) enum Seat {
     Copy,
     /// It is or was a primary, or stands for one that cannot be seen.
     Primary,
+    /// It is a copy of a primary that has fallen silent, and lost keys after that one's last answer.
+    Witness {
+        /// That answer.
+        since: Moment,
+    },
+}
+
+impl Seat {
+    /// Whether it holds what a primary of ours holds.
+    pub(super) fn is_copy(self) -> bool {
+        matches!(self, Self::Copy | Self::Witness { .. })
+    }
 }
 
 impl<'a> Court<'a> {
@@ -74,7 +88,7 @@ impl<'a> Court<'a> {
         let given =
             given.map(|window| resharding::given(deployment, &slot_moves, window.node(), end));
         let given = given.collect();
-        Self {
+        let mut court = Self {
             deployment,
             extent,
             end,
@@ -85,7 +99,40 @@ impl<'a> Court<'a> {
             handovers,
             seats,
             stands_in,
+            spoken_for: vec![false; deployment.members().len()],
+        };
+        for members in kin {
+            if let Some((primary, member, since)) = court.witness(members) {
+                court.seats[member] = Seat::Witness { since };
+                court.spoken_for[primary] = true;
+            }
         }
+        court
+    }
+
+    /// The primary of a shard that has fallen silent, the copy that tells what befell it since, and the
+    /// last answer of the primary.
+    fn witness(&self, shard: &[usize]) -> Option<(usize, usize, Moment)> {
+        let mut reigning = shard.iter().filter(|member| self.is_reigning(**member));
+        let primary = *reigning.next().filter(|_| reigning.next().is_none())?;
+        self.windows[primary].open_gap()?;
+        let since = self.windows[primary].last()?.moment;
+        let known = &self.parts[primary].ledger.losses;
+        let is_news = |loss: &Loss| {
+            let is_known = |known: &Loss| known.to > loss.from && known.cause() == loss.cause();
+            loss.to > since && loss.mechanism != Mechanism::Replicaof && !known.iter().any(is_known)
+        };
+        let copies = shard.iter().copied().filter(|member| {
+            let answers = self.windows[*member].open_gap().is_none();
+            let mut losses = self.parts[*member].ledger.losses.iter();
+            self.seats[*member] == Seat::Copy && answers && losses.any(is_news)
+        });
+        let state = |member: &usize| {
+            let last = self.windows[*member].last_sample();
+            let state = last.map(|last| last.replication)?;
+            Some((state.link_up, state.applied_offset))
+        };
+        Some((primary, copies.max_by_key(state)?, since))
     }
 
     pub(super) fn node(&self, member: usize) -> &'a NodeId {
@@ -119,9 +166,8 @@ impl<'a> Court<'a> {
     /// The members of the whole deployment whose word counts.
     pub(super) fn all_primaries(&self) -> impl Iterator<Item = usize> {
         let seats = self.seats.iter().enumerate();
-        seats
-            .filter(|(_, seat)| **seat == Seat::Primary)
-            .map(|(m, _)| m)
+        let heard = seats.filter(|(_, seat)| matches!(seat, Seat::Primary | Seat::Witness { .. }));
+        heard.map(|(member, _)| member)
     }
 
     fn is_primary(&self, member: usize, last: bool) -> bool {
@@ -147,6 +193,12 @@ impl<'a> Court<'a> {
             && end.is_some_and(|end| !self.is_deposed(member, end))
     }
 
+    /// Whether a member's count is the newest of its part of the keys.
+    pub(super) fn counts_keys(&self, member: usize) -> bool {
+        matches!(self.seats[member], Seat::Witness { .. })
+            || self.is_reigning(member) && !self.spoken_for[member]
+    }
+
     /// Whether a member held its part of the keys when the watch on it began. One that was found
     /// after it had taken over holds the old one's.
     pub(super) fn was_reigning(&self, member: usize) -> bool {
@@ -166,8 +218,12 @@ impl<'a> Court<'a> {
     /// Whether a loss of a member is one of the whole: it was the primary when that began, and no
     /// other had taken over.
     pub(super) fn counts(&self, member: usize, loss: &Loss) -> bool {
-        if self.seats[member] != Seat::Primary {
-            return false;
+        match self.seats[member] {
+            Seat::Unheard | Seat::Copy => return false,
+            Seat::Witness { since } => {
+                return loss.to > since && loss.mechanism != Mechanism::Replicaof;
+            }
+            Seat::Primary => {}
         }
         // A primary that was told to follow loses its own data a little later. What was written to a
         // copy that was promoted for a while is lost with that, and with nothing else.
@@ -222,8 +278,10 @@ impl<'a> Court<'a> {
 
     /// Whether what a verdict says of a member is true of the whole.
     pub(super) fn is_heard(&self, member: usize, verdict: &Verdict) -> bool {
-        if self.seats[member] != Seat::Primary {
-            return false;
+        match self.seats[member] {
+            Seat::Unheard | Seat::Copy => return false,
+            Seat::Witness { .. } => return self.losses(member, verdict.cause).next().is_some(),
+            Seat::Primary => {}
         }
         if !verdict.is_loss_in_window() {
             // How it stands now is told by those who hold the keys now; and what happened before the
@@ -264,6 +322,9 @@ impl<'a> Court<'a> {
         let mut booked = self.parts[member].ledger.losses_by(cause).filter(within);
         if booked.next().is_some() {
             return self.losses(member, cause).any(|loss| within(&loss));
+        }
+        if self.seats[member] != Seat::Primary {
+            return false;
         }
         let is_told = |h: &Handover| h.new == member || h.old == member;
         let took_over = match cause {

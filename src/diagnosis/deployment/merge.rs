@@ -47,7 +47,7 @@ fn ledger(court: &Court<'_>) -> Ledger {
         if court.was_reigning(member) {
             sum.before(ledger.keys_before);
         }
-        if court.is_reigning(member) {
+        if court.counts_keys(member) {
             sum.after(ledger.keys_after);
         }
     }
@@ -59,6 +59,7 @@ fn ledger(court: &Court<'_>) -> Ledger {
             .filter(|loss| court.counts(member, loss))
             .collect();
         if counted.len() == ledger.losses.len()
+            && court.seat(member) == Seat::Primary
             && !court
                 .handovers
                 .iter()

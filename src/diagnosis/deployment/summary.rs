@@ -223,7 +223,7 @@ fn copies(court: &Court<'_>, cause: Cause) -> Vec<Verdict> {
     }
     let copies = court
         .members()
-        .filter(|member| court.seat(*member) == Seat::Copy);
+        .filter(|member| court.seat(*member).is_copy());
     let told = copies.filter_map(|member| {
         let verdict = court.parts[member].of(cause)?;
         let concerns = verdict.level == Level::AtRisk || verdict.is_loss_in_window();
