@@ -5,7 +5,7 @@ mod support {
     pub mod story;
 }
 
-use amr_top::diagnosis::{Cause, Diagnosis, Level, Scope, Way};
+use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Scope, Way};
 use amr_top::model::{Assumptions, FailureKind, WritePace};
 use rstest::rstest;
 use support::story::{Facts, Story};
@@ -1054,4 +1054,43 @@ fn what_a_replica_is_behind_is_seconds_of_the_last_minute_not_of_a_quiet_second(
     let pace = WritePace::until(&window, window.end().expect("an end"));
     let seconds = pace.seconds_of(800_014).expect("is known");
     assert!((seconds - 9.0).abs() < 0.01, "{seconds}");
+}
+
+#[test]
+fn an_idle_primary_is_heard_every_ten_seconds() {
+    // `repl-ping-replica-period` is ten seconds: without writes, nothing else comes.
+    for (heard, level) in [
+        ("10", Level::Clear),
+        ("20", Level::Clear),
+        ("21", Level::AtRisk),
+    ] {
+        let mut facts = Facts {
+            replica_of: Some("10.0.0.9"),
+            ..Facts::default()
+        };
+        facts.replication.insert("master_link_status", "up".into());
+        let last_io = "master_last_io_seconds_ago";
+        facts.replication.insert(last_io, heard.into());
+        let diagnosis = Story::with(facts).repeat(3, |_, _| {}).diagnosis();
+        let replication = diagnosis.of(Cause::Replication).expect("a verdict");
+        assert_eq!(replication.level, level, "{heard} s: {replication:#?}");
+    }
+}
+
+#[test]
+fn one_synchronisation_of_each_replica_is_a_restart_and_three_are_a_loop() {
+    let mut facts = Facts::default();
+    facts.replication.insert("connected_slaves", "2".into());
+    for (line, port) in [("slave0", 7001), ("slave1", 7002)] {
+        let is = format!("ip=10.0.0.2,port={port},state=online,offset=5000,lag=0");
+        facts.replication.insert(line, is);
+    }
+    for (syncs, is_loop) in [(4, false), (6, true)] {
+        let story = Story::with(facts.clone()).repeat(3, |_, _| {});
+        let story = story.repeat(syncs, |_, f| f.add("sync_full", 1));
+        let diagnosis = story.diagnosis();
+        let replication = diagnosis.of(Cause::Replication).expect("a verdict");
+        let told = replication.mechanism == Some(Mechanism::ResyncLoop);
+        assert_eq!(told, is_loop, "{syncs}: {replication:#?}");
+    }
 }

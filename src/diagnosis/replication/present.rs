@@ -8,6 +8,9 @@ use crate::model::{Counter, Product, ReplicaLine, Replication, Role, Sample, Wri
 const BEHIND_BYTES: u64 = 1 << 20;
 /// A replica acknowledges every second; silence for this long is a sick link.
 const SILENT_S: u64 = 10;
+/// A primary without writes sends a PING every ten seconds (`repl-ping-replica-period`): when two are
+/// missing, it is silent.
+const UNHEARD_S: u64 = 21;
 
 pub(super) fn state_now(case: &Case<'_>, last: &Sample) -> Verdict {
     if last.replication.role == Role::Unknown || last.replication.replid.is_none() {
@@ -30,7 +33,7 @@ pub(super) fn state_now(case: &Case<'_>, last: &Sample) -> Verdict {
 fn replica(case: &Case<'_>, last: &Sample) -> Verdict {
     let state = &last.replication;
     let primary = state.primary.as_deref().unwrap_or("its primary");
-    let silent = state.last_io_s.filter(|s| *s >= SILENT_S);
+    let silent = state.last_io_s.filter(|s| *s >= UNHEARD_S);
     let (level, how, summary) = match (state.link_up, silent) {
         (Some(false), _) => {
             let since = state
@@ -141,14 +144,17 @@ fn primary(case: &Case<'_>, last: &Sample) -> Verdict {
     promoted
 }
 
-/// So many synchronisations of each replica in a window are not those of a restart.
+/// So many synchronisations of each replica in a window are not those of a restart …
 const RESYNCS: u64 = 3;
+/// … and of that many replicas, where there are more.
+const OF_REPLICAS: u64 = 3;
 
 /// Replicas that start over again and again, or whose link breaks and comes back as often.
 fn unsteady(case: &Case<'_>, replicas: u64) -> Option<Verdict> {
     let total = |counter| case.window.total(counter).unwrap_or(0);
     let (full, partial) = (total(Counter::SyncFull), total(Counter::SyncPartialOk));
-    let (mechanism, summary) = if full >= RESYNCS {
+    let many = RESYNCS * replicas.clamp(1, OF_REPLICAS);
+    let (mechanism, summary) = if full >= many {
         let syncs = words::plural(full, "full synchronisation");
         (
             Mechanism::ResyncLoop,
