@@ -73,6 +73,23 @@ fn split_brain() -> Case {
     }
 }
 
+/// A replica loses keys that its primary keeps.
+fn diverged() -> Case {
+    let group = || {
+        let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+        let (of, replica) = group.nodes.split_at_mut(1);
+        replica[0].follow("10.0.0.1", &of[0].facts);
+        let group = group.repeat(3, |_| {});
+        group.repeat(4, |nodes| nodes[1].facts.keys(400))
+    };
+    Case {
+        mechanism: M::ReplicaDiverged,
+        level: Level::AtRisk,
+        keys: None,
+        story: Played::Several(group),
+    }
+}
+
 /// A thousand keys, and a few quiet polls.
 fn quiet() -> Story {
     Story::with_keys(1_000).repeat(3, |_, f| f.ran("get", 10))
@@ -509,7 +526,7 @@ fn all() -> Vec<Case> {
         failures(),
         refusals(),
         moves(),
-        vec![split_brain()],
+        vec![split_brain(), diverged()],
     ]
     .into_iter()
     .flatten()

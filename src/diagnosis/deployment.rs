@@ -14,8 +14,11 @@
 
 mod court;
 mod handover;
+mod late;
 mod merge;
+mod rescue;
 mod resharding;
+mod standby;
 mod summary;
 mod takeover;
 

@@ -10,7 +10,7 @@ use super::{Cause, Level, Mechanism, Reading, Scope, Verdict, words};
 use crate::model::{Continuity, Counter, Role, Sample};
 
 /// A start longer ago than this is not what brought somebody here, seconds.
-const RECENT_S: u64 = 6 * 3_600;
+pub(super) const RECENT_S: u64 = 6 * 3_600;
 /// Memory below this share of its peak says that something large went.
 const PEAK_SHARE: f64 = 0.5;
 /// … and at least so many bytes: a fresh server's peak is noise.
@@ -180,13 +180,18 @@ pub(super) fn flushed_at(last: &Sample) -> Option<Timestamp> {
         .flatten()
 }
 
-/// Memory far below its peak: something large went, whatever it was.
-pub(super) fn far_below_peak(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
+/// Memory now and at its peak, where it was so much more that something large must have gone.
+pub(super) fn below_peak(last: &Sample) -> Option<(u64, u64)> {
     let (used, peak) = (last.memory.used_bytes?, last.memory.peak_bytes?);
     let share = used as f64 / peak.max(1) as f64;
-    if share > PEAK_SHARE || peak.saturating_sub(used) < PEAK_BYTES {
-        return None;
-    }
+    let is_far = share <= PEAK_SHARE && peak.saturating_sub(used) >= PEAK_BYTES;
+    is_far.then_some((used, peak))
+}
+
+/// Memory far below its peak: something large went, whatever it was.
+pub(super) fn far_below_peak(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
+    let (used, peak) = below_peak(last)?;
+    let share = used as f64 / peak.max(1) as f64;
     let reached = last
         .memory
         .peak_at_s

@@ -68,6 +68,8 @@ pub enum Mechanism {
     ReplicaBehind,
     /// Replicas were given the whole data set again and again.
     ResyncLoop,
+    /// A replica that is not behind lacks keys of its primary.
+    ReplicaDiverged,
     /// The link of a replica breaks again and again, and it catches up each time.
     LinkFlapping,
     /// The replica accepts writes, which the next full synchronisation discards.
@@ -144,7 +146,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// How many there are.
-    const COUNT: usize = 65;
+    const COUNT: usize = 66;
 
     /// All mechanisms, by cause.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -36,6 +36,8 @@ pub struct CommandStat<'a> {
     pub calls: u64,
     /// How it can make keys vanish, if it can.
     pub class: Option<Class>,
+    /// How it can create keys, if it can.
+    pub creates: Creates,
     /// Microseconds spent in them.
     pub usec: u64,
     /// Refused before execution (ACL, OOM, READONLY, arity…). Zero where not exposed; see
@@ -124,6 +126,7 @@ impl Commands {
             name: &known.name,
             calls: counts.calls,
             class: known.class,
+            creates: known.creates,
             usec: counts.usec,
             rejected: counts.rejected,
             failed: counts.failed,

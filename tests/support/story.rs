@@ -183,6 +183,10 @@ impl Facts {
                 line("role:slave");
                 line(&format!("master_host:{host}"));
                 line("master_port:6379");
+                if !self.replication.contains_key("slave_repl_offset") {
+                    let applied = &self.replication["master_repl_offset"];
+                    line(&format!("slave_repl_offset:{applied}"));
+                }
             }
         }
         let hidden = |name: &&&str| !self.enterprise || !name.starts_with("master_replid");

@@ -1,8 +1,7 @@
 //! What is said of the whole: whose word it is, and how many others say the same.
 
 use super::court::{Court, Seat};
-use super::resharding;
-use super::takeover;
+use super::{late, rescue, resharding, standby, takeover};
 use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Reading, Scope, Verdict, words};
 use crate::model::Health;
 
@@ -17,6 +16,11 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
         .primaries()
         .filter_map(|member| Some((member, court.parts[member].of(cause)?)))
         .filter(|(member, verdict)| court.is_heard(*member, verdict))
+        .filter(|(member, verdict)| {
+            // Its copies know better how they stand.
+            let is_state = cause == Cause::Replication && !verdict.is_loss_in_window();
+            !is_state || standby::of_silent(court, *member).is_none()
+        })
         .collect();
     heard.sort_by_cached_key(|(member, verdict)| {
         (
@@ -31,8 +35,20 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
         Some((member, strongest)) => of_several(court, *member, strongest, &heard),
     };
     let own = match cause {
-        Cause::Replication => takeover::verdicts(court),
-        Cause::InstanceFailure => silent(court),
+        Cause::Replication => {
+            let silent = court
+                .primaries()
+                .filter_map(|member| standby::of_silent(court, member));
+            let mut own = takeover::verdicts(court);
+            own.extend(silent);
+            own.extend(standby::lacking(court));
+            own
+        }
+        Cause::InstanceFailure => {
+            let mut own = silent(court);
+            own.extend(late::came_back_empty(court));
+            own
+        }
         Cause::Relocation => return resharding::told(court, whole),
         _ => Vec::new(),
     };
@@ -46,7 +62,35 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
     for other in others {
         whole = stronger(whole, other);
     }
-    whole
+    if whole.level == Level::Clear
+        && cause == Cause::Flush
+        && let Some(words) = flushed_alone(court)
+    {
+        whole.summary = words;
+    }
+    rescue::tell(court, whole)
+}
+
+/// A replica that was flushed while its primary was not, which has answered since.
+fn flushed_alone(court: &Court<'_>) -> Option<String> {
+    let copies = court
+        .members()
+        .filter(|member| court.seat(*member) == Seat::Copy);
+    let mut alone = copies.filter(|copy| {
+        let losses = court.parts[*copy].ledger.losses_by(Cause::Flush);
+        let last = losses.map(|loss| loss.to).max();
+        let mut shard = court.deployment.shard_of(*copy).iter();
+        last.is_some_and(|last| {
+            shard.any(|member| {
+                let sample = court.windows[*member].last();
+                court.is_reigning(*member) && sample.is_some_and(|sample| sample.moment > last)
+            })
+        })
+    });
+    let node = court.node(alone.next()?);
+    Some(format!(
+        "no primary was flushed; replica {node} was, on its own"
+    ))
 }
 
 /// Keys that a member lost by a cause while it was the primary.

@@ -155,6 +155,12 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         "full synchronisations over and over",
     ),
     (
+        M::ReplicaDiverged,
+        "replica-diverged",
+        C::Replication,
+        "a replica lacks keys",
+    ),
+    (
         M::LinkFlapping,
         "link-flapping",
         C::Replication,
