@@ -16,5 +16,6 @@ mod relay;
 mod replicas;
 mod scene;
 mod sentinel;
+mod standby;
 #[path = "../support/mod.rs"]
 mod support;
