@@ -1094,3 +1094,25 @@ fn one_synchronisation_of_each_replica_is_a_restart_and_three_are_a_loop() {
         assert_eq!(told, is_loop, "{syncs}: {replication:#?}");
     }
 }
+
+#[test]
+fn a_replica_that_synchronised_and_took_over_before_we_came_is_no_restart() {
+    let late = |told: bool| {
+        let mut facts = Facts::default();
+        facts.keys(1_000);
+        let replication = [
+            ("master_replid2", "9".repeat(40)),
+            ("second_repl_offset", "4116279".into()),
+        ];
+        facts.replication.extend(replication);
+        let loaded = "rdb_last_load_keys_loaded";
+        facts.persistence.insert(loaded, "1000".into());
+        if told {
+            facts.ran("replicaof", 2);
+        }
+        Story::with(facts).repeat(2, |_, _| {}).diagnosis()
+    };
+    let level = |diagnosis: &Diagnosis| diagnosis.of(Cause::Replication).map(|v| v.level);
+    assert_eq!(level(&late(true)), Some(Level::Suspected));
+    assert_eq!(level(&late(false)), Some(Level::Clear), "read from an RDB");
+}

@@ -640,6 +640,29 @@ fn a_replica_that_is_taken_out_of_its_cluster_takes_over_nothing() {
 }
 
 #[test]
+fn two_that_are_taken_out_of_their_cluster_together_are_no_danger() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+    }
+    let (of, replica) = group.nodes.split_at_mut(2);
+    of[1].facts.keys(0);
+    replica[0].follow("10.0.0.2", &of[1].facts);
+    replica[0].facts.keys(0);
+    let mut group = group.repeat(3, |_| {});
+    let none = (1, "master - 0 0 1 connected");
+    group.view(&[(0, HOLDS_ALL), none, (2, "slave n1 0 0 1 connected")]);
+    let mut group = group.then(|nodes| {
+        let offset = nodes[2].offset();
+        nodes[2].promote(offset);
+    });
+    group.view(&[(0, HOLDS_ALL)]);
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    let verdict = diagnosis.of(Cause::Replication).expect("a verdict");
+    assert_eq!(verdict.level, Level::Clear, "{verdict:#?}");
+}
+
+#[test]
 fn what_is_told_of_two_nodes_in_one_sentence_names_both() {
     let mut group = pair();
     let persistence = &mut group.nodes[0].facts.persistence;

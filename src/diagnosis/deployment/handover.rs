@@ -246,7 +246,7 @@ impl Scene<'_> {
     }
 
     /// What has become of it; `None` for a node that was taken out of its cluster, or holds nothing
-    /// there, while the old one does.
+    /// there, while the old one does, and for two that were taken out together.
     fn outcome(
         &self,
         (new, old): (usize, usize),
@@ -258,7 +258,12 @@ impl Scene<'_> {
                 let node = view.at(self.windows[member].node());
                 node.map_or(0, crate::model::ClusterNode::slot_count)
             };
-            if slots(old) > 0 && slots(new) == 0 {
+            let is_out = |member: usize| {
+                let last = self.windows[member].last();
+                let is_node = last.is_some_and(|last| last.is_cluster() == Some(true));
+                is_node && view.at(self.windows[member].node()).is_none()
+            };
+            if slots(old) > 0 && slots(new) == 0 || is_out(old) && is_out(new) {
                 return None;
             }
         }

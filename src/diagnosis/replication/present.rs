@@ -1,6 +1,6 @@
 //! Nothing was lost: how do the replicas stand now?
 
-use crate::diagnosis::case::{Case, short};
+use crate::diagnosis::case::{Case, effective, short};
 use crate::diagnosis::{Cause, Level, Mechanism, Reading, Verdict, words};
 use crate::model::{Counter, Product, ReplicaLine, Replication, Role, Sample, WritePace};
 
@@ -267,9 +267,12 @@ fn sick_replica(line: &ReplicaLine, behind: Option<u64>, about: Option<String>) 
 fn promoted_once(case: &Case<'_>, last: &Sample) -> Option<Verdict> {
     let state = &last.replication;
     let (old, at) = (state.replid2.as_deref()?, state.second_offset?);
-    let loaded = last.persistence.loaded_keys.is_some_and(|keys| keys > 0);
+    let has_loaded = last.persistence.loaded_keys.is_some_and(|keys| keys > 0);
+    // A full synchronisation counts as a load too; who was told whom to follow is no restart.
+    let mut roles = ["replicaof", "slaveof"].iter();
+    let was_told = roles.any(|name| effective(last, name) > 0);
     // A history that ends before its first byte is none: a node that came up empty in a cluster.
-    if last.product() == Product::Unknown || loaded || at <= 1 {
+    if last.product() == Product::Unknown || has_loaded && !was_told || at <= 1 {
         return None;
     }
     let summary = format!(
