@@ -8,7 +8,7 @@ mod support {
 use std::time::Duration;
 
 use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, ClusterNode, Moment, Told};
+use amr_top::model::{ChangeKind, ClusterNode, Moment, Observation, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -236,6 +236,31 @@ fn an_address_that_led_to_another_node_may_be_one_of_its_own_later() {
 
 const FIRST_HALF: &str = "master - 0 0 1 connected 0-8191";
 const SECOND_HALF: &str = "master - 0 0 1 connected 8192-16383";
+
+#[test]
+fn a_cluster_that_does_not_tell_who_belongs_to_it_is_told_once() {
+    let mut group = pair();
+    let moment = group.told.last().expect("something was said").moment();
+    let lines = |group: &Group| -> Vec<String> {
+        let changes = group.deployment.changes();
+        let lines = changes.map(|change| change.kind.sentence());
+        lines.filter(|line| line.contains("NOPERM")).collect()
+    };
+    for node in [0, 1] {
+        let said = Observation::Topology {
+            moment,
+            topology: Err("NOPERM".to_owned()),
+        };
+        let id = group.nodes[node].id.clone();
+        group.deployment.observe(Told::Node(id, said));
+    }
+    let told = lines(&group);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("who belongs to the cluster is not told"),
+        "{told:?}"
+    );
+}
 
 #[test]
 fn shards_stand_in_the_order_of_their_slots() {

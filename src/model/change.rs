@@ -146,6 +146,8 @@ pub enum ChangeKind {
         /// The last view that did not show it yet.
         since: Moment,
     },
+    /// No node has told yet who belongs to the cluster, and why one would not.
+    NoView(String),
     /// So many slots are held by no node that works.
     SlotsUncovered(u32),
     /// All slots are held again.
@@ -270,6 +272,9 @@ impl ChangeKind {
             Self::SlotsUncovered(n) => format!(
                 "{} held by no working node: their keys cannot be reached",
                 slots(*n)
+            ),
+            Self::NoView(why) => format!(
+                "who belongs to the cluster is not told, and slots that move look like losses: {why}"
             ),
             Self::Sentinel(said) => format!("Sentinel: {said}"),
             _ => return None,

@@ -88,8 +88,9 @@ impl Deployment {
         }
         match told {
             Told::Node(node, Observation::Topology { moment, topology }) => {
-                if let Ok(topology) = topology {
-                    self.view(moment, topology);
+                match topology {
+                    Ok(topology) => self.view(moment, topology),
+                    Err(why) => self.no_view(moment, why),
                 }
                 self.place(&node)
             }
@@ -217,6 +218,15 @@ impl Deployment {
                 self.note(moment, kind);
             }
             self.group();
+        }
+    }
+
+    /// A node would not tell; said once, and not where another tells.
+    fn no_view(&mut self, moment: Moment, why: String) {
+        let mut changes = self.changes.iter();
+        let is_told = changes.any(|change| matches!(change.kind, ChangeKind::NoView(_)));
+        if self.views.at(None).is_none() && !is_told {
+            self.note(moment, ChangeKind::NoView(why));
         }
     }
 
