@@ -271,12 +271,7 @@ impl Round {
         let is_crowned = neighbours.is_primary && (is_other || !node.is_primary);
         node.state = State::Answers;
         node.process = neighbours.process;
-        // Another process may tell what the one before would not.
-        node.cluster = match node.cluster {
-            _ if !neighbours.is_cluster => Cluster::None,
-            Cluster::Mute if !is_other => Cluster::Mute,
-            _ => Cluster::Tells,
-        };
+        node.cluster = node.cluster.answered(neighbours.is_cluster, is_other);
         node.is_primary = neighbours.is_primary;
         node.named = now;
         self.view.wanted |= node.cluster != Cluster::None && is_news;

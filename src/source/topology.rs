@@ -11,12 +11,16 @@ use super::{Clock, commands, seal};
 use crate::config::{Endpoint, Settings};
 use crate::model::{ClusterNode, Health, NodeId, Observation, Role, Topology, inert, slot_range};
 
-/// How the words begin where asking again may help.
+/// How the words begin where nothing came.
 const NO_REPLY: &str = "no reply";
 
-/// Whether asking again would bring the same answer.
-pub(super) fn is_refusal(words: &str) -> bool {
-    !words.starts_with(NO_REPLY)
+/// Whether asking the same process again would bring the same answer. A server that loads its data or
+/// runs a script says no for a while only.
+pub(super) fn is_lasting(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.starts_with("noperm")
+        || words.starts_with("err unknown")
+        || words.contains("cluster support disabled")
 }
 
 /// A question on its way.
@@ -52,7 +56,7 @@ pub(super) fn ask(connection: &Connection, settings: &Settings, clock: Clock) ->
                 Ok(reply) => {
                     of_slots(&reply, &host).ok_or_else(|| "CLUSTER SLOTS makes no sense".to_owned())
                 }
-                Err(Trouble::Error(error)) => {
+                Err(Trouble::Error(error)) if !error.is_io_error() => {
                     let (code, said) = (error.code(), error.detail());
                     Err(format!(
                         "{} {}",
@@ -266,6 +270,27 @@ mod tests {
         assert_eq!(by_shards.nodes()[1].address, Some(NodeId::new("seed:7002")));
         assert_eq!(by_shards.nodes()[0].slot_count(), 101);
         assert_eq!(by_shards.nodes()[1].primary.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn only_some_refusals_last() {
+        for lasting in [
+            "NOPERM User ann has no permissions to run the 'cluster|slots' command",
+            "ERR unknown command `CLUSTER`, with args beginning with: `SLOTS`",
+            "ERR Unknown subcommand or wrong number of arguments for 'slots'",
+            "ERR This instance has cluster support disabled",
+        ] {
+            assert!(is_lasting(lasting), "{lasting}");
+        }
+        for passing in [
+            "LOADING Redis is loading the dataset in memory",
+            "BUSY Redis is busy running a script",
+            "NOAUTH Authentication required.",
+            "no reply to CLUSTER SLOTS",
+            "CLUSTER NODES makes no sense",
+        ] {
+            assert!(!is_lasting(passing), "{passing}");
+        }
     }
 
     #[test]

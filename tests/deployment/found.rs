@@ -1,5 +1,7 @@
 //! How nodes are found and asked: over TLS, beside one that hangs, by `check` from each of them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use amr_top::config::{Endpoint, Plan, Tls};
 use amr_top::demo::server::{Server, Signal};
 use amr_top::model::NodeId;
@@ -8,8 +10,10 @@ use assert_cmd::cargo::cargo_bin;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::scene::{Scene, client, fill, id, keys, plan, replica, run, server, wait};
+use crate::scene::{Scene, client, fill, id, keys, plan, plan_from, replica, run, server, wait};
 use crate::support::certs::Certs;
+use crate::support::fake::{Fake, bulk, error};
+use crate::support::fixture;
 
 /// A TLS-only server with a certificate, alone or as a replica.
 fn secure(kind: &str, certs: &Certs, of: Option<&Server>) -> Server {
@@ -125,4 +129,30 @@ async fn check_tells_the_same_story_from_any_node(
         assert!(rest.ends_with(" s ago or the last reset"), "{summary}");
         assert_eq!(flush["suspects"][0]["command"], "FLUSHALL", "{flush:#}");
     }
+}
+
+/// Servers before Redis 7 answer `INFO` while they load, and nothing about their cluster.
+#[tokio::test]
+async fn a_node_that_loads_is_asked_for_its_cluster_later() {
+    let info =
+        fixture("redis-6.2.16-primary.txt").replace("cluster_enabled:0", "cluster_enabled:1");
+    let other = Fake::answering(|_, _| error("ERR unknown command"));
+    let found = NodeId::of("127.0.0.1", other.port);
+    let nodes = format!(
+        "a :0@0 myself,master - 0 0 1 connected 0-9999\n\
+         b {found}@1 master - 0 1 2 connected 10000-16383\n"
+    );
+    let views = AtomicUsize::new(0);
+    let loading = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["CLUSTER", "NODES"] if views.fetch_add(1, Ordering::Relaxed) > 0 => bulk(&nodes),
+        ["CLUSTER", ..] => error("LOADING Redis is loading the dataset in memory"),
+        _ => error("ERR unknown command"),
+    });
+    let mut scene = Scene::open(plan_from(loading.port));
+    scene
+        .until("the other node is found", |deployment| {
+            deployment.place(&found).is_some()
+        })
+        .await;
 }

@@ -130,8 +130,13 @@ pub(crate) fn id(server: &Server) -> NodeId {
 
 /// Everything that can be found from a server.
 pub(crate) fn plan(from: &Server) -> Plan {
+    plan_from(from.port())
+}
+
+/// Everything that can be found from a port of this host.
+pub(crate) fn plan_from(port: u16) -> Plan {
     Plan {
-        targets: vec![settings(from.port())],
+        targets: vec![settings(port)],
         discover: true,
         node_map: NodeMap::default(),
         sentinel: None,
