@@ -118,15 +118,11 @@ fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
                     Some("failed" | "fail") => Health::Failed,
                     _ => Health::Good,
                 },
-                slots: if is_primary {
-                    slots.clone()
-                } else {
-                    Vec::new()
-                },
+                slots: Vec::new(),
                 moving: 0,
             });
         }
-        follow(&mut nodes[first..]);
+        lead(&mut nodes[first..], slots);
     }
     Topology::of(nodes)
 }
@@ -171,12 +167,17 @@ fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
     Topology::of(nodes)
 }
 
-/// The replicas of a shard follow its primary.
-fn follow(shard: &mut [ClusterNode]) {
-    let primary = shard.iter().find(|node| node.role == Role::Primary);
-    let primary = primary.map(|node| node.id.clone());
+/// The primary of a shard holds its slots, and the replicas follow it. A primary that failed is listed
+/// as one beside its successor (Redis 7.2 and later).
+fn lead(shard: &mut [ClusterNode], slots: Vec<(u16, u16)>) {
+    let primaries = shard.iter_mut().filter(|node| node.role == Role::Primary);
+    let Some(primary) = primaries.min_by_key(|node| node.health == Health::Failed) else {
+        return;
+    };
+    primary.slots = slots;
+    let id = primary.id.clone();
     for node in shard.iter_mut().filter(|n| n.role == Role::Replica) {
-        node.primary.clone_from(&primary);
+        node.primary = Some(id.clone());
     }
 }
 
@@ -226,13 +227,17 @@ mod tests {
     }
 
     fn node(id: &str, ip: &str, port: i64, role: &str) -> Value {
+        node_of_health(id, ip, port, role, "online")
+    }
+
+    fn node_of_health(id: &str, ip: &str, port: i64, role: &str, health: &str) -> Value {
         let cells = [
             ("id", bulk(id)),
             ("port", Value::Int(port)),
             ("ip", bulk(ip)),
             ("endpoint", bulk("?")),
             ("role", bulk(role)),
-            ("health", bulk("online")),
+            ("health", bulk(health)),
         ];
         Value::Array(cells.into_iter().flat_map(|(k, v)| [bulk(k), v]).collect())
     }
@@ -270,6 +275,40 @@ mod tests {
         assert_eq!(by_shards.nodes()[1].address, Some(NodeId::new("seed:7002")));
         assert_eq!(by_shards.nodes()[0].slot_count(), 101);
         assert_eq!(by_shards.nodes()[1].primary.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn slots_are_those_of_the_primary_that_has_not_failed() {
+        let shard = |first, last, nodes: Vec<Value>| {
+            let range = Value::Array(vec![Value::Int(first), Value::Int(last)]);
+            Value::Array(vec![
+                bulk("slots"),
+                range,
+                bulk("nodes"),
+                Value::Array(nodes),
+            ])
+        };
+        let primary = |id, health| node_of_health(id, "10.0.0.1", 7_001, "master", health);
+        let reply = Value::Array(vec![
+            shard(
+                0,
+                9_999,
+                vec![
+                    primary("old", "fail"),
+                    primary("new", "online"),
+                    node("replica", "10.0.0.1", 7_002, "replica"),
+                ],
+            ),
+            shard(
+                10_000,
+                16_383,
+                vec![primary("one", "fail"), primary("two", "fail")],
+            ),
+        ]);
+        let view = of_shards(&reply, "seed", false).expect("parses");
+        let held: Vec<u32> = view.nodes().iter().map(ClusterNode::slot_count).collect();
+        assert_eq!(held, [0, 10_000, 0, 6_384, 0]);
+        assert_eq!(view.nodes()[2].primary.as_deref(), Some("new"));
     }
 
     #[test]
