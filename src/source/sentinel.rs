@@ -14,7 +14,7 @@ use super::connection::{Connection, Trouble};
 use super::deployment::is_loopback;
 use super::schedule::BackOff;
 use super::slowlog::text;
-use super::{Clock, commands};
+use super::{Clock, commands, seal};
 use crate::config::{Auth, Endpoint, Plan, Sentinel, Settings};
 use crate::model::{Failure, FailureKind, Moment, NodeId, inert};
 
@@ -25,7 +25,7 @@ const REPLICAS: u32 = 10;
 /// The longest line of it that is told.
 const LONGEST: usize = 200;
 
-/// Why no Sentinel led anywhere.
+/// Why no Sentinel led anywhere. What servers said stands in it sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SentinelError {
     /// None answers.
@@ -86,8 +86,14 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
                     name: inert(&sentinel.name, 64),
                 });
             }
-            Ok(Err(trouble)) => why.push(format!("{endpoint}: {}", words(&trouble))),
-            Err(failure) => why.push(format!("{endpoint}: {}", failure.sentence())),
+            Ok(Err(trouble)) => {
+                let words = seal::words(&words(&trouble), &settings.auth);
+                why.push(format!("{endpoint}: {words}"));
+            }
+            Err(failure) => {
+                let failure = seal::failure(&failure, &settings.auth);
+                why.push(format!("{endpoint}: {}", failure.sentence()));
+            }
         }
     }
     Err(unknown.unwrap_or_else(|| SentinelError::Silent(why.join("; "))))
@@ -153,10 +159,8 @@ fn words(trouble: &Trouble) -> String {
         Trouble::Rubbish(words) => words.clone(),
         Trouble::Error(error) => {
             let (code, said) = (error.code(), error.detail());
-            inert(
-                format!("{} {}", code.unwrap_or_default(), said.unwrap_or_default()).trim(),
-                LONGEST,
-            )
+            let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
+            format!("{code} {said}").trim().to_owned()
         }
     }
 }
