@@ -3,11 +3,12 @@
 mod support;
 
 use amr_top::config::Settings;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use amr_top::model::FailureKind;
+use amr_top::model::{FailureKind, Observation};
 use support::fake::{Act, Fake, bulk, error};
-use support::{Watch, auth, field, first_failure, fixture, is_answer};
+use support::{DEADLINE, Watch, auth, field, first_failure, fixture, is_answer};
 
 /// One connection only: what is asked on the second has tests of its own.
 fn settings(port: u16) -> Settings {
@@ -189,7 +190,7 @@ async fn first_failure_of_either(
     kinds: [FailureKind; 2],
 ) -> (FailureKind, String) {
     match Watch::start(settings).next().await {
-        amr_top::model::Observation::Failed { failure, .. } if kinds.contains(&failure.kind) => {
+        Observation::Failed { failure, .. } if kinds.contains(&failure.kind) => {
             (failure.kind, failure.detail)
         }
         other => panic!("{other:?}"),
@@ -258,7 +259,7 @@ async fn the_slow_log_never_fails_a_poll() {
     ];
     for (act, why) in odd {
         let info = fixture("redis-7.0.15-primary.txt");
-        let act = std::sync::Mutex::new(Some(act));
+        let act = Mutex::new(Some(act));
         let fake = Fake::answering(move |_, words| match words {
             ["INFO", ..] => bulk(&info),
             ["SLOWLOG", ..] => act
@@ -334,4 +335,52 @@ async fn entries_of_servers_before_4_have_no_client() {
     let log = log.expect("is readable");
     assert_eq!((log[0].id, &*log[0].command), (14, "FLUSHALL"));
     assert_eq!((&log[0].address, &log[0].name), (&None, &None));
+}
+
+/// A view that takes longer than the time between two of them arrives all the same.
+#[tokio::test]
+async fn a_view_on_its_way_is_waited_for() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["CLUSTER", "NODES"] => {
+            let released = released.lock().expect("one asks");
+            let _ = released.recv_timeout(DEADLINE);
+            bulk("a :0@0 myself,master - 0 0 1 connected 0-16383\n")
+        }
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(Settings {
+        interval: Duration::from_secs(3_600),
+        timeout: DEADLINE,
+        ..settings(fake.port)
+    });
+    watch.answer().await;
+    for _ in 0..2 {
+        // The refusal of the one says that the other was wished for too.
+        watch.control.send_modify(|control| {
+            control.topologies += 1;
+            control.monitors += 1;
+        });
+        let is_refusal = |told: &Observation| matches!(told, Observation::Monitored { .. });
+        watch.aside(is_refusal).await;
+    }
+    release.send(()).expect("it waits");
+    let is_view = |told: &Observation| matches!(told, Observation::Topology { .. });
+    let told = watch.aside(is_view).await;
+    assert!(
+        matches!(
+            told,
+            Observation::Topology {
+                topology: Ok(_),
+                ..
+            }
+        ),
+        "{told:?}"
+    );
+    let asked = fake.asked();
+    let times = asked.iter().filter(|(_, line)| line == "CLUSTER NODES");
+    assert_eq!(times.count(), 1, "{asked:?}");
 }

@@ -354,9 +354,10 @@ impl Poller {
         }
     }
 
-    /// Asks who belongs to the cluster, beside the polls. Without a connection nobody can be asked.
+    /// Asks who belongs to the cluster, beside the polls, unless that question is on its way: it ends
+    /// within its own timeouts. Without a connection nobody can be asked.
     fn ask_topology(&mut self) {
-        if let Some(link) = &self.link {
+        if let (None, Some(link)) = (&self.topology, &self.link) {
             let running = topology::ask(&link.connection, &self.settings, self.clock);
             self.topology = Some(running);
         }
