@@ -256,12 +256,7 @@ impl Poller {
     }
 
     fn wait_after(&mut self, kind: FailureKind) -> Duration {
-        match kind {
-            FailureKind::PasswordNeeded
-            | FailureKind::PasswordWrong
-            | FailureKind::NotPermitted => BackOff::CAP,
-            _ => self.back_off.wait(self.grid.interval()),
-        }
+        self.back_off.wait_after(kind, self.grid.interval())
     }
 
     fn failed(&self, failure: &Failure, next: &Next) -> (Observation, Due) {

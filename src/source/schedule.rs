@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::INTERVAL_RANGE;
+use crate::model::{FailureKind, INTERVAL_RANGE};
 
 /// A fixed grid of polls: no drift, and after a stall the polls that were missed stay missed.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,25 @@ impl BackOff {
         wait
     }
 
+    /// The wait after this failure. Who refuses us logs each attempt, and goes on until somebody
+    /// changes a password or a right.
+    pub(crate) fn wait_after(&mut self, kind: FailureKind, interval: Duration) -> Duration {
+        match kind {
+            FailureKind::PasswordNeeded
+            | FailureKind::PasswordWrong
+            | FailureKind::NotPermitted => Self::CAP,
+            _ => self.wait(interval),
+        }
+    }
+
+    /// A connection was made and lived so long. Who hangs up at once, time after time, is dialled as
+    /// rarely as who does not answer.
+    pub(crate) fn lived(&mut self, time: Duration) {
+        if time >= Self::CAP {
+            self.reset();
+        }
+    }
+
     pub(crate) fn reset(&mut self) {
         *self = Self::new();
     }
@@ -123,5 +142,25 @@ mod tests {
         }
         back_off.reset();
         assert_eq!(back_off.wait(interval), BackOff::FIRST);
+    }
+
+    #[test]
+    fn a_connection_that_is_cut_at_once_is_no_success() {
+        let mut back_off = BackOff::new();
+        for wait in [250, 500, 1_000, 1_000] {
+            back_off.lived(ms(4_999));
+            assert_eq!(back_off.wait(ms(1_000)), ms(wait));
+        }
+        back_off.lived(BackOff::CAP);
+        assert_eq!(back_off.wait(ms(1_000)), BackOff::FIRST);
+    }
+
+    #[test]
+    fn who_refuses_is_asked_rarely() {
+        let mut back_off = BackOff::new();
+        for kind in [FailureKind::PasswordNeeded, FailureKind::NotPermitted] {
+            assert_eq!(back_off.wait_after(kind, ms(1_000)), BackOff::CAP);
+        }
+        assert_eq!(back_off.wait_after(FailureKind::Closed, ms(1_000)), ms(250));
     }
 }

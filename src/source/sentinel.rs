@@ -10,7 +10,7 @@ use redis::{PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::connection::{Connection, Trouble};
+use super::connection::{Connection, Trouble, scene};
 use super::deployment::is_loopback;
 use super::schedule::BackOff;
 use super::slowlog::text;
@@ -181,13 +181,18 @@ pub(super) async fn listen(
     };
     for endpoint in sentinel.endpoints.iter().cycle() {
         let settings = at(endpoint, &sentinel, &servers);
-        if ear.hear(&settings).await.is_ok() {
-            back_off.reset();
-        }
+        let begun = clock.elapsed();
+        let wait = match ear.hear(&settings).await {
+            Ok(()) => {
+                back_off.lived(clock.elapsed().saturating_sub(begun));
+                back_off.wait(EVERY)
+            }
+            Err(failure) => back_off.wait_after(failure.kind, EVERY),
+        };
         if ear.out.is_closed() {
             return;
         }
-        sleep(back_off.wait(EVERY)).await;
+        sleep(wait).await;
     }
 }
 
@@ -200,7 +205,7 @@ struct Ear {
 }
 
 impl Ear {
-    /// One connection, from its beginning to its end.
+    /// One connection, from its beginning until the other side hangs up or gives no answer.
     async fn hear(&mut self, settings: &Settings) -> Result<(), Failure> {
         let (out, mut pushed) = mpsc::channel(64);
         let clock = self.clock;
@@ -216,8 +221,9 @@ impl Ear {
             tokio::select! {
                 Some((moment, push)) = pushed.recv() => self.push(moment, &push).await,
                 _ = tick.tick() => {
-                    if self.ask(&mut connection, rounds.is_multiple_of(REPLICAS)).await.is_err() {
-                        return Ok(());
+                    let replicas = rounds.is_multiple_of(REPLICAS);
+                    if let Err(trouble) = self.ask(&mut connection, replicas).await {
+                        return Err(connection.explain(&trouble, scene(settings, true), 1));
                     }
                     rounds = rounds.wrapping_add(1);
                 }

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use amr_top::config::{Auth, Endpoint, NodeMap, Plan, Sentinel, Settings};
 use amr_top::demo::server::{Server, Signal, find_named};
@@ -242,4 +243,24 @@ async fn what_a_sentinel_says_is_sealed(#[case] refused: &'static str) {
     let told = error.to_string();
     assert!(told.contains("␛[2J you said …"), "{told}");
     assert!(!told.contains(SECRET), "{told}");
+}
+
+/// It logs each attempt, as a server does.
+#[tokio::test]
+async fn a_sentinel_that_refuses_is_asked_rarely() {
+    let fake = Fake::answering(|_, words| match words[0] {
+        "SENTINEL" => error("NOAUTH Authentication required."),
+        _ => error("ERR unknown command"),
+    });
+    let scene = Scene::open(led_by(&[fake.port], NAME));
+    let asked = |times: usize| {
+        let questions = fake.asked().into_iter();
+        let questions = questions.filter(|(_, line)| line.starts_with("SENTINEL"));
+        questions.count() >= times
+    };
+    wait("it is asked", || asked(1)).await;
+    let first = scene.clock.elapsed();
+    wait("it is asked again", || asked(2)).await;
+    let apart = scene.clock.elapsed().saturating_sub(first);
+    assert!(apart > Duration::from_secs(4), "{apart:?}");
 }
