@@ -3,6 +3,7 @@
 mod support;
 
 use amr_top::config::Settings;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
@@ -41,6 +42,56 @@ async fn an_old_server_is_asked_for_everything() {
     assert!(asked.len() <= 5, "{asked:?}");
     let refused = watch.slow_logs().next().expect("was told");
     assert_eq!(*refused, Err("ERR unknown command".to_owned()));
+}
+
+/// One error, or one reply that is short, says nothing about the way in which it was asked.
+#[tokio::test]
+async fn what_worked_is_kept_through_an_error() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let short = info.replace("# Commandstats", "# Other");
+    let polls = AtomicUsize::new(0);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "server", ..] => match polls.fetch_add(1, Ordering::Relaxed) {
+            1 => error("ERR the proxy has no server just now"),
+            3 => bulk(&short),
+            _ => bulk(&info),
+        },
+        ["INFO", ..] => bulk(&info),
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    watch.answer().await;
+    watch.failure(FailureKind::Server).await;
+    for _ in 0..4 {
+        watch.answer().await;
+    }
+    let mut asked = fake.asked();
+    asked.retain(|(_, line)| line.starts_with("INFO") && !line.starts_with("INFO server "));
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// Behind the same connection is another version from now on.
+#[tokio::test]
+async fn a_way_that_works_no_more_is_left_for_another() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let polls = AtomicUsize::new(0);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "server", ..] if polls.fetch_add(1, Ordering::Relaxed) > 0 => {
+            error("ERR syntax error")
+        }
+        ["INFO", ..] => bulk(&info),
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    watch.answer().await;
+    watch.failure(FailureKind::Server).await;
+    watch.answer().await;
+    let asked = fake.asked();
+    assert!(asked.iter().all(|(connection, _)| *connection == 0));
+    assert!(
+        asked.iter().any(|(_, line)| line == "INFO all"),
+        "{asked:?}"
+    );
 }
 
 /// A proxy that knows three of our questions; `refusal` is what it says to the list of sections.
@@ -105,9 +156,9 @@ async fn a_flow_that_died_silently_is_left_for_a_new_one() {
     let info = fixture("redis-6.2.16-primary.txt");
     // The first connection answers its first poll and then nothing more, as behind a load
     // balancer that has forgotten it; others are fine.
-    let polls = std::sync::atomic::AtomicUsize::new(0);
+    let polls = AtomicUsize::new(0);
     let fake = Fake::answering(move |connection, _| {
-        if connection == 0 && polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+        if connection == 0 && polls.fetch_add(1, Ordering::Relaxed) > 0 {
             return Act::Silence;
         }
         bulk(&info)
