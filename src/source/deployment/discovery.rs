@@ -13,11 +13,11 @@ use crate::source::sentinel::Word;
 use crate::source::topology;
 
 impl Round {
-    /// Another node that is known and is the same process, where this one leads to a process that it
-    /// did not lead to before.
+    /// Another node that is known and is the same as the one that has just answered here.
     pub(super) fn same_process(&self, place: usize, neighbours: &Neighbours) -> Option<usize> {
         let process = neighbours.process.as_ref()?;
-        if self.nodes[place].process.as_ref() == Some(process) {
+        let own = &self.nodes[place];
+        if neighbours.totals.is_none() && !own.is_moved_to(neighbours) {
             return None;
         }
         let mut known = self.nodes.iter().enumerate();
@@ -26,6 +26,7 @@ impl Round {
                 && node.task.is_some()
                 && node.state == State::Answers
                 && node.process.as_ref() == Some(process)
+                && own.is_one_with(node, neighbours)
         });
         same.map(|(other, _)| other)
     }

@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Settings;
 use crate::model::{NodeId, Watch};
 use crate::source::Control;
+use crate::source::neighbours::{Neighbours, Totals};
 
 /// One node.
 pub(super) struct Node {
@@ -18,6 +19,8 @@ pub(super) struct Node {
     pub(super) is_target: bool,
     pub(super) state: State,
     pub(super) process: Option<String>,
+    /// What a proxy had counted, and when.
+    pub(super) totals: Option<(Duration, Totals)>,
     pub(super) is_primary: bool,
     pub(super) cluster: Cluster,
     /// When somebody last named it, or it answered.
@@ -92,6 +95,23 @@ pub(super) struct Alias {
 }
 
 impl Node {
+    /// Whether this answer leads to a process that it did not lead to before.
+    pub(super) fn is_moved_to(&self, neighbours: &Neighbours) -> bool {
+        self.process != neighbours.process
+    }
+
+    /// Whether another, of the same `run_id`, is what has just answered here. Proxies are compared
+    /// by what the other told since the answer before.
+    pub(super) fn is_one_with(&self, other: &Self, neighbours: &Neighbours) -> bool {
+        let Some(after) = &neighbours.totals else {
+            return self.is_moved_to(neighbours);
+        };
+        let (Some((then, before)), Some((at, its))) = (&self.totals, &other.totals) else {
+            return false;
+        };
+        at >= then && its.lie_between(before, after)
+    }
+
     pub(super) fn is_keeper(&self) -> bool {
         self.is_primary
     }
