@@ -43,6 +43,31 @@ fn held(interval: Duration) -> Duration {
     interval.clamp(*INTERVAL_RANGE.start(), *INTERVAL_RANGE.end())
 }
 
+/// Polls beside the grid, which pushes bring: a burst at once, and then so many a second that steady
+/// pushes do not make the interval meaningless.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extra {
+    /// When the whole burst may be made again.
+    full: Duration,
+}
+
+impl Extra {
+    /// So many at once.
+    const BURST: u32 = 10;
+    /// And then one in this time.
+    const EVERY: Duration = Duration::from_millis(500);
+
+    /// The earliest moment of the next.
+    pub(crate) fn next(&self) -> Duration {
+        self.full.saturating_sub(Self::EVERY * (Self::BURST - 1))
+    }
+
+    /// One is made.
+    pub(crate) fn made(&mut self, now: Duration) {
+        self.full = self.full.max(now) + Self::EVERY;
+    }
+}
+
 /// How long to wait after a failed dial: doubled each time, up to a cap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BackOff {
@@ -129,6 +154,29 @@ mod tests {
         assert_eq!(grid.interval(), ms(100));
         grid.change(ms(0), Duration::MAX);
         assert_eq!(grid.interval(), ms(3_600_000));
+    }
+
+    #[test]
+    fn a_burst_of_extra_polls_is_made_at_once_and_two_a_second_after_it() {
+        let mut extra = Extra::default();
+        let mut now = ms(60_000);
+        let moments: Vec<u64> = (0..14)
+            .map(|_| {
+                now = extra.next().max(now + ms(50));
+                extra.made(now);
+                u64::try_from(now.as_millis()).unwrap_or(0) - 60_000
+            })
+            .collect();
+        let burst = [50, 100, 150, 200, 250, 300, 350, 400, 450, 500];
+        assert_eq!(moments[..10], burst);
+        assert_eq!(moments[10..], [550, 1_050, 1_550, 2_050]);
+        assert!(extra.next() <= now + Extra::EVERY);
+        let later = now + Extra::EVERY * Extra::BURST;
+        for n in 0..10 {
+            assert!(extra.next() <= later, "{n}");
+            extra.made(later);
+        }
+        assert!(extra.next() > later);
     }
 
     #[rstest]
