@@ -259,6 +259,26 @@ async fn too_many_events_switch_it_off_for_this_process(
     .await;
 }
 
+/// Each push is as long as the name in it, and six megabytes of them are no endless reply.
+#[tokio::test]
+async fn long_names_do_not_end_it() {
+    let server = start(SERVERS[0], ON);
+    let mut redis = client(&server);
+    let long = "n".repeat(10_000);
+    for n in 0..600 {
+        run(&mut redis, &format!("SET {long}{n} v"));
+    }
+    let mut eye = listening(&server).await;
+    for n in 0..600 {
+        run(&mut redis, &format!("DEL {long}{n}"));
+    }
+    let is_whole =
+        |verdict: &Verdict| has_events(verdict) && events(verdict)[0].after == Reading::Number(600);
+    eye.verdict(Cause::Deletion, is_whole).await;
+    let lost = |told: &Observation| matches!(told, Observation::Listening { told, .. } if *told == Listening::Lost);
+    assert!(!eye.told.iter().any(lost), "{:?}", eye.told);
+}
+
 #[tokio::test]
 async fn a_lost_connection_is_told_and_comes_back() {
     let server = start(SERVERS[0], ON);

@@ -3,11 +3,13 @@
 mod support;
 
 use amr_top::config::Settings;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use amr_top::model::FailureKind;
+use amr_top::model::{FailureKind, Observation};
 use support::fake::{Act, Fake, bulk, error};
-use support::{Watch, auth, field, first_failure, fixture, is_answer};
+use support::{DEADLINE, Watch, auth, field, first_failure, fixture, is_answer};
 
 /// One connection only: what is asked on the second has tests of its own.
 fn settings(port: u16) -> Settings {
@@ -40,6 +42,56 @@ async fn an_old_server_is_asked_for_everything() {
     assert!(asked.len() <= 5, "{asked:?}");
     let refused = watch.slow_logs().next().expect("was told");
     assert_eq!(*refused, Err("ERR unknown command".to_owned()));
+}
+
+/// One error, or one reply that is short, says nothing about the way in which it was asked.
+#[tokio::test]
+async fn what_worked_is_kept_through_an_error() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let short = info.replace("# Commandstats", "# Other");
+    let polls = AtomicUsize::new(0);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "server", ..] => match polls.fetch_add(1, Ordering::Relaxed) {
+            1 => error("ERR the proxy has no server just now"),
+            3 => bulk(&short),
+            _ => bulk(&info),
+        },
+        ["INFO", ..] => bulk(&info),
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    watch.answer().await;
+    watch.failure(FailureKind::Server).await;
+    for _ in 0..4 {
+        watch.answer().await;
+    }
+    let mut asked = fake.asked();
+    asked.retain(|(_, line)| line.starts_with("INFO") && !line.starts_with("INFO server "));
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// Behind the same connection is another version from now on.
+#[tokio::test]
+async fn a_way_that_works_no_more_is_left_for_another() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let polls = AtomicUsize::new(0);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "server", ..] if polls.fetch_add(1, Ordering::Relaxed) > 0 => {
+            error("ERR syntax error")
+        }
+        ["INFO", ..] => bulk(&info),
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    watch.answer().await;
+    watch.failure(FailureKind::Server).await;
+    watch.answer().await;
+    let asked = fake.asked();
+    assert!(asked.iter().all(|(connection, _)| *connection == 0));
+    assert!(
+        asked.iter().any(|(_, line)| line == "INFO all"),
+        "{asked:?}"
+    );
 }
 
 /// A proxy that knows three of our questions; `refusal` is what it says to the list of sections.
@@ -104,9 +156,9 @@ async fn a_flow_that_died_silently_is_left_for_a_new_one() {
     let info = fixture("redis-6.2.16-primary.txt");
     // The first connection answers its first poll and then nothing more, as behind a load
     // balancer that has forgotten it; others are fine.
-    let polls = std::sync::atomic::AtomicUsize::new(0);
+    let polls = AtomicUsize::new(0);
     let fake = Fake::answering(move |connection, _| {
-        if connection == 0 && polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+        if connection == 0 && polls.fetch_add(1, Ordering::Relaxed) > 0 {
             return Act::Silence;
         }
         bulk(&info)
@@ -189,7 +241,7 @@ async fn first_failure_of_either(
     kinds: [FailureKind; 2],
 ) -> (FailureKind, String) {
     match Watch::start(settings).next().await {
-        amr_top::model::Observation::Failed { failure, .. } if kinds.contains(&failure.kind) => {
+        Observation::Failed { failure, .. } if kinds.contains(&failure.kind) => {
             (failure.kind, failure.detail)
         }
         other => panic!("{other:?}"),
@@ -258,7 +310,7 @@ async fn the_slow_log_never_fails_a_poll() {
     ];
     for (act, why) in odd {
         let info = fixture("redis-7.0.15-primary.txt");
-        let act = std::sync::Mutex::new(Some(act));
+        let act = Mutex::new(Some(act));
         let fake = Fake::answering(move |_, words| match words {
             ["INFO", ..] => bulk(&info),
             ["SLOWLOG", ..] => act
@@ -334,4 +386,52 @@ async fn entries_of_servers_before_4_have_no_client() {
     let log = log.expect("is readable");
     assert_eq!((log[0].id, &*log[0].command), (14, "FLUSHALL"));
     assert_eq!((&log[0].address, &log[0].name), (&None, &None));
+}
+
+/// A view that takes longer than the time between two of them arrives all the same.
+#[tokio::test]
+async fn a_view_on_its_way_is_waited_for() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let fake = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["CLUSTER", "NODES"] => {
+            let released = released.lock().expect("one asks");
+            let _ = released.recv_timeout(DEADLINE);
+            bulk("a :0@0 myself,master - 0 0 1 connected 0-16383\n")
+        }
+        _ => error("ERR unknown command"),
+    });
+    let mut watch = Watch::start(Settings {
+        interval: Duration::from_secs(3_600),
+        timeout: DEADLINE,
+        ..settings(fake.port)
+    });
+    watch.answer().await;
+    for _ in 0..2 {
+        // The refusal of the one says that the other was wished for too.
+        watch.control.send_modify(|control| {
+            control.topologies += 1;
+            control.monitors += 1;
+        });
+        let is_refusal = |told: &Observation| matches!(told, Observation::Monitored { .. });
+        watch.aside(is_refusal).await;
+    }
+    release.send(()).expect("it waits");
+    let is_view = |told: &Observation| matches!(told, Observation::Topology { .. });
+    let told = watch.aside(is_view).await;
+    assert!(
+        matches!(
+            told,
+            Observation::Topology {
+                topology: Ok(_),
+                ..
+            }
+        ),
+        "{told:?}"
+    );
+    let asked = fake.asked();
+    let times = asked.iter().filter(|(_, line)| line == "CLUSTER NODES");
+    assert_eq!(times.count(), 1, "{asked:?}");
 }

@@ -6,7 +6,9 @@
 //! | [`Way::All`] | Redis 6.2 and earlier: `INFO` takes one section |
 //! | [`Way::Parts`] | Redis Enterprise: `INFO` is made by a proxy and leaves out `commandstats` |
 //!
-//! The ways are tried in this order, the first time only: what worked is kept for the connection.
+//! The ways are tried in this order until one works, which is kept for the connection: an error or a
+//! short reply after that is told as it is. Only where they go on ([`MISSES`]), as behind a proxy that
+//! leads to another version now, are the ways tried anew.
 
 use std::time::Duration;
 
@@ -15,6 +17,9 @@ use redis::Value;
 use super::connection::{Connection, Trouble};
 use super::{Clock, commands, failure};
 use crate::model::Moment;
+
+/// So often in a row may a way that worked miss before another is looked for.
+const MISSES: u32 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -53,11 +58,30 @@ pub(crate) struct Reply {
 /// Asks for `INFO` in the way that works.
 pub(crate) struct Asker {
     way: Way,
+    /// How often it missed in a row; `None` before it worked.
+    misses: Option<u32>,
 }
 
 impl Asker {
     pub(crate) fn new() -> Self {
-        Self { way: Way::Sections }
+        Self {
+            way: Way::Sections,
+            misses: None,
+        }
+    }
+
+    /// The way did not bring what is read. Whether the next is worth trying at once.
+    fn missed(&mut self) -> bool {
+        if let Some(misses) = &mut self.misses {
+            *misses += 1;
+            if *misses >= MISSES {
+                *self = Self::new();
+            }
+            return false;
+        }
+        let next = self.way.next();
+        self.way = next.unwrap_or(Way::Sections);
+        next.is_some()
     }
 
     /// One poll. The round trip is that of the question that was answered, without those that
@@ -71,20 +95,23 @@ impl Asker {
             let asked = clock.elapsed();
             let answer = by(self.way, connection).await;
             let moment = clock.now();
-            match (answer, self.way.next()) {
-                (Ok(text), Some(next)) if !self.way.suffices(&text) => self.way = next,
-                (Err(Trouble::Error(error)), Some(next)) if failure::is_about_the_form(&error) => {
-                    self.way = next;
-                }
-                (Ok(text), _) => {
-                    return Ok(Reply {
-                        moment,
-                        round_trip: moment.elapsed.saturating_sub(asked),
-                        info: document(text)?,
-                    });
-                }
-                (Err(trouble), _) => return Err(trouble),
+            let is_miss = match &answer {
+                Ok(text) => !self.way.suffices(text),
+                Err(Trouble::Error(error)) => failure::is_about_the_form(error),
+                Err(_) => false,
+            };
+            if is_miss && self.missed() {
+                continue;
             }
+            let info = document(answer?)?;
+            if !is_miss {
+                self.misses = Some(0);
+            }
+            return Ok(Reply {
+                moment,
+                round_trip: moment.elapsed.saturating_sub(asked),
+                info,
+            });
         }
     }
 }
@@ -171,6 +198,23 @@ mod tests {
         assert!(!Way::Sections.suffices("# Memory\r\n# Stats\r\n"));
         assert!(!Way::All.suffices("# Stats\r\nnote:# Commandstats\r\n"));
         assert!(Way::Parts.suffices(""));
+    }
+
+    #[test]
+    fn the_ways_are_tried_until_one_works_and_again_when_it_works_no_more() {
+        let mut asker = Asker::new();
+        assert!(asker.missed() && asker.missed());
+        assert_eq!(asker.way, Way::Parts);
+        assert!(!asker.missed(), "that was the last");
+        assert_eq!(asker.way, Way::Sections, "and the next poll begins anew");
+        assert!(asker.missed());
+        asker.misses = Some(0);
+        for _ in 0..2 {
+            assert!(!asker.missed());
+            assert_eq!(asker.way, Way::All);
+        }
+        assert!(!asker.missed());
+        assert_eq!((asker.way, asker.misses), (Way::Sections, None));
     }
 
     #[test]

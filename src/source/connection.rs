@@ -64,7 +64,8 @@ impl Connection {
             .set_protocol(ProtocolVersion::RESP2)
             .set_skip_set_lib_name();
         let config = AsyncConnectionConfig::new();
-        let mut connection = Self::set_up(settings, clock, proven, &bare, config).await?;
+        let witness = Witness::default();
+        let mut connection = Self::set_up(settings, clock, proven, &bare, config, witness).await?;
         let scene = scene(settings, proven);
         connection.authenticate(settings, scene).await?;
         Ok(connection)
@@ -83,11 +84,14 @@ impl Connection {
             let user = settings.auth.user.as_deref().unwrap_or("default");
             who = who.set_username(user).set_password(password);
         }
+        let witness = Witness::default();
+        let arrivals = witness.clone();
         let config = AsyncConnectionConfig::new().set_push_sender(move |push| {
+            arrivals.whole();
             pushed(push);
             Ok::<(), SendError>(())
         });
-        Self::set_up(settings, clock, true, &who, config).await
+        Self::set_up(settings, clock, true, &who, config, witness).await
     }
 
     async fn set_up(
@@ -96,8 +100,9 @@ impl Connection {
         proven: bool,
         who: &RedisConnectionInfo,
         config: AsyncConnectionConfig,
+        witness: Witness,
     ) -> Result<Self, Failure> {
-        let (stream, witness) = Tap::new(dial(settings, clock, proven).await?);
+        let stream = Tap::new(dial(settings, clock, proven).await?, witness.clone());
         let scene = scene(settings, proven);
         let config = config
             .set_connection_timeout(None)
@@ -167,9 +172,12 @@ impl Connection {
         command: Cmd,
     ) -> impl Future<Output = Result<Value, Trouble>> + Send + use<> {
         let (mut wire, patience) = (self.wire.clone(), self.timeout);
+        let witness = self.witness.clone();
         async move {
             let reply = timeout(patience, wire.send_packed_command(&command)).await;
-            Ok(reply.map_err(|_| Trouble::Timeout)??.extract_error()?)
+            let value = reply.map_err(|_| Trouble::Timeout)??;
+            witness.whole();
+            Ok(value.extract_error()?)
         }
     }
 

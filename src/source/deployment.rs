@@ -177,6 +177,7 @@ impl Round {
             is_target,
             state: State::Unheard,
             process: None,
+            totals: None,
             is_primary: false,
             cluster: Cluster::None,
             named: now,
@@ -225,7 +226,8 @@ impl Round {
         let moment = observation.moment();
         match &observation {
             Observation::Answer { info, .. } => {
-                let neighbours = Neighbours::of(info);
+                let host = &self.nodes[place].settings.assumptions.host;
+                let neighbours = Neighbours::of(info, host);
                 let mut goes_on = true;
                 if let Some(same) = self.same_process(place, &neighbours) {
                     // What the user named keeps its name.
@@ -266,17 +268,13 @@ impl Round {
     fn answered(&mut self, place: usize, neighbours: Neighbours, moment: Moment) {
         let now = moment.elapsed;
         let node = &mut self.nodes[place];
-        let is_other = node.process != neighbours.process;
+        let is_other = node.is_moved_to(&neighbours);
         let is_news = node.state != State::Answers || node.is_primary != neighbours.is_primary;
         let is_crowned = neighbours.is_primary && (is_other || !node.is_primary);
         node.state = State::Answers;
         node.process = neighbours.process;
-        // Another process may tell what the one before would not.
-        node.cluster = match node.cluster {
-            _ if !neighbours.is_cluster => Cluster::None,
-            Cluster::Mute if !is_other => Cluster::Mute,
-            _ => Cluster::Tells,
-        };
+        node.totals = neighbours.totals.map(|totals| (now, totals));
+        node.cluster = node.cluster.answered(neighbours.is_cluster, is_other);
         node.is_primary = neighbours.is_primary;
         node.named = now;
         self.view.wanted |= node.cluster != Cluster::None && is_news;

@@ -246,11 +246,12 @@ impl Ear {
         let mut back_off = BackOff::new();
         let mut is_first = true;
         loop {
+            let begun = self.clock.elapsed();
             let ended = self.listen(is_first).await;
             is_first = false;
             let why = match ended {
                 Ok(Ended::HungUp) => {
-                    back_off.reset();
+                    back_off.lived(self.clock.elapsed().saturating_sub(begun));
                     self.say(Listening::Lost).await;
                     None
                 }

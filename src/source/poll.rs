@@ -26,7 +26,7 @@ use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
 use super::events::{self, Listener};
 use super::monitor;
-use super::schedule::{BackOff, Grid};
+use super::schedule::{BackOff, Extra, Grid};
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
@@ -89,7 +89,9 @@ pub async fn poll_asked(
         topology: None,
         topologies,
         polled: Duration::ZERO,
+        rested: Duration::ZERO,
         proven: false,
+        extra: Extra::default(),
         back_off: BackOff::new(),
     };
     tokio::select! {
@@ -128,9 +130,12 @@ struct Poller {
     topologies: u32,
     /// When the last poll began.
     polled: Duration,
+    /// Since when the next line of the grid is waited for.
+    rested: Duration,
     /// Whether the server has ever answered, spoken to in this way.
     proven: bool,
     grid: Grid,
+    extra: Extra,
     back_off: BackOff,
 }
 
@@ -160,11 +165,15 @@ impl Poller {
                     return;
                 }
             }
+            self.rested = self.clock.elapsed();
             while let Some((told, next)) = self.rest(due).await {
                 if self.out.send(told).await.is_err() {
                     return;
                 }
                 due = next;
+            }
+            if matches!(due, Due::Pushed(_)) {
+                self.extra.made(self.clock.elapsed());
             }
         }
     }
@@ -256,12 +265,7 @@ impl Poller {
     }
 
     fn wait_after(&mut self, kind: FailureKind) -> Duration {
-        match kind {
-            FailureKind::PasswordNeeded
-            | FailureKind::PasswordWrong
-            | FailureKind::NotPermitted => BackOff::CAP,
-            _ => self.back_off.wait(self.grid.interval()),
-        }
+        self.back_off.wait_after(kind, self.grid.interval())
     }
 
     fn failed(&self, failure: &Failure, next: &Next) -> (Observation, Due) {
@@ -284,19 +288,15 @@ impl Poller {
     /// Waits until the next attempt is due. Returns early, with what to tell, when a witness
     /// speaks, the tripwire is tripped, or the connection ends meanwhile.
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
-        let mut from = self.clock.elapsed();
         loop {
             let now = self.clock.elapsed();
-            let until = match due {
-                Due::At(at) => at,
-                Due::Poll => self.grid.next(from),
-            };
+            let until = self.moment(due);
             tokio::select! {
                 () = sleep(until.saturating_sub(now)) => return None,
                 wish = chosen(&mut self.control) => {
                     if wish.interval != self.grid.interval() {
-                        from = self.clock.elapsed();
-                        self.grid.change(from, wish.interval);
+                        self.rested = self.clock.elapsed();
+                        self.grid.change(self.rested, wish.interval);
                     }
                     if wish.monitors != self.monitors {
                         self.monitors = wish.monitors;
@@ -354,9 +354,10 @@ impl Poller {
         }
     }
 
-    /// Asks who belongs to the cluster, beside the polls. Without a connection nobody can be asked.
+    /// Asks who belongs to the cluster, beside the polls, unless that question is on its way: it ends
+    /// within its own timeouts. Without a connection nobody can be asked.
     fn ask_topology(&mut self) {
-        if let Some(link) = &self.link {
+        if let (None, Some(link)) = (&self.topology, &self.link) {
             let running = topology::ask(&link.connection, &self.settings, self.clock);
             self.topology = Some(running);
         }
@@ -378,9 +379,18 @@ impl Poller {
         if let Some(link) = &self.link {
             self.witnesses.ask_now(&link.connection);
         }
+        let soon = soon.max(self.extra.next());
+        if self.moment(due) <= soon {
+            due
+        } else {
+            Due::Pushed(soon)
+        }
+    }
+
+    fn moment(&self, due: Due) -> Duration {
         match due {
-            Due::At(at) if at < soon => due,
-            _ => Due::At(soon),
+            Due::Poll => self.grid.next(self.rested),
+            Due::At(at) | Due::Pushed(at) => at,
         }
     }
 
@@ -410,6 +420,8 @@ enum Due {
     Poll,
     /// At a moment, whatever the interval is.
     At(Duration),
+    /// The same, because of what was pushed.
+    Pushed(Duration),
 }
 
 async fn ended(link: Option<&Link>) {

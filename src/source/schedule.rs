@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::model::INTERVAL_RANGE;
+use crate::model::{FailureKind, INTERVAL_RANGE};
 
 /// A fixed grid of polls: no drift, and after a stall the polls that were missed stay missed.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,31 @@ fn held(interval: Duration) -> Duration {
     interval.clamp(*INTERVAL_RANGE.start(), *INTERVAL_RANGE.end())
 }
 
+/// Polls beside the grid, which pushes bring: a burst at once, and then so many a second that steady
+/// pushes do not make the interval meaningless.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extra {
+    /// When the whole burst may be made again.
+    full: Duration,
+}
+
+impl Extra {
+    /// So many at once.
+    const BURST: u32 = 10;
+    /// And then one in this time.
+    const EVERY: Duration = Duration::from_millis(500);
+
+    /// The earliest moment of the next.
+    pub(crate) fn next(&self) -> Duration {
+        self.full.saturating_sub(Self::EVERY * (Self::BURST - 1))
+    }
+
+    /// One is made.
+    pub(crate) fn made(&mut self, now: Duration) {
+        self.full = self.full.max(now) + Self::EVERY;
+    }
+}
+
 /// How long to wait after a failed dial: doubled each time, up to a cap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BackOff {
@@ -68,6 +93,25 @@ impl BackOff {
         let wait = self.next.min(interval.clamp(Self::LEAST_CAP, Self::CAP));
         self.next = (self.next * 2).min(Self::CAP);
         wait
+    }
+
+    /// The wait after this failure. Who refuses us logs each attempt, and goes on until somebody
+    /// changes a password or a right.
+    pub(crate) fn wait_after(&mut self, kind: FailureKind, interval: Duration) -> Duration {
+        match kind {
+            FailureKind::PasswordNeeded
+            | FailureKind::PasswordWrong
+            | FailureKind::NotPermitted => Self::CAP,
+            _ => self.wait(interval),
+        }
+    }
+
+    /// A connection was made and lived so long. Who hangs up at once, time after time, is dialled as
+    /// rarely as who does not answer.
+    pub(crate) fn lived(&mut self, time: Duration) {
+        if time >= Self::CAP {
+            self.reset();
+        }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -112,6 +156,29 @@ mod tests {
         assert_eq!(grid.interval(), ms(3_600_000));
     }
 
+    #[test]
+    fn a_burst_of_extra_polls_is_made_at_once_and_two_a_second_after_it() {
+        let mut extra = Extra::default();
+        let mut now = ms(60_000);
+        let moments: Vec<u64> = (0..14)
+            .map(|_| {
+                now = extra.next().max(now + ms(50));
+                extra.made(now);
+                u64::try_from(now.as_millis()).unwrap_or(0) - 60_000
+            })
+            .collect();
+        let burst = [50, 100, 150, 200, 250, 300, 350, 400, 450, 500];
+        assert_eq!(moments[..10], burst);
+        assert_eq!(moments[10..], [550, 1_050, 1_550, 2_050]);
+        assert!(extra.next() <= now + Extra::EVERY);
+        let later = now + Extra::EVERY * Extra::BURST;
+        for n in 0..10 {
+            assert!(extra.next() <= later, "{n}");
+            extra.made(later);
+        }
+        assert!(extra.next() > later);
+    }
+
     #[rstest]
     #[case(ms(100), &[250, 500, 1_000, 1_000])]
     #[case(ms(2_000), &[250, 500, 1_000, 2_000, 2_000])]
@@ -123,5 +190,25 @@ mod tests {
         }
         back_off.reset();
         assert_eq!(back_off.wait(interval), BackOff::FIRST);
+    }
+
+    #[test]
+    fn a_connection_that_is_cut_at_once_is_no_success() {
+        let mut back_off = BackOff::new();
+        for wait in [250, 500, 1_000, 1_000] {
+            back_off.lived(ms(4_999));
+            assert_eq!(back_off.wait(ms(1_000)), ms(wait));
+        }
+        back_off.lived(BackOff::CAP);
+        assert_eq!(back_off.wait(ms(1_000)), BackOff::FIRST);
+    }
+
+    #[test]
+    fn who_refuses_is_asked_rarely() {
+        let mut back_off = BackOff::new();
+        for kind in [FailureKind::PasswordNeeded, FailureKind::NotPermitted] {
+            assert_eq!(back_off.wait_after(kind, ms(1_000)), BackOff::CAP);
+        }
+        assert_eq!(back_off.wait_after(FailureKind::Closed, ms(1_000)), ms(250));
     }
 }

@@ -10,11 +10,11 @@ use redis::{PushInfo, PushKind, Value};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::connection::{Connection, Trouble};
+use super::connection::{Connection, Trouble, scene};
 use super::deployment::is_loopback;
 use super::schedule::BackOff;
 use super::slowlog::text;
-use super::{Clock, commands};
+use super::{Clock, commands, seal};
 use crate::config::{Auth, Endpoint, Plan, Sentinel, Settings};
 use crate::model::{Failure, FailureKind, Moment, NodeId, inert};
 
@@ -25,7 +25,7 @@ const REPLICAS: u32 = 10;
 /// The longest line of it that is told.
 const LONGEST: usize = 200;
 
-/// Why no Sentinel led anywhere.
+/// Why no Sentinel led anywhere. What servers said stands in it sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SentinelError {
     /// None answers.
@@ -86,8 +86,14 @@ pub async fn settle(mut plan: Plan, clock: Clock) -> Result<Plan, SentinelError>
                     name: inert(&sentinel.name, 64),
                 });
             }
-            Ok(Err(trouble)) => why.push(format!("{endpoint}: {}", words(&trouble))),
-            Err(failure) => why.push(format!("{endpoint}: {}", failure.sentence())),
+            Ok(Err(trouble)) => {
+                let words = seal::words(&words(&trouble), &settings.auth);
+                why.push(format!("{endpoint}: {words}"));
+            }
+            Err(failure) => {
+                let failure = seal::failure(&failure, &settings.auth);
+                why.push(format!("{endpoint}: {}", failure.sentence()));
+            }
         }
     }
     Err(unknown.unwrap_or_else(|| SentinelError::Silent(why.join("; "))))
@@ -153,10 +159,8 @@ fn words(trouble: &Trouble) -> String {
         Trouble::Rubbish(words) => words.clone(),
         Trouble::Error(error) => {
             let (code, said) = (error.code(), error.detail());
-            inert(
-                format!("{} {}", code.unwrap_or_default(), said.unwrap_or_default()).trim(),
-                LONGEST,
-            )
+            let (code, said) = (code.unwrap_or_default(), said.unwrap_or_default());
+            format!("{code} {said}").trim().to_owned()
         }
     }
 }
@@ -177,13 +181,18 @@ pub(super) async fn listen(
     };
     for endpoint in sentinel.endpoints.iter().cycle() {
         let settings = at(endpoint, &sentinel, &servers);
-        if ear.hear(&settings).await.is_ok() {
-            back_off.reset();
-        }
+        let begun = clock.elapsed();
+        let wait = match ear.hear(&settings).await {
+            Ok(()) => {
+                back_off.lived(clock.elapsed().saturating_sub(begun));
+                back_off.wait(EVERY)
+            }
+            Err(failure) => back_off.wait_after(failure.kind, EVERY),
+        };
         if ear.out.is_closed() {
             return;
         }
-        sleep(back_off.wait(EVERY)).await;
+        sleep(wait).await;
     }
 }
 
@@ -196,7 +205,7 @@ struct Ear {
 }
 
 impl Ear {
-    /// One connection, from its beginning to its end.
+    /// One connection, from its beginning until the other side hangs up or gives no answer.
     async fn hear(&mut self, settings: &Settings) -> Result<(), Failure> {
         let (out, mut pushed) = mpsc::channel(64);
         let clock = self.clock;
@@ -212,8 +221,9 @@ impl Ear {
             tokio::select! {
                 Some((moment, push)) = pushed.recv() => self.push(moment, &push).await,
                 _ = tick.tick() => {
-                    if self.ask(&mut connection, rounds.is_multiple_of(REPLICAS)).await.is_err() {
-                        return Ok(());
+                    let replicas = rounds.is_multiple_of(REPLICAS);
+                    if let Err(trouble) = self.ask(&mut connection, replicas).await {
+                        return Err(connection.explain(&trouble, scene(settings, true), 1));
                     }
                     rounds = rounds.wrapping_add(1);
                 }

@@ -36,7 +36,7 @@ pub(crate) enum End {
 pub(crate) struct Record {
     /// The first bytes since the last question, or of the connection if it never answered.
     pub(crate) first: Vec<u8>,
-    /// Bytes received since the last question.
+    /// Bytes received since the last question, or since the last reply or push that came whole.
     pub(crate) received: usize,
     /// Whether a question was ever answered.
     pub(crate) answered: bool,
@@ -62,6 +62,12 @@ impl Witness {
     /// The question was answered.
     pub(crate) fn answered(&self) {
         self.with(|record| record.answered = true);
+        self.whole();
+    }
+
+    /// A reply or a push came whole, asked for or not: what comes now belongs to another.
+    pub(crate) fn whole(&self) {
+        self.with(|record| record.received = 0);
     }
 
     /// What is known now.
@@ -110,15 +116,8 @@ pub(crate) struct Tap<S> {
 }
 
 impl<S> Tap<S> {
-    pub(crate) fn new(inner: S) -> (Self, Witness) {
-        let witness = Witness::default();
-        (
-            Self {
-                inner,
-                witness: witness.clone(),
-            },
-            witness,
-        )
+    pub(crate) fn new(inner: S, witness: Witness) -> Self {
+        Self { inner, witness }
     }
 }
 
@@ -182,5 +181,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Tap<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_reply_is_that_of_one_not_of_all() {
+        let part = vec![b'x'; LONGEST_REPLY / 4 * 3];
+        let witness = Witness::default();
+        for _ in 0..3 {
+            assert!(witness.took(&part));
+            witness.whole();
+        }
+        assert_eq!(witness.record().received, 0);
+        assert!(witness.took(&part));
+        assert!(!witness.took(&part), "both are of one");
+        assert_eq!(witness.record().end, Some(End::TooLong));
     }
 }

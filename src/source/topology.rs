@@ -11,12 +11,16 @@ use super::{Clock, commands, seal};
 use crate::config::{Endpoint, Settings};
 use crate::model::{ClusterNode, Health, NodeId, Observation, Role, Topology, inert, slot_range};
 
-/// How the words begin where asking again may help.
+/// How the words begin where nothing came.
 const NO_REPLY: &str = "no reply";
 
-/// Whether asking again would bring the same answer.
-pub(super) fn is_refusal(words: &str) -> bool {
-    !words.starts_with(NO_REPLY)
+/// Whether asking the same process again would bring the same answer. A server that loads its data or
+/// runs a script says no for a while only.
+pub(super) fn is_lasting(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    words.starts_with("noperm")
+        || words.starts_with("err unknown")
+        || words.contains("cluster support disabled")
 }
 
 /// A question on its way.
@@ -52,7 +56,7 @@ pub(super) fn ask(connection: &Connection, settings: &Settings, clock: Clock) ->
                 Ok(reply) => {
                     of_slots(&reply, &host).ok_or_else(|| "CLUSTER SLOTS makes no sense".to_owned())
                 }
-                Err(Trouble::Error(error)) => {
+                Err(Trouble::Error(error)) if !error.is_io_error() => {
                     let (code, said) = (error.code(), error.detail());
                     Err(format!(
                         "{} {}",
@@ -114,15 +118,11 @@ fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
                     Some("failed" | "fail") => Health::Failed,
                     _ => Health::Good,
                 },
-                slots: if is_primary {
-                    slots.clone()
-                } else {
-                    Vec::new()
-                },
+                slots: Vec::new(),
                 moving: 0,
             });
         }
-        follow(&mut nodes[first..]);
+        lead(&mut nodes[first..], slots);
     }
     Topology::of(nodes)
 }
@@ -167,12 +167,17 @@ fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
     Topology::of(nodes)
 }
 
-/// The replicas of a shard follow its primary.
-fn follow(shard: &mut [ClusterNode]) {
-    let primary = shard.iter().find(|node| node.role == Role::Primary);
-    let primary = primary.map(|node| node.id.clone());
+/// The primary of a shard holds its slots, and the replicas follow it. A primary that failed is listed
+/// as one beside its successor (Redis 7.2 and later).
+fn lead(shard: &mut [ClusterNode], slots: Vec<(u16, u16)>) {
+    let primaries = shard.iter_mut().filter(|node| node.role == Role::Primary);
+    let Some(primary) = primaries.min_by_key(|node| node.health == Health::Failed) else {
+        return;
+    };
+    primary.slots = slots;
+    let id = primary.id.clone();
     for node in shard.iter_mut().filter(|n| n.role == Role::Replica) {
-        node.primary.clone_from(&primary);
+        node.primary = Some(id.clone());
     }
 }
 
@@ -222,13 +227,17 @@ mod tests {
     }
 
     fn node(id: &str, ip: &str, port: i64, role: &str) -> Value {
+        node_of_health(id, ip, port, role, "online")
+    }
+
+    fn node_of_health(id: &str, ip: &str, port: i64, role: &str, health: &str) -> Value {
         let cells = [
             ("id", bulk(id)),
             ("port", Value::Int(port)),
             ("ip", bulk(ip)),
             ("endpoint", bulk("?")),
             ("role", bulk(role)),
-            ("health", bulk("online")),
+            ("health", bulk(health)),
         ];
         Value::Array(cells.into_iter().flat_map(|(k, v)| [bulk(k), v]).collect())
     }
@@ -266,6 +275,61 @@ mod tests {
         assert_eq!(by_shards.nodes()[1].address, Some(NodeId::new("seed:7002")));
         assert_eq!(by_shards.nodes()[0].slot_count(), 101);
         assert_eq!(by_shards.nodes()[1].primary.as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn slots_are_those_of_the_primary_that_has_not_failed() {
+        let shard = |first, last, nodes: Vec<Value>| {
+            let range = Value::Array(vec![Value::Int(first), Value::Int(last)]);
+            Value::Array(vec![
+                bulk("slots"),
+                range,
+                bulk("nodes"),
+                Value::Array(nodes),
+            ])
+        };
+        let primary = |id, health| node_of_health(id, "10.0.0.1", 7_001, "master", health);
+        let reply = Value::Array(vec![
+            shard(
+                0,
+                9_999,
+                vec![
+                    primary("old", "fail"),
+                    primary("new", "online"),
+                    node("replica", "10.0.0.1", 7_002, "replica"),
+                ],
+            ),
+            shard(
+                10_000,
+                16_383,
+                vec![primary("one", "fail"), primary("two", "fail")],
+            ),
+        ]);
+        let view = of_shards(&reply, "seed", false).expect("parses");
+        let held: Vec<u32> = view.nodes().iter().map(ClusterNode::slot_count).collect();
+        assert_eq!(held, [0, 10_000, 0, 6_384, 0]);
+        assert_eq!(view.nodes()[2].primary.as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn only_some_refusals_last() {
+        for lasting in [
+            "NOPERM User ann has no permissions to run the 'cluster|slots' command",
+            "ERR unknown command `CLUSTER`, with args beginning with: `SLOTS`",
+            "ERR Unknown subcommand or wrong number of arguments for 'slots'",
+            "ERR This instance has cluster support disabled",
+        ] {
+            assert!(is_lasting(lasting), "{lasting}");
+        }
+        for passing in [
+            "LOADING Redis is loading the dataset in memory",
+            "BUSY Redis is busy running a script",
+            "NOAUTH Authentication required.",
+            "no reply to CLUSTER SLOTS",
+            "CLUSTER NODES makes no sense",
+        ] {
+            assert!(!is_lasting(passing), "{passing}");
+        }
     }
 
     #[test]

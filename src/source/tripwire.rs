@@ -63,8 +63,9 @@ pub(super) async fn told(tripwire: &mut Option<Tripwire>) -> Observation {
 async fn stand(settings: Settings, clock: Clock, out: mpsc::Sender<Observation>) {
     let mut back_off = BackOff::new();
     loop {
+        let begun = clock.elapsed();
         match trip(&settings, clock, &out).await {
-            Ok(()) => back_off.reset(),
+            Ok(()) => back_off.lived(clock.elapsed().saturating_sub(begun)),
             Err(failure) if is_refusal(failure.kind) => {
                 let words = match failure.kind {
                     FailureKind::Server => failure.detail,

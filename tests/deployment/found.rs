@@ -1,15 +1,20 @@
 //! How nodes are found and asked: over TLS, beside one that hangs, by `check` from each of them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
 use amr_top::config::{Endpoint, Plan, Tls};
 use amr_top::demo::server::{Server, Signal};
-use amr_top::model::NodeId;
+use amr_top::model::{ChangeKind, NodeId};
 use assert_cmd::Command;
 use assert_cmd::cargo::cargo_bin;
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::scene::{Scene, client, fill, id, keys, plan, replica, run, server, wait};
+use crate::scene::{Scene, client, fill, id, keys, plan, plan_from, replica, run, server, wait};
 use crate::support::certs::Certs;
+use crate::support::fake::{Fake, bulk, error};
+use crate::support::fixture;
 
 /// A TLS-only server with a certificate, alone or as a replica.
 fn secure(kind: &str, certs: &Certs, of: Option<&Server>) -> Server {
@@ -125,4 +130,91 @@ async fn check_tells_the_same_story_from_any_node(
         assert!(rest.ends_with(" s ago or the last reset"), "{summary}");
         assert_eq!(flush["suspects"][0]["command"], "FLUSHALL", "{flush:#}");
     }
+}
+
+/// Servers before Redis 7 answer `INFO` while they load, and nothing about their cluster.
+#[tokio::test]
+async fn a_node_that_loads_is_asked_for_its_cluster_later() {
+    let info =
+        fixture("redis-6.2.16-primary.txt").replace("cluster_enabled:0", "cluster_enabled:1");
+    let other = Fake::answering(|_, _| error("ERR unknown command"));
+    let found = NodeId::of("127.0.0.1", other.port);
+    let nodes = format!(
+        "a :0@0 myself,master - 0 0 1 connected 0-9999\n\
+         b {found}@1 master - 0 1 2 connected 10000-16383\n"
+    );
+    let views = AtomicUsize::new(0);
+    let loading = Fake::answering(move |_, words| match words {
+        ["INFO", "all"] => bulk(&info),
+        ["CLUSTER", "NODES"] if views.fetch_add(1, Ordering::Relaxed) > 0 => bulk(&nodes),
+        ["CLUSTER", ..] => error("LOADING Redis is loading the dataset in memory"),
+        _ => error("ERR unknown command"),
+    });
+    let mut scene = Scene::open(plan_from(loading.port));
+    scene
+        .until("the other node is found", |deployment| {
+            deployment.place(&found).is_some()
+        })
+        .await;
+}
+
+/// Two proxies of Redis Enterprise with one `run_id`. `keys` are those of each; `commands` counts what
+/// both were asked, where they tell of one database.
+fn proxies(keys: [u64; 2], commands: Option<AtomicU64>) -> [Fake; 2] {
+    let info = fixture("synthetic-redis-enterprise-default.txt");
+    let commands = commands.map(Arc::new);
+    keys.map(|keys| {
+        let (info, commands) = (info.clone(), commands.clone());
+        Fake::answering(move |_, words| match words {
+            ["INFO", ..] => {
+                let count = commands
+                    .as_ref()
+                    .map(|all| all.fetch_add(1, Ordering::Relaxed));
+                let count = count.unwrap_or(keys);
+                let info = info.replace("keys=3450", &format!("keys={keys}"));
+                let own = format!("total_commands_processed:{count}");
+                bulk(&info.replace("total_commands_processed:987654", &own))
+            }
+            _ => error("ERR unknown command"),
+        })
+    })
+}
+
+/// A plan that names two ports.
+fn both(ports: [u16; 2]) -> Plan {
+    let mut plan = plan_from(ports[0]);
+    plan.targets.extend(plan_from(ports[1]).targets);
+    plan
+}
+
+#[tokio::test]
+async fn proxies_with_one_run_id_are_one_only_where_they_tell_the_same() {
+    let parts = proxies([3_450, 2_210], None);
+    let mut scene = Scene::open(both([parts[0].port, parts[1].port]));
+    scene.all_answer(2).await;
+    let same = proxies([3_450, 3_450], Some(AtomicU64::new(9)));
+    let mut scene = Scene::open(both([same[0].port, same[1].port]));
+    scene
+        .until("they are one", |deployment| {
+            let mut changes = deployment.changes();
+            changes.any(|change| matches!(change.kind, ChangeKind::SameNode { .. }))
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn nodes_without_a_run_id_are_not_one() {
+    let info = fixture("redis-6.2.16-primary.txt");
+    let line = "run_id:b4a6f1cfbdf07f17177b6820490c4e3b18495e21";
+    assert!(info.contains(line));
+    let info = info.replace(line, "run_id:");
+    let nodes = [(); 2].map(|()| {
+        let info = info.clone();
+        Fake::answering(move |_, words| match words {
+            ["INFO", ..] => bulk(&info),
+            _ => error("ERR unknown command"),
+        })
+    });
+    let mut scene = Scene::open(both([nodes[0].port, nodes[1].port]));
+    scene.all_answer(2).await;
 }

@@ -130,8 +130,13 @@ pub(crate) fn id(server: &Server) -> NodeId {
 
 /// Everything that can be found from a server.
 pub(crate) fn plan(from: &Server) -> Plan {
+    plan_from(from.port())
+}
+
+/// Everything that can be found from a port of this host.
+pub(crate) fn plan_from(port: u16) -> Plan {
     Plan {
-        targets: vec![settings(from.port())],
+        targets: vec![settings(port)],
         discover: true,
         node_map: NodeMap::default(),
         sentinel: None,
@@ -183,14 +188,18 @@ impl Scene {
     /// Watches until so many nodes have answered some polls each.
     pub(crate) async fn found(server: &Server, nodes: usize) -> Self {
         let mut scene = Self::from(server);
+        scene.all_answer(nodes).await;
         scene
-            .until("all nodes answer", |deployment| {
-                let mut members = deployment.members().iter();
-                deployment.members().len() >= nodes
-                    && members.all(|member| member.history().window().polls() >= 3)
-            })
-            .await;
-        scene
+    }
+
+    /// Listens until so many nodes have answered some polls each.
+    pub(crate) async fn all_answer(&mut self, nodes: usize) {
+        self.until("all nodes answer", |deployment| {
+            let mut members = deployment.members().iter();
+            deployment.members().len() >= nodes
+                && members.all(|member| member.history().window().polls() >= 3)
+        })
+        .await;
     }
 
     /// From now on no loss may be told, at any time.

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use amr_top::config::{Auth, Endpoint, NodeMap, Plan, Sentinel, Settings};
 use amr_top::demo::server::{Server, Signal, find_named};
@@ -15,7 +16,8 @@ use crate::scene::{
     Scene, client, confirmed, field, fill, id, is_about, keys, replica, replication, run, server,
     wait,
 };
-use crate::support::settings;
+use crate::support::fake::{Act, Fake, error};
+use crate::support::{auth, settings};
 
 const NAME: &str = "mymaster";
 
@@ -66,24 +68,8 @@ impl Sentinels {
     }
 
     fn plan(&self, name: &str) -> Plan {
-        let endpoints: Vec<Endpoint> = self
-            .all
-            .iter()
-            .map(|s| settings(s.port()).endpoint)
-            .collect();
-        Plan {
-            targets: vec![Settings {
-                endpoint: endpoints[0].clone(),
-                ..settings(1)
-            }],
-            discover: true,
-            node_map: NodeMap::default(),
-            sentinel: Some(Sentinel {
-                name: name.to_owned(),
-                endpoints,
-                auth: None,
-            }),
-        }
+        let ports: Vec<u16> = self.all.iter().map(Server::port).collect();
+        led_by(&ports, name)
     }
 
     /// Waits until all know each other and the replicas.
@@ -96,6 +82,24 @@ impl Sentinels {
             })
             .await;
         }
+    }
+}
+
+/// What the Sentinels at these ports lead to.
+fn led_by(ports: &[u16], name: &str) -> Plan {
+    let endpoints: Vec<Endpoint> = ports.iter().map(|port| settings(*port).endpoint).collect();
+    Plan {
+        targets: vec![Settings {
+            endpoint: endpoints[0].clone(),
+            ..settings(1)
+        }],
+        discover: true,
+        node_map: NodeMap::default(),
+        sentinel: Some(Sentinel {
+            name: name.to_owned(),
+            endpoints,
+            auth: None,
+        }),
     }
 }
 
@@ -203,22 +207,60 @@ async fn a_sentinel_may_have_a_password_of_its_own(
         run(&mut client(sentinel), &line);
         run(&mut client(sentinel), "ACL SETUSER default on >theirs");
     }
-    let auth = |password: &str| Auth {
-        user: None,
-        password: Some(password.to_owned()),
-    };
     let plan = |to_sentinels: Option<Auth>| {
         let mut plan = sentinels.plan(NAME);
-        plan.targets[0].auth = auth("servers");
+        plan.targets[0].auth = auth(None, "servers");
         plan.sentinel.as_mut().expect("is one").auth = to_sentinels;
         plan
     };
     let error = settle(plan(None), Clock::start()).await;
     let error = error.expect_err("the servers' password is not theirs");
     assert!(matches!(error, SentinelError::Silent(_)), "{error}");
-    let found = settle(plan(Some(auth("theirs"))), Clock::start()).await;
+    let found = settle(plan(Some(auth(None, "theirs"))), Clock::start()).await;
     let found = found.expect("theirs is right");
     assert_eq!(found.targets[0].node(), id(&primary));
     let mut scene = Scene::open(found);
     scene.hears_of(&id(&primary)).await;
+}
+
+/// Whether it refuses the password or the question.
+#[rstest]
+#[case("AUTH")]
+#[case("SENTINEL")]
+#[tokio::test]
+async fn what_a_sentinel_says_is_sealed(#[case] refused: &'static str) {
+    const SECRET: &str = "hunter22-hunter22";
+    let fake = Fake::answering(move |_, words| {
+        if words[0] == refused {
+            error(&format!("ERR \u{1b}[2J you said {SECRET}"))
+        } else {
+            Act::Say(b"+OK\r\n".to_vec())
+        }
+    });
+    let mut plan = led_by(&[fake.port], NAME);
+    plan.targets[0].auth = auth(None, SECRET);
+    let error = settle(plan, Clock::start()).await.expect_err("it refuses");
+    let told = error.to_string();
+    assert!(told.contains("␛[2J you said …"), "{told}");
+    assert!(!told.contains(SECRET), "{told}");
+}
+
+/// It logs each attempt, as a server does.
+#[tokio::test]
+async fn a_sentinel_that_refuses_is_asked_rarely() {
+    let fake = Fake::answering(|_, words| match words[0] {
+        "SENTINEL" => error("NOAUTH Authentication required."),
+        _ => error("ERR unknown command"),
+    });
+    let scene = Scene::open(led_by(&[fake.port], NAME));
+    let asked = |times: usize| {
+        let questions = fake.asked().into_iter();
+        let questions = questions.filter(|(_, line)| line.starts_with("SENTINEL"));
+        questions.count() >= times
+    };
+    wait("it is asked", || asked(1)).await;
+    let first = scene.clock.elapsed();
+    wait("it is asked again", || asked(2)).await;
+    let apart = scene.clock.elapsed().saturating_sub(first);
+    assert!(apart > Duration::from_secs(4), "{apart:?}");
 }

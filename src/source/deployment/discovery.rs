@@ -13,11 +13,11 @@ use crate::source::sentinel::Word;
 use crate::source::topology;
 
 impl Round {
-    /// Another node that is known and is the same process, where this one leads to a process that it
-    /// did not lead to before.
+    /// Another node that is known and is the same as the one that has just answered here.
     pub(super) fn same_process(&self, place: usize, neighbours: &Neighbours) -> Option<usize> {
         let process = neighbours.process.as_ref()?;
-        if self.nodes[place].process.as_ref() == Some(process) {
+        let own = &self.nodes[place];
+        if neighbours.totals.is_none() && !own.is_moved_to(neighbours) {
             return None;
         }
         let mut known = self.nodes.iter().enumerate();
@@ -26,6 +26,7 @@ impl Round {
                 && node.task.is_some()
                 && node.state == State::Answers
                 && node.process.as_ref() == Some(process)
+                && own.is_one_with(node, neighbours)
         });
         same.map(|(other, _)| other)
     }
@@ -156,7 +157,7 @@ impl Round {
                     .iter()
                     .filter(|n| n.cluster != Cluster::None && n.task.is_some());
                 if topology.nodes().len() == 1 && known.count() > 1 {
-                    self.mute(place);
+                    self.pass_over(place, Cluster::Later(now + VIEW_EVERY));
                     return false;
                 }
                 let nodes = topology.nodes().iter();
@@ -165,15 +166,15 @@ impl Round {
                     self.consider(place, address, now);
                 }
             }
-            Err(words) if topology::is_refusal(words) => self.mute(place),
-            Err(_) => self.view.wanted = true,
+            Err(words) if topology::is_lasting(words) => self.pass_over(place, Cluster::Mute),
+            Err(_) => self.pass_over(place, Cluster::Later(now + VIEW_EVERY)),
         }
         true
     }
 
     /// Asks another from now on.
-    pub(super) fn mute(&mut self, place: usize) {
-        self.nodes[place].cluster = Cluster::Mute;
+    fn pass_over(&mut self, place: usize, cluster: Cluster) {
+        self.nodes[place].cluster = cluster;
         self.view.wanted = true;
     }
 
@@ -193,7 +194,7 @@ impl Round {
             return;
         }
         let fit = |node: &Node| {
-            node.cluster == Cluster::Tells && node.state == State::Answers && node.task.is_some()
+            node.cluster.may_tell(now) && node.state == State::Answers && node.task.is_some()
         };
         // The same as long as it tells: two that see a change one after the other would tell it twice.
         let last = self.view.asked.map_or(0, |(_, place)| place);

@@ -8,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Settings;
 use crate::model::{NodeId, Watch};
 use crate::source::Control;
+use crate::source::neighbours::{Neighbours, Totals};
 
 /// One node.
 pub(super) struct Node {
@@ -18,6 +19,8 @@ pub(super) struct Node {
     pub(super) is_target: bool,
     pub(super) state: State,
     pub(super) process: Option<String>,
+    /// What a proxy had counted, and when.
+    pub(super) totals: Option<(Duration, Totals)>,
     pub(super) is_primary: bool,
     pub(super) cluster: Cluster,
     /// When somebody last named it, or it answered.
@@ -50,8 +53,30 @@ pub(super) enum Cluster {
     None,
     /// It tells.
     Tells,
-    /// It refuses to, or knows of itself alone.
+    /// It could not, or knew of itself alone: it is not asked before then.
+    Later(Duration),
+    /// It refuses to, for as long as it runs.
     Mute,
+}
+
+impl Cluster {
+    /// After an answer of the node. Another process may tell what the one before would not.
+    pub(super) fn answered(self, is_cluster: bool, is_other_process: bool) -> Self {
+        match self {
+            _ if !is_cluster => Self::None,
+            Self::Later(_) | Self::Mute if !is_other_process => self,
+            _ => Self::Tells,
+        }
+    }
+
+    /// Whether the node is worth asking.
+    pub(super) fn may_tell(self, now: Duration) -> bool {
+        match self {
+            Self::Tells => true,
+            Self::Later(then) => now >= then,
+            Self::None | Self::Mute => false,
+        }
+    }
 }
 
 /// Which name a certificate is held against.
@@ -70,6 +95,23 @@ pub(super) struct Alias {
 }
 
 impl Node {
+    /// Whether this answer leads to a process that it did not lead to before.
+    pub(super) fn is_moved_to(&self, neighbours: &Neighbours) -> bool {
+        self.process != neighbours.process
+    }
+
+    /// Whether another, of the same `run_id`, is what has just answered here. Proxies are compared
+    /// by what the other told since the answer before.
+    pub(super) fn is_one_with(&self, other: &Self, neighbours: &Neighbours) -> bool {
+        let Some(after) = &neighbours.totals else {
+            return self.is_moved_to(neighbours);
+        };
+        let (Some((then, before)), Some((at, its))) = (&self.totals, &other.totals) else {
+            return false;
+        };
+        at >= then && its.lie_between(before, after)
+    }
+
     pub(super) fn is_keeper(&self) -> bool {
         self.is_primary
     }
@@ -101,4 +143,23 @@ pub(in crate::source) fn is_loopback(host: &str) -> bool {
 pub(super) fn golden(n: usize) -> f64 {
     const RATIO: f64 = 0.618_033_988_749_894_9;
     (n as f64 * RATIO).fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_could_not_tell_is_asked_later_and_who_refuses_never() {
+        let s = Duration::from_secs;
+        let later = Cluster::Later(s(5)).answered(true, false);
+        assert!(!later.may_tell(s(4)));
+        assert!(later.may_tell(s(5)));
+        let mute = Cluster::Mute.answered(true, false);
+        assert!(!mute.may_tell(Duration::MAX));
+        for another in [later, mute] {
+            assert!(another.answered(true, true).may_tell(s(0)));
+            assert!(!another.answered(false, false).may_tell(s(9)));
+        }
+    }
 }

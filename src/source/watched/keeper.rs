@@ -76,8 +76,9 @@ impl Keeper {
     pub(super) async fn stand(mut self, mut names: watch::Receiver<Vec<Vec<u8>>>) {
         let mut back_off = BackOff::new();
         loop {
+            let begun = self.clock.elapsed();
             match self.talk(&mut names).await {
-                Ok(()) => back_off.reset(),
+                Ok(()) => back_off.lived(self.clock.elapsed().saturating_sub(begun)),
                 Err(failure) if is_refusal(failure.kind) => {
                     let told = Watching::Stands(Err(words(&failure, &self.settings)));
                     self.say(told).await;

@@ -81,9 +81,10 @@ impl Keeper {
     pub(super) async fn stand(mut self) {
         let mut back_off = BackOff::new();
         loop {
+            let begun = self.clock.elapsed();
             let why = match self.talk().await {
                 Ok(Ended::HungUp) => {
-                    back_off.reset();
+                    back_off.lived(self.clock.elapsed().saturating_sub(begun));
                     None
                 }
                 Ok(Ended::TooMuch) => Some(format!(
