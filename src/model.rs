@@ -40,6 +40,7 @@ mod packed;
 mod ran;
 mod sample;
 mod slowlog;
+mod spoken;
 mod step;
 mod text;
 mod timeline;
