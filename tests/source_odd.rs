@@ -3,6 +3,7 @@
 mod support;
 
 use amr_top::config::Settings;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use amr_top::model::FailureKind;
@@ -104,9 +105,9 @@ async fn a_flow_that_died_silently_is_left_for_a_new_one() {
     let info = fixture("redis-6.2.16-primary.txt");
     // The first connection answers its first poll and then nothing more, as behind a load
     // balancer that has forgotten it; others are fine.
-    let polls = std::sync::atomic::AtomicUsize::new(0);
+    let polls = AtomicUsize::new(0);
     let fake = Fake::answering(move |connection, _| {
-        if connection == 0 && polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0 {
+        if connection == 0 && polls.fetch_add(1, Ordering::Relaxed) > 0 {
             return Act::Silence;
         }
         bulk(&info)
@@ -319,6 +320,34 @@ async fn a_proxy_that_hangs_up_on_the_question_is_not_asked_again() {
     let asked = fake.asked();
     let times = asked.iter().filter(|(_, line)| line == "CLIENT LIST");
     assert_eq!(times.count(), 1, "{asked:?}");
+}
+
+/// One connection that drops makes no witness fall silent: they are asked at the next loss.
+#[tokio::test]
+async fn witnesses_are_asked_again_after_a_connection_was_lost() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let answers = AtomicUsize::new(0);
+    let fake = Fake::answering(move |connection, words| match (connection, words) {
+        (_, ["INFO", ..]) => {
+            let flushes = answers.fetch_add(1, Ordering::Relaxed);
+            let line = format!("# Commandstats\r\ncmdstat_flushall:calls={flushes}\r\n");
+            bulk(&info.replace("# Commandstats\r\n", &line))
+        }
+        (0, _) => Act::SayAndHangUp(Vec::new()),
+        _ => Act::Say(b"*0\r\n".to_vec()),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    let lost = watch.slow_log().await;
+    assert_eq!(
+        lost,
+        Err("the connection ended before the reply".to_owned())
+    );
+    assert_eq!(watch.slow_log().await, Ok(vec![]));
+    let asked = fake.asked();
+    for question in ["CLIENT LIST", "CONFIG GET notify-keyspace-events"] {
+        let again = |(connection, line): &(usize, String)| *connection > 0 && line == question;
+        assert!(asked.iter().any(again), "{asked:?}");
+    }
 }
 
 #[tokio::test]
