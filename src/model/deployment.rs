@@ -13,7 +13,7 @@ use super::change::{Change, ChangeKind};
 use super::node::{NodeId, Role};
 use super::observation::{Moment, Observation};
 use super::sample::Assumptions;
-use super::timeline::History;
+use super::timeline::{History, Most};
 use super::topology::{Health, Holders, Topology};
 use super::window::Window;
 pub use extent::Extent;
@@ -26,9 +26,12 @@ pub use told::Told;
 const MOST_VIEWS: usize = 64;
 /// Addresses under which nodes are known besides their own.
 const MOST_ALIASES: usize = 1_000;
-/// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
+/// What all histories keep together: at half a kilobyte to one and a half an entry, what fits beside
 /// five hundred nodes into 200 MB. Up to 27 nodes keep their hour at one a second.
-const MOST_ENTRIES: usize = 100_000;
+const MOST: Most = Most {
+    entries: 100_000,
+    bytes: 200 << 20,
+};
 /// Changes that concern no single node, kept at most.
 const MOST_CHANGES: usize = 500;
 
@@ -148,7 +151,11 @@ impl Deployment {
         self.members.push(Member::new(history));
         self.places.insert(node.clone(), self.members.len() - 1);
         let there = self.members.iter().filter(|member| member.left.is_none());
-        let each = MOST_ENTRIES / there.count().max(1);
+        let there = there.count().max(1);
+        let each = Most {
+            entries: MOST.entries / there,
+            bytes: MOST.bytes / there,
+        };
         for member in &mut self.members {
             member.history.keep_at_most(each);
         }
