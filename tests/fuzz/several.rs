@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use amr_top::diagnosis::{Diagnosis, Level, diagnose_deployment, diagnose_member};
 use amr_top::model::{
-    Assumptions, ChangeKind, Counter, Deployment, Failure, FailureKind, Moment, NodeId,
-    Observation, Told, Topology,
+    Assumptions, ChangeKind, ClusterNode, Commands, Counter, Deployment, Failure, FailureKind,
+    Moment, NodeId, Observation, Packed, Told, Topology,
 };
 use amr_top::report::{Report, Scene};
 use jiff::Timestamp;
@@ -210,17 +210,12 @@ fn story() -> impl Strategy<Value = Story> {
 /// than that nobody can have lost.
 fn most_keys(deployment: &Deployment) -> u128 {
     let windows = deployment.windows(None);
-    let told = windows.flat_map(|window| {
-        window
-            .samples()
-            .map(|kept| kept.sample())
-            .collect::<Vec<_>>()
-    });
+    let told = windows.flat_map(|window| window.samples().map(Packed::sample).collect::<Vec<_>>());
     told.map(|sample| {
         let counted = [Counter::ExpiredKeys, Counter::EvictedKeys];
         let counted = counted.map(|counter| sample.counter(counter).unwrap_or(0));
         let loaded = sample.persistence.loaded_keys.unwrap_or(0);
-        let calls = sample.commands.iter().flat_map(|all| all.iter());
+        let calls = sample.commands.iter().flat_map(Commands::iter);
         let calls: u128 = calls.map(|stat| u128::from(stat.calls)).sum();
         let keys = sample.keys().into_iter().chain(counted).chain([loaded]);
         calls + keys.map(u128::from).sum::<u128>()
@@ -250,7 +245,7 @@ fn check_whole(deployment: &Deployment) {
 /// A cluster has so many slots and no more.
 fn check_slots(deployment: &Deployment) {
     for (_, view) in deployment.views() {
-        let held: u32 = view.nodes().iter().map(|node| node.slot_count()).sum();
+        let held: u32 = view.nodes().iter().map(ClusterNode::slot_count).sum();
         assert!(held <= SLOTS, "{view:#?}");
     }
     for change in deployment.changes() {
@@ -287,7 +282,7 @@ proptest! {
                 continue;
             };
             let nodes = topology.nodes();
-            prop_assert!(nodes.iter().map(|node| node.slot_count()).sum::<u32>() <= SLOTS);
+            prop_assert!(nodes.iter().map(ClusterNode::slot_count).sum::<u32>() <= SLOTS);
             prop_assert!(topology.uncovered() <= SLOTS);
             for node in nodes {
                 let address = node.address.iter().map(NodeId::as_str);

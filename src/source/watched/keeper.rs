@@ -145,12 +145,11 @@ impl Keeper {
 
     fn due(&mut self, position: usize, due: Due) {
         let key = &mut self.keys[position];
-        match &mut key.due {
-            Some(known) => known.and(due),
-            None => {
-                key.due = Some(due);
-                self.queue.push_back(position);
-            }
+        if let Some(known) = &mut key.due {
+            known.and(due);
+        } else {
+            key.due = Some(due);
+            self.queue.push_back(position);
         }
     }
 
