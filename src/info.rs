@@ -56,7 +56,7 @@ struct Span {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Field {
-    section: u16,
+    section: u32,
     name: Span,
     value: Span,
 }
@@ -106,7 +106,7 @@ impl Info {
                 self.prints.push(fingerprint(&trimmed[..colon]));
                 self.fields.push(Field {
                     // 0 means "before the first header", so sections are counted from one.
-                    section: u16::try_from(self.sections.len()).unwrap_or(u16::MAX),
+                    section: u32::try_from(self.sections.len()).unwrap_or(u32::MAX),
                     name: Span::new(start, start + colon),
                     value: Span::new(start + colon + 1, end),
                 });
@@ -146,14 +146,14 @@ impl Info {
     /// Every `(name, value)` of one section; of all sections of that name, should it repeat.
     pub fn section<'a>(&'a self, section: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let is_wanted = |name: &str| name.eq_ignore_ascii_case(section);
-        let wanted: Vec<u16> = (1u16..)
+        let wanted: Vec<u32> = (1u32..)
             .zip(self.sections())
             .filter(|(_, name)| is_wanted(name))
             .map(|(number, _)| number)
             .collect();
         self.fields
             .iter()
-            .filter(move |field| wanted.contains(&field.section))
+            .filter(move |field| wanted.binary_search(&field.section).is_ok())
             .map(|field| (self.at(field.name), self.at(field.value)))
     }
 
@@ -223,7 +223,7 @@ impl Info {
             0 => "",
             n => self
                 .sections
-                .get(usize::from(n) - 1)
+                .get(n as usize - 1)
                 .map_or("", |span| self.at(*span)),
         }
     }
@@ -311,6 +311,15 @@ mod tests {
         );
         assert_eq!(info.f64("Stats", "ratio"), None);
         assert_eq!(info.f64("Stats", "share"), Some(12.5));
+    }
+
+    #[test]
+    fn a_section_may_come_any_number_of_times() {
+        let many = "# S\n".repeat(100_000);
+        let info = Info::parse(format!("{many}a:1\n# T\nb:2\n{many}c:3\n"));
+        let fields: Vec<_> = info.section("s").collect();
+        assert_eq!(fields, [("a", "1"), ("c", "3")]);
+        assert_eq!(info.get("T", "b"), Some("2"));
     }
 
     #[test]

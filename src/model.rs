@@ -40,6 +40,7 @@ mod packed;
 mod ran;
 mod sample;
 mod slowlog;
+mod spoken;
 mod step;
 mod text;
 mod timeline;
@@ -76,7 +77,9 @@ pub use slowlog::{SLOW_LOG, SlowEntry};
 pub use step::{CounterDelta, DbDelta, ErrorDelta, Step};
 pub use text::inert;
 pub use timeline::History;
-pub use topology::{ClusterNode, Health, SLOTS, SlotSet, Topology, range as slot_range};
+pub use topology::{
+    ClusterNode, Health, MOST_NODES, SLOTS, SlotSet, Topology, range as slot_range,
+};
 pub use ttl_sample::{MOST_SAMPLED, TtlSample};
 pub use unread::Unread;
 pub use watch::{MOST_PREFIXES, MOST_WATCHED, Watch};

@@ -373,6 +373,34 @@ async fn a_proxy_that_hangs_up_on_the_question_is_not_asked_again() {
     assert_eq!(times.count(), 1, "{asked:?}");
 }
 
+/// One connection that drops makes no witness fall silent: they are asked at the next loss.
+#[tokio::test]
+async fn witnesses_are_asked_again_after_a_connection_was_lost() {
+    let info = fixture("redis-7.0.15-primary.txt");
+    let answers = AtomicUsize::new(0);
+    let fake = Fake::answering(move |connection, words| match (connection, words) {
+        (_, ["INFO", ..]) => {
+            let flushes = answers.fetch_add(1, Ordering::Relaxed);
+            let line = format!("# Commandstats\r\ncmdstat_flushall:calls={flushes}\r\n");
+            bulk(&info.replace("# Commandstats\r\n", &line))
+        }
+        (0, _) => Act::SayAndHangUp(Vec::new()),
+        _ => Act::Say(b"*0\r\n".to_vec()),
+    });
+    let mut watch = Watch::start(settings(fake.port));
+    let lost = watch.slow_log().await;
+    assert_eq!(
+        lost,
+        Err("the connection ended before the reply".to_owned())
+    );
+    assert_eq!(watch.slow_log().await, Ok(vec![]));
+    let asked = fake.asked();
+    for question in ["CLIENT LIST", "CONFIG GET notify-keyspace-events"] {
+        let again = |(connection, line): &(usize, String)| *connection > 0 && line == question;
+        assert!(asked.iter().any(again), "{asked:?}");
+    }
+}
+
 #[tokio::test]
 async fn entries_of_servers_before_4_have_no_client() {
     let info = fixture("synthetic-redis-2.8.24-primary.txt");

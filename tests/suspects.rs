@@ -78,7 +78,7 @@ fn a_script_is_named_with_its_client() {
     let report = json(&format!("check --once --format json {}", server.address()));
     let suspects = list(&report["verdicts"][0]["suspects"]);
     assert_eq!(suspects.len(), 1, "{suspects:#?}");
-    assert_eq!(suspects[0]["command"], "EVAL redis.call('FLUSHALL') 0");
+    assert_eq!(suspects[0]["command"], "EVAL …");
     assert_eq!(suspects[0]["name"], "deploy");
 }
 

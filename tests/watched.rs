@@ -634,6 +634,57 @@ async fn a_prefix_that_is_too_busy_is_switched_off_and_others_are_not() {
     stage.ending("k", Ending::Deleted).await;
 }
 
+/// Databases that are emptied again and again, others too, do not make us read all keys each time.
+#[tokio::test]
+async fn a_prefix_reads_no_more_than_its_budget_however_often_a_database_is_emptied() {
+    let server = start(SERVERS[0], &[]);
+    let mut redis = client(&server);
+    let mut stage = Stage::open(watching(&server, vec![prefix("s:")]));
+    // Keys that come and go: once the second is told, everything before the first was read.
+    let mut probes = 0;
+    let mut probe = async |stage: &mut Stage, redis: &mut redis::Connection| {
+        for _ in 0..2 {
+            probes += 1;
+            let name = format!("s:probe{probes}");
+            while fate(&stage.history, &name).is_none() {
+                run(redis, &format!("SET {name} v"));
+                run(redis, &format!("DEL {name}"));
+                stage.hear().await;
+            }
+        }
+    };
+    probe(&mut stage, &mut redis).await;
+    let mut many = redis::pipe();
+    for n in 0..400 {
+        many.cmd("SET").arg(format!("s:{n}")).arg("v").ignore();
+    }
+    many.exec(&mut redis).expect("keys are written");
+    probe(&mut stage, &mut redis).await;
+    let mut other = client(&server);
+    run(&mut other, "SELECT 1");
+    let (clock, before) = (Clock::start(), calls(&mut redis, "pttl"));
+    while clock.elapsed() < Duration::from_secs(3) {
+        run(&mut other, "FLUSHDB");
+        stage.hear().await;
+    }
+    let (took, read) = (
+        clock.elapsed().as_secs(),
+        calls(&mut redis, "pttl") - before,
+    );
+    assert!(
+        (400..=1_000 * (took + 2)).contains(&read),
+        "{read} in {took} s"
+    );
+    // What has gone is not read any more.
+    run(&mut redis, "FLUSHALL");
+    probe(&mut stage, &mut redis).await;
+    let before = calls(&mut redis, "pttl");
+    run(&mut other, "FLUSHDB");
+    probe(&mut stage, &mut redis).await;
+    let read = calls(&mut redis, "pttl") - before;
+    assert!(read < 100, "{read}");
+}
+
 #[tokio::test]
 async fn a_user_needs_what_is_documented_and_is_told_what_is_missing() {
     let server = start(SERVERS[1], &[]);

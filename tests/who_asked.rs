@@ -70,7 +70,7 @@ async fn monitor_runs_on_demand_and_ends_in_time() {
     let seen = monitored(&mut watch).await.expect("it ran");
     assert!(seen.took <= Duration::from_secs(5), "{seen:?}");
     let commands: Vec<&str> = seen.caught.iter().map(|c| &*c.entry.command).collect();
-    for expected in ["DEL k:1 k:2", "EVAL redis.call('flushall') 0", "flushall"] {
+    for expected in ["DEL k:1 k:2", "EVAL …", "flushall"] {
         assert!(commands.contains(&expected), "{commands:?}");
     }
     assert!(commands.iter().all(|command| !command.starts_with("SET")));

@@ -6,6 +6,9 @@ use super::catalogue::{self, Class, Creates, creates};
 use super::text::inert;
 use crate::info::{Composite, Info};
 
+/// Lines that are believed in at most; servers with many modules have some hundred commands.
+const MOST: usize = 4_096;
+
 /// What is known of a command by its name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
@@ -65,7 +68,8 @@ pub struct Commands {
 
 impl Commands {
     /// Reads the section; `None` where the reply does not carry it. An empty section is known to
-    /// be empty: no command has run since start or RESETSTAT.
+    /// be empty: no command has run since start or RESETSTAT. One of more lines than can be kept is
+    /// unknown, for one that is left out would look like a command that never ran.
     pub fn parse(info: &Info) -> Option<Self> {
         let mut refusals = false;
         let mut lines: Vec<(String, Counts)> = Vec::new();
@@ -85,6 +89,9 @@ impl Commands {
                 failed: value.u64("failed_calls").unwrap_or(0),
             };
             lines.push((inert(&name.to_ascii_lowercase(), 64), counts));
+        }
+        if lines.len() > MOST {
+            return None;
         }
         lines.sort_by(|a, b| a.0.cmp(&b.0));
         lines.dedup_by(|a, b| a.0 == b.0);
@@ -183,6 +190,17 @@ mod tests {
         let commands = Commands::parse(&info).expect("section is there");
         assert_eq!(commands.get("del").map(CommandStat::effective), Some(2));
         assert!(!commands.tells_refusals());
+    }
+
+    #[test]
+    fn more_lines_than_can_be_kept_are_unknown() {
+        let lines = |n: usize| {
+            let lines = (0..n).map(|n| format!("cmdstat_c{n}:calls=1\r\n"));
+            let text = format!("# Commandstats\r\n{}", lines.collect::<String>());
+            Commands::parse(&Info::parse(text)).map(|commands| commands.iter().len())
+        };
+        assert_eq!(lines(MOST), Some(MOST));
+        assert_eq!(lines(MOST + 1), None);
     }
 
     #[test]

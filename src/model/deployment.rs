@@ -14,7 +14,7 @@ use super::change::{Change, ChangeKind};
 use super::node::{NodeId, Role};
 use super::observation::{Moment, Observation};
 use super::sample::Assumptions;
-use super::timeline::History;
+use super::timeline::{History, Most};
 use super::topology::{Health, Topology};
 use super::window::Window;
 pub use extent::Extent;
@@ -26,9 +26,12 @@ use views::Views;
 
 /// Addresses under which nodes are known besides their own.
 const MOST_ALIASES: usize = 1_000;
-/// Entries of all histories together: at half a kilobyte to one and a half each, what fits beside
+/// What all histories keep together: at half a kilobyte to one and a half an entry, what fits beside
 /// five hundred nodes into 200 MB. Up to 27 nodes keep their hour at one a second.
-const MOST_ENTRIES: usize = 100_000;
+const MOST: Most = Most {
+    entries: 100_000,
+    bytes: 200 << 20,
+};
 /// Nodes that left forget so often.
 const FADES_EVERY: Duration = Duration::from_secs(1);
 /// Changes that concern no single node, kept at most.
@@ -65,7 +68,7 @@ impl Deployment {
     pub fn new(node: NodeId, assumptions: Assumptions, keep: Duration) -> Self {
         let places = HashMap::from([(node.clone(), 0)]);
         let mut first = History::new(node, assumptions.clone(), keep);
-        first.keep_at_most(MOST_ENTRIES);
+        first.keep_at_most(MOST);
         Self {
             members: vec![Member::new(first)],
             assumptions,
@@ -167,7 +170,11 @@ impl Deployment {
         self.members.push(Member::new(history));
         self.places.insert(node.clone(), self.members.len() - 1);
         let has_any = |member: &&Member| member.left.is_none() || !member.history.is_empty();
-        let each = MOST_ENTRIES / self.members.iter().filter(has_any).count();
+        let there = self.members.iter().filter(has_any).count();
+        let each = Most {
+            entries: MOST.entries / there,
+            bytes: MOST.bytes / there,
+        };
         for member in &mut self.members {
             member.history.keep_at_most(each);
         }

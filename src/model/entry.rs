@@ -43,6 +43,15 @@ impl Entry {
         }
     }
 
+    /// What it takes of the memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        let beside = match self {
+            Self::Sample(sample, step) => sample.bytes() + step.as_ref().map_or(0, Step::bytes),
+            Self::Gap(_) => 0,
+        };
+        size_of::<Self>() + beside
+    }
+
     /// The sample, if it is one.
     pub fn sample(&self) -> Option<&Packed> {
         match self {

@@ -22,6 +22,8 @@ pub struct Packed {
     /// When the reply had arrived.
     pub moment: Moment,
     mould: Arc<Mould>,
+    /// The mould was made for it.
+    is_first: bool,
     /// By how much numbers differ from the mould's; see [`Numbers`].
     moved: Box<[u8]>,
 }
@@ -51,6 +53,10 @@ const USES: u32 = 256;
 /// So many moulds are tried: a save that begins and ends, a field that comes and goes.
 const KINDS: usize = 4;
 
+/// What a number takes in a mould, with its part of the name that it stands under: a little too much
+/// for most.
+const NUMBER_BYTES: usize = 80;
+
 /// The moment of no sample.
 const NEVER: Moment = Moment {
     elapsed: Duration::ZERO,
@@ -64,18 +70,27 @@ impl Packer {
         let moment = std::mem::replace(&mut sample.moment, NEVER);
         let mut numbers = Vec::new();
         sample.numbers(&mut |number| numbers.push(std::mem::take(number)));
-        let mould = self.mould(sample, &numbers);
+        let (mould, uses) = self.mould(sample, &numbers);
         fill(&mut numbers.iter().copied(), |visit| sample.numbers(visit));
         sample.moment = moment;
         Packed {
             moment,
             moved: differences(&mould.numbers, &numbers),
             mould,
+            is_first: uses == 0,
         }
     }
 
-    /// The mould of a blank sample: a known one, or one made of these numbers.
-    fn mould(&mut self, blank: &Sample, numbers: &[u64]) -> Arc<Mould> {
+    /// Takes memory for a sample that a mould already holds.
+    pub(super) fn share(&self, sample: &mut Sample) {
+        for (mould, _) in &self.moulds {
+            sample.share(&mould.blank);
+        }
+    }
+
+    /// The mould of a blank sample, a known one or one made of these numbers, and how many samples
+    /// came from it before.
+    fn mould(&mut self, blank: &Sample, numbers: &[u64]) -> (Arc<Mould>, u32) {
         let known = |(mould, _): &(Arc<Mould>, u32)| *mould.blank == *blank;
         let place = self.moulds.iter().position(known);
         let (mould, uses) = match place.map(|place| self.moulds.remove(place)) {
@@ -90,7 +105,7 @@ impl Packer {
         };
         self.moulds.insert(0, (Arc::clone(&mould), uses + 1));
         self.moulds.truncate(KINDS);
-        mould
+        (mould, uses)
     }
 }
 
@@ -107,6 +122,12 @@ impl Mould {
             replication,
         }
     }
+
+    /// What it takes of the memory, about.
+    fn bytes(&self) -> usize {
+        let replicas = self.blank.replication.bytes();
+        size_of::<Sample>() + self.numbers.len() * NUMBER_BYTES + replicas
+    }
 }
 
 impl Packed {
@@ -116,6 +137,12 @@ impl Packed {
         sample.moment = self.moment;
         fill(&mut self.numbers(), |visit| sample.numbers(visit));
         sample
+    }
+
+    /// What it takes of the memory, about. The first of a mould answers for the mould.
+    pub(super) fn bytes(&self) -> usize {
+        let mould = if self.is_first { self.mould.bytes() } else { 0 };
+        self.moved.len() + mould
     }
 
     /// Its databases.
@@ -305,6 +332,19 @@ mod tests {
             [256, 144, 256, 144, 112, 88]
         );
         assert!(kept.iter().all(|sample| sample.moved.len() < 60));
+    }
+
+    #[test]
+    fn the_first_of_a_mould_answers_for_it() {
+        let mut packer = Packer::default();
+        let kept: Vec<Packed> = (0..400).map(|at| packer.pack(&mut sample(at))).collect();
+        let large = kept.iter().map(|sample| sample.bytes() > 1_000);
+        let large: Vec<usize> = large
+            .enumerate()
+            .filter(|(_, is)| *is)
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(large, [0, 256]);
     }
 
     #[test]

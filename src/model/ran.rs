@@ -142,6 +142,11 @@ impl Ran {
         rows.map(|row| self.tell(self.numbers(row)))
     }
 
+    /// What they take of the memory, about, without the names, which samples share.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.rows) + size_of_val(&*self.odd)
+    }
+
     /// Whether any call failed or was refused.
     pub fn has_refusals(&self) -> bool {
         self.odd

@@ -1,5 +1,6 @@
 //! One answered poll, typed. Every field that a server may hide is an `Option`.
 
+mod errors;
 mod keyspace;
 mod memory;
 mod persistence;
@@ -18,9 +19,8 @@ use super::command::Commands;
 use super::counter::Counter;
 use super::node::Product;
 use super::observation::Moment;
-use super::text::inert;
 use super::unread::Unread;
-use crate::info::{Composite, Info};
+use crate::info::Info;
 
 /// What the user knows and the server hides (`--maxmemory`, `--eviction-policy`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Sample {
             replication: Replication::parse(info),
             keyspace: Keyspace::parse(info),
             commands: Commands::parse(info),
-            errors: errors(info),
+            errors: errors::errors(info),
             unread: Unread::of(info),
             counters,
         }
@@ -146,21 +146,4 @@ impl Sample {
             commands.numbers(visit);
         }
     }
-}
-
-fn errors(info: &Info) -> Option<Vec<(String, u64)>> {
-    let mut errors: Vec<(String, u64)> = info
-        .section("Errorstats")
-        .filter_map(|(name, value)| {
-            Some((
-                inert(name.strip_prefix("errorstat_")?, 48),
-                Composite::new(value).u64("count")?,
-            ))
-        })
-        .collect();
-    errors.sort();
-    errors.dedup_by(|a, b| a.0 == b.0);
-    // Dragonfly has a section of this name with counts of its own.
-    let is_foreign = errors.is_empty() && info.section("Errorstats").next().is_some();
-    (info.has_section("Errorstats") && !is_foreign).then_some(errors)
 }

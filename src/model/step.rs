@@ -49,6 +49,16 @@ struct Rare {
     persistence: Option<(Persistence, Persistence)>,
 }
 
+impl Rare {
+    fn bytes(&self) -> usize {
+        let text = |error: &ErrorDelta| error.prefix.len();
+        let prefixes: usize = self.errors.iter().map(text).sum();
+        let replicas = self.replication.iter().flat_map(|(was, is)| [was, is]);
+        let replicas: usize = replicas.map(Replication::bytes).sum();
+        size_of::<Self>() + size_of_val(&*self.errors) + prefixes + replicas
+    }
+}
+
 /// One counter that moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterDelta {
@@ -189,6 +199,12 @@ impl Step {
             unexposed,
             rare: (rare != Rare::default()).then(|| Box::new(rare)),
         }
+    }
+
+    /// What it takes of the memory beside itself, about.
+    pub(super) fn bytes(&self) -> usize {
+        let rare = self.rare.as_ref().map_or(0, |rare| rare.bytes());
+        size_of_val(&*self.dbs) + size_of_val(&*self.counters) + self.commands.bytes() + rare
     }
 
     /// Adds that the server pushed meanwhile that a database was emptied.
@@ -338,10 +354,8 @@ fn errors(
     after
         .iter()
         .filter_map(|(prefix, count)| {
-            let was = before
-                .iter()
-                .find(|(known, _)| known == prefix)
-                .map_or(0, |(_, was)| *was);
+            let place = before.binary_search_by(|(known, _)| known.cmp(prefix));
+            let was = place.map_or(0, |place| before[place].1);
             let before = comparable.base(was, *count)?;
             (*count > before).then(|| ErrorDelta {
                 prefix: prefix.clone(),

@@ -25,9 +25,11 @@ pub struct History {
     pub(super) node: NodeId,
     assumptions: Assumptions,
     keep: Duration,
-    /// Entries that are kept at most, however young.
-    most: usize,
+    /// What is kept at most, however young.
+    most: Most,
     pub(super) entries: VecDeque<Entry>,
+    /// What the entries take of the memory, about.
+    bytes: usize,
     packer: Packer,
     /// The latest sample, as it was before it was packed.
     last: Option<Box<Sample>>,
@@ -44,6 +46,23 @@ pub struct History {
     polls: u64,
 }
 
+/// What one or several histories keep at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Most {
+    pub(super) entries: usize,
+    /// A server can make entries large: other names in every reply, thousands of databases that all
+    /// move. Plain ones take half a kilobyte to one and a half each.
+    pub(super) bytes: usize,
+}
+
+impl Most {
+    /// Of one history, whoever else has one.
+    const ALONE: Self = Self {
+        entries: usize::MAX,
+        bytes: 200 << 20,
+    };
+}
+
 /// Changes that a history keeps at most.
 const MAX_CHANGES: usize = 2_000;
 
@@ -54,8 +73,9 @@ impl History {
             node,
             assumptions,
             keep,
-            most: usize::MAX,
+            most: Most::ALONE,
             entries: VecDeque::new(),
+            bytes: 0,
             packer: Packer::default(),
             last: None,
             changes: VecDeque::new(),
@@ -71,9 +91,9 @@ impl History {
         }
     }
 
-    /// Keeps no more than so many entries from now on.
-    pub(super) fn keep_at_most(&mut self, entries: usize) {
-        self.most = entries;
+    /// Keeps no more than so much from now on.
+    pub(super) fn keep_at_most(&mut self, most: Most) {
+        self.most = most;
     }
 
     /// Takes one observation in. Within a history time only moves forward: one that claims to be
@@ -168,8 +188,8 @@ impl History {
         let info = Info::parse(text);
         let mut sample = Sample::new(moment, round_trip, &info, &self.assumptions);
         let emptied = self.emptied.take();
+        self.packer.share(&mut sample);
         let step = self.last_sample().map(|last| {
-            sample.share(last);
             let over_gap = matches!(self.entries.back(), Some(Entry::Gap(_)));
             let mut step = Step::between(last, &sample, over_gap);
             if let Some(emptied) = emptied {
@@ -214,7 +234,7 @@ impl History {
         self.polls += 1;
         let packed = self.packer.pack(&mut sample);
         self.last = Some(Box::new(sample));
-        self.entries.push_back(Entry::Sample(packed, step));
+        self.keep(Entry::Sample(packed, step));
         self.forget(moment);
     }
 
@@ -247,7 +267,7 @@ impl History {
                 attempts: 1,
                 failure,
             };
-            self.entries.push_back(Entry::Gap(gap));
+            self.keep(Entry::Gap(gap));
         }
         if is_news {
             self.note(Change {
@@ -265,16 +285,24 @@ impl History {
         self.changes.push_back(change);
     }
 
-    /// Drops what is older than the history keeps; a later sample's step stays, so totals over
+    fn keep(&mut self, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
+    }
+
+    /// Drops what is older than the history keeps, or too much; a later sample's step stays, so totals over
     /// the kept window stay right.
     fn forget(&mut self, now: Moment) {
         // An entry goes when the one after it covers all that is kept: the last sample before a
         // long gap stays as long as the gap reaches into it.
         let is_old = |entry: &Entry| now.since(entry.end()) > self.keep;
         while self.entries.len() > 2
-            && (self.entries.len() > self.most || self.entries.get(1).is_some_and(is_old))
+            && (self.entries.len() > self.most.entries
+                || self.bytes > self.most.bytes
+                || self.entries.get(1).is_some_and(is_old))
+            && let Some(gone) = self.entries.pop_front()
         {
-            self.entries.pop_front();
+            self.bytes -= gone.bytes();
         }
     }
 
@@ -357,3 +385,6 @@ impl History {
         Window::new(self, self.entries.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

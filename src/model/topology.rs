@@ -9,7 +9,7 @@ use super::text::inert;
 /// Slots of a cluster (cluster.h, `CLUSTER_SLOTS`).
 pub const SLOTS: u32 = 16_384;
 /// Nodes that are taken from one view. Redis recommends 1,000 at most; a view may claim any number.
-const MOST_NODES: usize = 2_000;
+pub const MOST_NODES: usize = 2_000;
 
 /// A view of a cluster.
 #[derive(Clone, Debug, Default)]

@@ -12,12 +12,15 @@ use super::{Clock, commands, seal};
 use crate::config::Auth;
 use crate::model::{Clients, Denied, Published, SLOW_LOG, SlowEntry};
 
+/// Refusals for as long as something goes on, by their codes.
+const PASSING: [&str; 5] = ["BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "TRYAGAIN"];
+
 /// Why a question brought nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NoAnswer {
     /// Inert.
     pub(super) words: String,
-    /// Asking again may help: there was no reply in time.
+    /// Asking again may help: the question was neither answered nor refused for good.
     pub(super) may_come: bool,
 }
 
@@ -146,25 +149,33 @@ fn odd(words: &str) -> NoAnswer {
     }
 }
 
+fn later(words: &str) -> NoAnswer {
+    NoAnswer {
+        may_come: true,
+        ..odd(words)
+    }
+}
+
+/// A connection that ended says nothing of the questions that were on it: any of them may be the one
+/// that was hung up on, or none.
 fn why(trouble: &Trouble, rule: &str, auth: &Auth) -> NoAnswer {
     let error = match trouble {
-        Trouble::Timeout => {
-            return NoAnswer {
-                words: "no reply in time".to_owned(),
-                may_come: true,
-            };
-        }
+        Trouble::Timeout => return later("no reply in time"),
         Trouble::Rubbish(words) => return odd(words),
         Trouble::Error(error) => error,
     };
     match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension => {}
         ErrorKind::Parse => return odd("the reply makes no sense"),
-        _ => return odd("the connection ended before the reply"),
+        _ => return later("the connection ended before the reply"),
     }
     let (code, detail) = (error.code(), error.detail());
     let (code, detail) = (code.unwrap_or_default(), detail.unwrap_or_default());
-    odd(&refused(code, detail, rule, auth))
+    let no = odd(&refused(code, detail, rule, auth));
+    NoAnswer {
+        may_come: PASSING.contains(&code),
+        ..no
+    }
 }
 
 fn refused(code: &str, detail: &str, rule: &str, auth: &Auth) -> String {
@@ -206,7 +217,31 @@ fn denied(row: &Value, now: Timestamp, auth: &Auth) -> Option<Denied> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use redis::RedisError;
+
     use super::*;
+
+    #[test]
+    fn what_passes_may_be_asked_again() {
+        let ended = io::Error::from(io::ErrorKind::ConnectionReset);
+        let said = |reply: &[u8]| {
+            let value = redis::parse_redis_value(reply).expect("parses");
+            value.extract_error().expect_err("is an error")
+        };
+        let passing: [RedisError; 3] = [
+            ended.into(),
+            said(b"-BUSY Redis is busy running a script\r\n"),
+            said(b"-LOADING Redis is loading the dataset in memory\r\n"),
+        ];
+        let may_come = |trouble| why(&trouble, "+acl|log", &Auth::default()).may_come;
+        assert!(may_come(Trouble::Timeout));
+        assert!(passing.map(Trouble::Error).into_iter().all(may_come));
+        for no in ["-NOPERM no\r\n", "-ERR unknown command\r\n"] {
+            assert!(!may_come(Trouble::Error(said(no.as_bytes()))), "{no}");
+        }
+    }
 
     #[test]
     fn a_refusal_names_the_rule() {

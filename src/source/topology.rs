@@ -2,6 +2,9 @@
 //! `CLUSTER SHARDS`, or `CLUSTER SLOTS`, whichever is allowed. On servers without a cluster, and
 //! behind proxies that hide it, all three are refused.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use redis::Value;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -9,7 +12,9 @@ use super::connection::{Connection, Trouble};
 use super::slowlog;
 use super::{Clock, commands, seal};
 use crate::config::{Endpoint, Settings};
-use crate::model::{ClusterNode, Health, NodeId, Observation, Role, Topology, inert, slot_range};
+use crate::model::{
+    ClusterNode, Health, MOST_NODES, NodeId, Observation, Role, SLOTS, Topology, inert, slot_range,
+};
 
 /// How the words begin where nothing came.
 const NO_REPLY: &str = "no reply";
@@ -96,9 +101,12 @@ fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
         let slots = numbers.chunks_exact(2);
         let slots: Vec<_> = slots
             .filter_map(|pair| slot_range(&format!("{}-{}", pair[0], pair[1])))
+            .take(SLOTS as usize)
             .collect();
         let first = nodes.len();
-        for node in list(field(shard, "nodes")?)? {
+        // Each primary has a copy of the slots, and a reply may claim any number of both.
+        let room = MOST_NODES.saturating_sub(first);
+        for node in list(field(shard, "nodes")?)?.iter().take(room) {
             let word = |name: &str| field(node, name).map(text);
             let is_primary = word("role").as_deref() == Some("master");
             let port = word("tls-port").filter(|_| is_tls).or_else(|| word("port"));
@@ -130,6 +138,7 @@ fn of_shards(reply: &Value, host: &str, is_tls: bool) -> Option<Topology> {
 /// `[[first, last, [ip, port, id, …], …], …]`: the primary first, then its replicas.
 fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
     let mut nodes: Vec<ClusterNode> = Vec::new();
+    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
     for row in list(reply)? {
         let [first, last, holders @ ..] = list(row)? else {
             return None;
@@ -143,9 +152,8 @@ fn of_slots(reply: &Value, host: &str) -> Option<Topology> {
             let ip = Some(text(ip)).filter(|ip| is_place(ip));
             let address = NodeId::of(ip.as_deref().unwrap_or(host), text(port).parse().ok()?);
             let id = rest.first().map_or_else(|| address.to_string(), text);
-            let id: std::sync::Arc<str> = inert(&id, 48).into();
-            let known = nodes.iter().position(|node| node.id == id);
-            let place = known.unwrap_or_else(|| {
+            let id: Arc<str> = inert(&id, 48).into();
+            let place = *places.entry(id.clone()).or_insert_with(|| {
                 nodes.push(ClusterNode {
                     id: id.clone(),
                     address: Some(address),
@@ -219,130 +227,4 @@ fn field<'v>(map: &'v Value, name: &str) -> Option<&'v Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.as_bytes().to_vec())
-    }
-
-    fn node(id: &str, ip: &str, port: i64, role: &str) -> Value {
-        node_of_health(id, ip, port, role, "online")
-    }
-
-    fn node_of_health(id: &str, ip: &str, port: i64, role: &str, health: &str) -> Value {
-        let cells = [
-            ("id", bulk(id)),
-            ("port", Value::Int(port)),
-            ("ip", bulk(ip)),
-            ("endpoint", bulk("?")),
-            ("role", bulk(role)),
-            ("health", bulk(health)),
-        ];
-        Value::Array(cells.into_iter().flat_map(|(k, v)| [bulk(k), v]).collect())
-    }
-
-    #[test]
-    fn shards_and_slots_tell_the_same() {
-        let range = [
-            Value::Int(0),
-            Value::Int(99),
-            Value::Int(200),
-            Value::Int(200),
-        ];
-        let nodes = vec![
-            node("a", "10.0.0.1", 7_001, "master"),
-            node("b", "", 7_002, "slave"),
-        ];
-        let shard = [
-            bulk("slots"),
-            Value::Array(range.into()),
-            bulk("nodes"),
-            Value::Array(nodes),
-        ];
-        let shards = Value::Array(vec![Value::Array(shard.into())]);
-        let by_shards = of_shards(&shards, "seed", false).expect("parses");
-
-        let holder =
-            |ip: &str, port, id: &str| Value::Array(vec![bulk(ip), Value::Int(port), bulk(id)]);
-        let row = |first, last| {
-            let holders = [holder("10.0.0.1", 7_001, "a"), holder("", 7_002, "b")];
-            let ends = [Value::Int(first), Value::Int(last)];
-            Value::Array(ends.into_iter().chain(holders).collect())
-        };
-        let slots = Value::Array(vec![row(0, 99), row(200, 200)]);
-        assert_eq!(of_slots(&slots, "seed"), Some(by_shards.clone()));
-        assert_eq!(by_shards.nodes()[1].address, Some(NodeId::new("seed:7002")));
-        assert_eq!(by_shards.nodes()[0].slot_count(), 101);
-        assert_eq!(by_shards.nodes()[1].primary.as_deref(), Some("a"));
-    }
-
-    #[test]
-    fn slots_are_those_of_the_primary_that_has_not_failed() {
-        let shard = |first, last, nodes: Vec<Value>| {
-            let range = Value::Array(vec![Value::Int(first), Value::Int(last)]);
-            Value::Array(vec![
-                bulk("slots"),
-                range,
-                bulk("nodes"),
-                Value::Array(nodes),
-            ])
-        };
-        let primary = |id, health| node_of_health(id, "10.0.0.1", 7_001, "master", health);
-        let reply = Value::Array(vec![
-            shard(
-                0,
-                9_999,
-                vec![
-                    primary("old", "fail"),
-                    primary("new", "online"),
-                    node("replica", "10.0.0.1", 7_002, "replica"),
-                ],
-            ),
-            shard(
-                10_000,
-                16_383,
-                vec![primary("one", "fail"), primary("two", "fail")],
-            ),
-        ]);
-        let view = of_shards(&reply, "seed", false).expect("parses");
-        let held: Vec<u32> = view.nodes().iter().map(ClusterNode::slot_count).collect();
-        assert_eq!(held, [0, 10_000, 0, 6_384, 0]);
-        assert_eq!(view.nodes()[2].primary.as_deref(), Some("new"));
-    }
-
-    #[test]
-    fn only_some_refusals_last() {
-        for lasting in [
-            "NOPERM User ann has no permissions to run the 'cluster|slots' command",
-            "ERR unknown command `CLUSTER`, with args beginning with: `SLOTS`",
-            "ERR Unknown subcommand or wrong number of arguments for 'slots'",
-            "ERR This instance has cluster support disabled",
-        ] {
-            assert!(is_lasting(lasting), "{lasting}");
-        }
-        for passing in [
-            "LOADING Redis is loading the dataset in memory",
-            "BUSY Redis is busy running a script",
-            "NOAUTH Authentication required.",
-            "no reply to CLUSTER SLOTS",
-            "CLUSTER NODES makes no sense",
-        ] {
-            assert!(!is_lasting(passing), "{passing}");
-        }
-    }
-
-    #[test]
-    fn nonsense_is_no_view() {
-        for odd in [
-            Value::Nil,
-            Value::Int(1),
-            Value::Array(vec![Value::Int(1)]),
-            bulk("x"),
-        ] {
-            assert_eq!(of_shards(&odd, "h", false), None);
-            assert_eq!(of_slots(&odd, "h"), None);
-        }
-        assert_eq!(of_slots(&Value::Array(vec![]), "h"), None);
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@
 //! | keys in one round trip | [`BATCH`] |
 //! | one key is read at most every | [`GAP`] |
 //! | changed keys read in a second; beyond, once a poll | [`MOST_READS`] |
+//! | keys under one prefix read in a second; beyond, in the next | [`MOST_READS`] |
 //! | keys read in turn every [`TURN`], for what is not pushed (`SWAPDB`) | [`BATCH`] |
 //!
 //! Everything concerns database 0: this program never sends `SELECT`.
@@ -23,6 +24,7 @@ mod prefix;
 mod pushes;
 mod read;
 mod sample;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

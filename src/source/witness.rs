@@ -8,7 +8,7 @@
 //! |---|---|
 //! | rounds | one at a time, at most one a [`BETWEEN`], and so that no more than a [`PART`]th of the time is spent in them |
 //! | clients | `CLIENT LIST` only up to [`MOST_CLIENTS`]: the server walks through all of them |
-//! | refusals | who was refused is not asked again in this process, after [`STRIKES`] timeouts neither |
+//! | refusals | who was refused is not asked again in this process, after [`STRIKES`] questions in a row without a reply neither |
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -35,7 +35,7 @@ const PART: u32 = 50;
 /// The most clients that are listed. Two thousand rows are half a megabyte and some milliseconds
 /// of the server's time.
 const MOST_CLIENTS: u64 = 2_000;
-/// Questions without a reply in time, after which a witness is left alone.
+/// Questions in a row without a reply, after which a witness is left alone.
 const STRIKES: u32 = 3;
 /// Processes that are remembered to have been asked.
 const REMEMBERED: usize = 16;

@@ -2,12 +2,16 @@
 
 use crate::info::{Composite, Info};
 
+/// Databases that are believed in at most: as many as a cluster has slots, a thousand times what
+/// servers have unless told otherwise.
+const MOST: usize = 16_384;
+
 /// The keyspace section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyspace {
     /// Whether the reply carried the section: without it, key counts are unknown.
     pub exposed: bool,
-    /// Databases that hold keys, by number. A database without a line holds none.
+    /// Databases that hold keys, sorted by number. A database without a line holds none.
     pub dbs: Vec<Db>,
 }
 
@@ -53,7 +57,7 @@ impl Db {
 
 impl Keyspace {
     /// A line of a database that cannot be read makes the whole count unknown: without it, its
-    /// keys would look lost.
+    /// keys would look lost. So do more lines than can be kept.
     pub(super) fn parse(info: &Info) -> Self {
         let is_db = |name: &str| {
             name.strip_prefix("db")
@@ -63,7 +67,11 @@ impl Keyspace {
         let mut dbs: Vec<Db> = lines()
             .filter_map(|(name, value)| Db::parse(name, value))
             .collect();
-        let readable = dbs.len() == lines().count();
+        let lines = lines().count();
+        if lines > MOST {
+            dbs = Vec::new();
+        }
+        let readable = dbs.len() == lines;
         dbs.sort_by_key(|db| db.index);
         dbs.dedup_by_key(|db| db.index);
         Self {
@@ -92,9 +100,40 @@ impl Keyspace {
 
     /// Keys of one database; 0 without a line.
     pub fn keys_of(&self, index: u32) -> u64 {
-        self.dbs
-            .iter()
-            .find(|db| db.index == index)
-            .map_or(0, |db| db.keys)
+        self.db(index).map_or(0, |db| db.keys)
+    }
+
+    /// One database; `None` without a line.
+    pub fn db(&self, index: u32) -> Option<&Db> {
+        let place = self.dbs.binary_search_by_key(&index, |db| db.index);
+        place.ok().map(|place| &self.dbs[place])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(databases: usize) -> Keyspace {
+        let lines = (0..databases).rev();
+        let lines = lines.map(|db| format!("db{db}:keys={},expires=0\r\n", db + 1));
+        let text = format!("# Keyspace\r\n{}", lines.collect::<String>());
+        Keyspace::parse(&Info::parse(text))
+    }
+
+    #[test]
+    fn databases_are_found_by_number() {
+        let keyspace = read(12);
+        assert_eq!(
+            [0, 9, 11, 12].map(|db| keyspace.keys_of(db)),
+            [1, 10, 12, 0]
+        );
+    }
+
+    #[test]
+    fn more_databases_than_can_be_kept_are_unknown() {
+        assert_eq!(read(MOST).keys(), Some((1..=MOST as u64).sum()));
+        let many = read(MOST + 1);
+        assert_eq!((many.keys(), many.dbs.len()), (None, 0));
     }
 }

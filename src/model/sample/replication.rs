@@ -4,6 +4,9 @@ use crate::info::{Composite, Info};
 use crate::model::node::Role;
 use crate::model::text::inert;
 
+/// Lines of replicas that are kept at most.
+const MOST_REPLICAS: usize = 1_024;
+
 /// Replication as this node sees it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Replication {
@@ -97,6 +100,13 @@ impl Replication {
         }
     }
 
+    /// What its replicas take of the memory, about.
+    pub(in crate::model) fn bytes(&self) -> usize {
+        let text = |line: &ReplicaLine| line.address.len() + line.state.len();
+        let texts: usize = self.replicas.iter().map(text).sum();
+        size_of_val(&*self.replicas) + texts
+    }
+
     /// Reads the replication section.
     pub fn parse(info: &Info) -> Self {
         let number = |name| info.u64("Replication", name);
@@ -111,6 +121,7 @@ impl Replication {
         let lines: Vec<_> = lines.filter(|(name, _)| is_replica_line(name)).collect();
         let replicas = lines
             .iter()
+            .take(MOST_REPLICAS)
             .filter_map(|(_, value)| ReplicaLine::parse(value));
         let connected = number("connected_slaves");
         Self {

@@ -167,7 +167,10 @@ impl Round {
                 }
             }
             Err(words) if topology::is_lasting(words) => self.pass_over(place, Cluster::Mute),
-            Err(_) => self.pass_over(place, Cluster::Later(now + VIEW_EVERY)),
+            Err(_) => {
+                self.pass_over(place, Cluster::Later(now + VIEW_EVERY));
+                return false;
+            }
         }
         true
     }

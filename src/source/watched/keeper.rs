@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::pace::{Pace, Shift};
 use super::pushes::Pushes;
 use super::read::Reader;
+use super::waiting::Due;
 use super::{BATCH, GAP, MOST_READS, TURN, open, words};
 use crate::config::Settings;
 use crate::model::{
@@ -19,13 +20,6 @@ use crate::source::connection::{Connection, Trouble};
 use crate::source::schedule::BackOff;
 use crate::source::tripwire::{is_refusal, switch_on};
 use crate::source::{Clock, commands};
-
-/// Why a key is to be read.
-#[derive(Clone, Copy)]
-struct Due {
-    asked: Asked,
-    pushed: Option<Moment>,
-}
 
 /// One key.
 struct Known {
@@ -152,14 +146,11 @@ impl Keeper {
 
     fn due(&mut self, position: usize, due: Due) {
         let key = &mut self.keys[position];
-        match &mut key.due {
-            // A push is news even where the key would have been read anyway.
-            Some(known) if due.pushed.is_some() && known.pushed.is_none() => *known = due,
-            Some(_) => {}
-            None => {
-                key.due = Some(due);
-                self.queue.push_back(position);
-            }
+        if let Some(known) = &mut key.due {
+            known.and(due);
+        } else {
+            key.due = Some(due);
+            self.queue.push_back(position);
         }
     }
 

@@ -14,10 +14,11 @@ use tokio::time::sleep;
 
 use super::pushes::Pushes;
 use super::read::Reader;
-use super::{BATCH, number, open, words};
+use super::waiting::{Due, Waiting};
+use super::{BATCH, MOST_READS, number, open, words};
 use crate::config::Settings;
 use crate::model::{
-    Asked, Failure, KeyRead, KeyState, Moment, Observation, Seen, Watch, Watching, shown_name,
+    Asked, Failure, KeyRead, KeyState, Observation, Seen, Watch, Watching, shown_name,
 };
 use crate::source::connection::{Connection, Trouble};
 use crate::source::rate::Rate;
@@ -40,6 +41,13 @@ struct Member {
     is_told: bool,
 }
 
+impl Member {
+    /// Whether it was not there when it was last read.
+    fn is_absent(&self) -> bool {
+        matches!(&self.last, Some(last) if last.state == KeyState::Absent)
+    }
+}
+
 /// Keeps one prefix.
 pub(super) struct Keeper {
     settings: Settings,
@@ -52,7 +60,11 @@ pub(super) struct Keeper {
     members: HashMap<Vec<u8>, Member>,
     /// Names in the order in which they were first seen.
     order: VecDeque<Vec<u8>>,
-    rate: Rate,
+    waiting: Waiting,
+    /// Names that are pushed.
+    pushed: Rate,
+    /// Names that are read: a server that is emptied again and again has all of them read each time.
+    read: Rate,
 }
 
 impl Keeper {
@@ -73,7 +85,9 @@ impl Keeper {
             pushes: Arc::default(),
             members: HashMap::new(),
             order: VecDeque::new(),
-            rate: Rate::new(MOST_NAMES),
+            waiting: Waiting::default(),
+            pushed: Rate::new(MOST_NAMES),
+            read: Rate::new(MOST_READS as usize),
         }
     }
 
@@ -115,83 +129,86 @@ impl Keeper {
         let moment = self.clock.now();
         let _ = self.out.send(Observation::Watching { moment, told }).await;
         // What was known before a connection was lost may have gone meanwhile.
-        let known: Vec<Vec<u8>> = self.order.iter().cloned().collect();
-        let known = known.into_iter().map(|name| (name, None));
-        if self
-            .look_at(&mut connection, known.collect(), Asked::Reconnected)
-            .await
-            .is_err()
-        {
-            return Ok(Ended::HungUp);
+        let due = Due {
+            asked: Asked::Reconnected,
+            pushed: None,
+        };
+        for name in &self.order {
+            self.waiting.add(name.clone(), due);
         }
         loop {
+            if self.look(&mut connection).await.is_err() {
+                return Ok(Ended::HungUp);
+            }
+            sleep(GAP).await;
             tokio::select! {
+                () = std::future::ready(()), if !self.waiting.is_empty() => {}
                 () = self.pushes.heard() => {}
                 () = connection.over() => return Ok(Ended::HungUp),
                 () = self.out.closed() => return Ok(Ended::HungUp),
             }
-            let heard = self.pushes.take();
-            if self.rate.is_beyond(self.clock.elapsed(), heard.count) {
+            if !self.take_pushes() {
                 return Ok(Ended::TooMuch);
             }
-            let mut looked = Ok(());
-            if !heard.names.is_empty() {
-                let names = heard.names.into_iter();
-                let names = names.map(|(name, moment)| (name, Some(moment)));
-                looked = self
-                    .look_at(&mut connection, names.collect(), Asked::Pushed)
-                    .await;
-            }
-            if let (Ok(()), Some(moment)) = (&looked, heard.emptied) {
-                let names = self.order.iter().cloned();
-                let names = names.map(|name| (name, Some(moment)));
-                looked = self
-                    .look_at(&mut connection, names.collect(), Asked::Emptied)
-                    .await;
-            }
-            if looked.is_err() {
-                return Ok(Ended::HungUp);
-            }
-            sleep(GAP).await;
         }
     }
 
-    /// Reads keys and tells which went and which came back.
-    async fn look_at(
-        &mut self,
-        connection: &mut Connection,
-        names: Vec<(Vec<u8>, Option<Moment>)>,
-        asked: Asked,
-    ) -> Result<(), Trouble> {
-        for some in names.chunks(BATCH) {
+    /// What was pushed waits to be read. `false` where it is too much.
+    fn take_pushes(&mut self) -> bool {
+        let heard = self.pushes.take();
+        if self.pushed.is_beyond(self.clock.elapsed(), heard.count) {
+            return false;
+        }
+        for (name, moment) in heard.names {
+            let due = Due {
+                asked: Asked::Pushed,
+                pushed: Some(moment),
+            };
+            self.waiting.add(name, due);
+        }
+        if let Some(moment) = heard.emptied {
+            let due = Due {
+                asked: Asked::Emptied,
+                pushed: Some(moment),
+            };
+            // What was not there has nothing to lose; should it come, its name is pushed.
+            let there = |name: &&Vec<u8>| self.members.get(*name).is_none_or(|m| !m.is_absent());
+            for name in self.order.iter().filter(there) {
+                self.waiting.add(name.clone(), due);
+            }
+        }
+        true
+    }
+
+    /// Reads keys that wait, as many as may be read now, and tells which went and which came back.
+    async fn look(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        loop {
+            let now = self.clock.elapsed();
+            let some = self.waiting.take(self.read.room(now).min(BATCH));
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.read.is_beyond(now, some.len());
             let list: Vec<&[u8]> = some.iter().map(|(name, _)| &**name).collect();
             let states = self.reader.look(connection, &list).await?;
             let moment = self.clock.now();
             let mut read = Vec::new();
-            for ((name, pushed), state) in some.iter().zip(states) {
-                let told = self.learn(name, Seen { moment, state }, asked, *pushed);
-                read.extend(told);
+            for ((name, due), state) in some.iter().zip(states) {
+                read.extend(self.learn(name, Seen { moment, state }, *due));
             }
             if !read.is_empty() {
                 let _ = self.out.send(Observation::Keys { moment, read }).await;
             }
         }
-        Ok(())
     }
 
-    fn learn(
-        &mut self,
-        name: &[u8],
-        seen: Seen,
-        asked: Asked,
-        pushed: Option<Moment>,
-    ) -> Option<KeyRead> {
+    fn learn(&mut self, name: &[u8], seen: Seen, due: Due) -> Option<KeyRead> {
         if !self.members.contains_key(name) {
             self.remember(name);
         }
         let member = self.members.get_mut(name)?;
         let is_absent = seen.state == KeyState::Absent;
-        let was_absent = matches!(&member.last, Some(last) if last.state == KeyState::Absent);
+        let was_absent = member.is_absent();
         let state = seen.state.clone();
         let before = member.last.replace(seen);
         // One that comes and goes within a look was there in between.
@@ -207,8 +224,8 @@ impl Keeper {
             is_member: true,
             state,
             before,
-            asked,
-            pushed,
+            asked: due.asked,
+            pushed: due.pushed,
         })
     }
 

@@ -80,7 +80,7 @@ impl<'a> Views<'a> {
             .collect();
         let gone = start.iter().flat_map(|start| &start.dbs);
         for db in gone.filter(|db| db.keys > 0) {
-            if rows.iter().all(|row| row.index != db.index) {
+            if sample.keyspace.db(db.index).is_none() {
                 rows.push(DbRow {
                     index: db.index,
                     change: change(db.index, 0),
