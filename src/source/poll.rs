@@ -26,7 +26,7 @@ use super::ask::{Asker, Reply};
 use super::connection::{Connection, Trouble, scene};
 use super::events::{self, Listener};
 use super::monitor;
-use super::schedule::{BackOff, Extra, Grid};
+use super::schedule::{BackOff, Due, Extra, Grid};
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
@@ -290,7 +290,7 @@ impl Poller {
     async fn rest(&mut self, due: Due) -> Option<(Observation, Due)> {
         loop {
             let now = self.clock.elapsed();
-            let until = self.moment(due);
+            let until = due.moment(&self.grid, self.rested);
             tokio::select! {
                 () = sleep(until.saturating_sub(now)) => return None,
                 wish = chosen(&mut self.control) => {
@@ -380,17 +380,10 @@ impl Poller {
             self.witnesses.ask_now(&link.connection);
         }
         let soon = soon.max(self.extra.next());
-        if self.moment(due) <= soon {
+        if due.moment(&self.grid, self.rested) <= soon {
             due
         } else {
             Due::Pushed(soon)
-        }
-    }
-
-    fn moment(&self, due: Due) -> Duration {
-        match due {
-            Due::Poll => self.grid.next(self.rested),
-            Due::At(at) | Due::Pushed(at) => at,
         }
     }
 
@@ -411,17 +404,6 @@ impl Poller {
         let next = Next::Wait(self.wait_after(failure.kind));
         Some(self.failed(&failure, &next))
     }
-}
-
-/// When the next attempt is made.
-#[derive(Clone, Copy)]
-enum Due {
-    /// With the next line of the grid.
-    Poll,
-    /// At a moment, whatever the interval is.
-    At(Duration),
-    /// The same, because of what was pushed.
-    Pushed(Duration),
 }
 
 async fn ended(link: Option<&Link>) {

@@ -39,6 +39,27 @@ impl Grid {
     }
 }
 
+/// When the next attempt is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    /// With the next line of the grid.
+    Poll,
+    /// At a moment, whatever the interval is.
+    At(Duration),
+    /// The same, because of what was pushed.
+    Pushed(Duration),
+}
+
+impl Due {
+    /// The moment, where the next line of the grid is waited for since `rested`.
+    pub(crate) fn moment(self, grid: &Grid, rested: Duration) -> Duration {
+        match self {
+            Self::Poll => grid.next(rested),
+            Self::At(at) | Self::Pushed(at) => at,
+        }
+    }
+}
+
 fn held(interval: Duration) -> Duration {
     interval.clamp(*INTERVAL_RANGE.start(), *INTERVAL_RANGE.end())
 }

@@ -191,7 +191,9 @@ fn both(ports: [u16; 2]) -> Plan {
 async fn proxies_with_one_run_id_are_one_only_where_they_tell_the_same() {
     let parts = proxies([3_450, 2_210], None);
     let mut scene = Scene::open(both([parts[0].port, parts[1].port]));
-    scene.all_answer(2).await;
+    for part in &parts {
+        scene.hears_of(&NodeId::of("127.0.0.1", part.port)).await;
+    }
     let same = proxies([3_450, 3_450], Some(AtomicU64::new(9)));
     let mut scene = Scene::open(both([same[0].port, same[1].port]));
     scene
@@ -216,5 +218,7 @@ async fn nodes_without_a_run_id_are_not_one() {
         })
     });
     let mut scene = Scene::open(both([nodes[0].port, nodes[1].port]));
-    scene.all_answer(2).await;
+    for node in &nodes {
+        scene.hears_of(&NodeId::of("127.0.0.1", node.port)).await;
+    }
 }

@@ -188,18 +188,14 @@ impl Scene {
     /// Watches until so many nodes have answered some polls each.
     pub(crate) async fn found(server: &Server, nodes: usize) -> Self {
         let mut scene = Self::from(server);
-        scene.all_answer(nodes).await;
         scene
-    }
-
-    /// Listens until so many nodes have answered some polls each.
-    pub(crate) async fn all_answer(&mut self, nodes: usize) {
-        self.until("all nodes answer", |deployment| {
-            let mut members = deployment.members().iter();
-            deployment.members().len() >= nodes
-                && members.all(|member| member.history().window().polls() >= 3)
-        })
-        .await;
+            .until("all nodes answer", |deployment| {
+                let mut members = deployment.members().iter();
+                deployment.members().len() >= nodes
+                    && members.all(|member| member.history().window().polls() >= 3)
+            })
+            .await;
+        scene
     }
 
     /// From now on no loss may be told, at any time.
