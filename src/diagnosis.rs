@@ -186,15 +186,17 @@ fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
     }
 }
 
-/// What needs a human comes first. While watching, what happened before comes after what is at
-/// risk now.
+/// What needs a human comes first. While watching, what emptied a database before we came stands
+/// right behind what is lost now: whoever comes with a ticket looks for it. What every cache does all
+/// day hides no risk of today: of the time before, it comes after what is at risk now.
 fn rank(verdicts: &mut [Verdict], watched: bool) {
     verdicts.sort_by_key(|verdict| {
-        let past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
-        let rank = if past { Level::AtRisk } else { verdict.level };
+        let is_past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
+        let is_old = is_past && first_contact::is_everyday(verdict.cause);
+        let rank = if is_old { Level::AtRisk } else { verdict.level };
         (
             rank,
-            past,
+            is_old,
             verdict.level,
             verdict.scope,
             Reverse(weight(verdict)),

@@ -606,6 +606,27 @@ fn one_reading_gives_totals_and_at_most_a_suspicion() {
     );
 }
 
+/// Whoever comes with a ticket looks for the flush; the daily deletes of a cache hide no risk of today.
+#[test]
+fn a_flush_before_the_watch_stands_above_risks_and_daily_deletes_below() {
+    let mut facts = Facts::default();
+    facts.keys(5);
+    facts.ran("flushall", 1);
+    facts.ran("del", 900);
+    facts.memory.insert("used_memory", "9900000".into());
+    let diagnosis = Story::with(facts).then(|_| {}).diagnosis();
+    let told = diagnosis.verdicts.iter();
+    let told: Vec<_> = told.map(|v| (v.cause, v.level, v.scope)).collect();
+    assert_eq!(
+        told[..3],
+        [
+            (Cause::Flush, Level::Suspected, Scope::SinceStart),
+            (Cause::RejectedWrites, Level::AtRisk, Scope::Window),
+            (Cause::Deletion, Level::Suspected, Scope::SinceStart),
+        ]
+    );
+}
+
 #[test]
 fn a_wave_stays_a_loss_when_keys_come_back_and_more_waves_follow() {
     let wave = |story: Story| {
