@@ -637,3 +637,64 @@ fn what_befalls_the_elected_primary_of_a_partition_counts() {
     assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
     assert_eq!(diagnosis.ledger.keys_after, Some(0));
 }
+
+/// Three primaries of a cluster of which the last has fallen silent.
+fn without_a_shard() -> Group {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+    }
+    let mut group = group.repeat(3, |_| {});
+    group.view(&[
+        (0, "master - 0 1 1 connected 0-5460"),
+        (1, "master - 0 1 2 connected 5461-10922"),
+        (2, "master - 0 1 3 connected 10923-16383"),
+    ]);
+    group.repeat(3, |nodes| nodes[2].up = false)
+}
+
+#[test]
+fn slots_that_cannot_be_reached_are_told_before_the_tries() {
+    let mut group = without_a_shard();
+    group.view(&[
+        (0, "master - 0 1 1 connected 0-5460"),
+        (1, "master - 0 1 2 connected 5461-10922"),
+        (2, "master,fail - 0 1 3 disconnected 10923-16383"),
+    ]);
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(verdict.level, Level::Confirmed);
+    let words = "5,461 of 16,384 slots cannot be reached, with 1,000 keys that need not be lost: \
+                 10.0.0.3:6379 alone holds them, which the cluster takes for failed; \
+                 10.0.0.3:6379: no answer, 3 tries in 2 s";
+    assert!(verdict.summary.starts_with(words), "{}", verdict.summary);
+    assert!(verdict.next_steps[0].starts_with("bring the node back"));
+}
+
+#[test]
+fn slots_without_an_owner_are_not_told_as_a_node_that_does_not_answer() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+    }
+    let mut group = group.repeat(3, |_| {});
+    group.view(&[
+        (0, "master - 0 1 1 connected 401-8191"),
+        (1, "master - 0 1 2 connected 8192-16383"),
+    ]);
+    let group = group.repeat(2, |_| {});
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(verdict.mechanism, Some(Mechanism::SlotsUnreached));
+    assert_eq!(
+        verdict.summary,
+        "401 of 16,384 slots cannot be reached; their keys need not be lost: \
+         they are assigned to no node"
+    );
+    let told = format!("{verdict:?}");
+    assert!(
+        !told.contains("answer") && !told.contains("bring the node back"),
+        "{told}"
+    );
+    assert!(told.contains("CLUSTER ADDSLOTS"), "{told}");
+}

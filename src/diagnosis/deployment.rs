@@ -18,6 +18,7 @@ mod merge;
 mod resharding;
 mod summary;
 mod takeover;
+mod uncovered;
 
 use std::time::Duration;
 

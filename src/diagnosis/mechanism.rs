@@ -98,6 +98,8 @@ pub enum Mechanism {
     DebugReload,
     /// The server does not answer.
     Unreachable,
+    /// Slots of a cluster that no working node holds.
+    SlotsUnreached,
     /// A data set is being loaded.
     Loading,
     /// Saving to disk fails.
@@ -144,7 +146,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// How many there are.
-    const COUNT: usize = 65;
+    const COUNT: usize = 66;
 
     /// All mechanisms, by cause.
     pub fn all() -> impl Iterator<Item = Self> {
