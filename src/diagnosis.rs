@@ -60,7 +60,7 @@ pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
 pub use verdict::{Certainty, Evidence, Level, Reading, Scope, Suspect, Verdict};
 
-use crate::model::{Product, Window};
+use crate::model::{Deployment, Product, Window};
 
 /// Everything that can be said about a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,14 +153,18 @@ impl Cause {
 
 /// Judges every cause over a window of a node that is looked at alone.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
-    diagnose_among(window, &Given::Untold)
+    diagnose_among(window, &Given::Untold, None)
 }
 
-/// The same of a node of which others know what slots it gave away.
-fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
+/// The same of a node of a deployment, of which others know what slots it gave away.
+fn diagnose_among(
+    window: &Window<'_>,
+    given: &Given,
+    deployment: Option<&Deployment>,
+) -> Diagnosis {
     let ledger = Ledger::among(window, given);
     let ends = Ends::of(window);
-    let case = Case::new(*window, &ledger, given, &ends);
+    let case = Case::new(*window, &ledger, (given, deployment), &ends);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
     rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {

@@ -7,8 +7,8 @@ mod support {
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, ClusterNode, Moment, Told};
+use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment, diagnose_member};
+use amr_top::model::{ChangeKind, ClusterNode, Moment, Observation, SlowEntry, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -697,4 +697,31 @@ fn slots_without_an_owner_are_not_told_as_a_node_that_does_not_answer() {
         "{told}"
     );
     assert!(told.contains("CLUSTER ADDSLOTS"), "{told}");
+}
+
+/// A replica that was promoted before we came remembers what its primary sent; whoever did that was
+/// connected there.
+#[test]
+fn the_link_to_an_old_primary_is_nobody() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        nodes[1].facts.ran("flushall", 1);
+    });
+    let mut late = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    late.nodes = group.nodes;
+    let mut late = late.then(|_| {});
+    let moment = late.told.last().expect("something was said").moment();
+    let entry = |id, who| {
+        let words = ["flushall".to_owned()];
+        SlowEntry::new(id, moment.at, Duration::from_millis(20), &words).by(who, "")
+    };
+    let log = Ok(vec![entry(2, "10.0.0.1:6379"), entry(1, "10.0.0.9:41234")]);
+    let said = Observation::SlowLog { moment, log };
+    late.deployment
+        .observe(Told::Node(late.nodes[1].id.clone(), said));
+    let diagnosis = diagnose_member(&late.deployment, 1, None);
+    let verdict = diagnosis.of(Cause::Flush).expect("a verdict");
+    let who: Vec<_> = verdict.suspects.iter().map(|who| &who.address).collect();
+    assert_eq!(who, [&Some("10.0.0.9:41234".to_owned())]);
 }
