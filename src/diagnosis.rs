@@ -60,7 +60,7 @@ pub use ledger::{Known, Ledger, Loss, Part, Way};
 pub use mechanism::Mechanism;
 pub use verdict::{Certainty, Evidence, Level, Reading, Scope, Suspect, Verdict};
 
-use crate::model::{Product, Window};
+use crate::model::{Deployment, Product, Window};
 
 /// Everything that can be said about a window.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,14 +153,18 @@ impl Cause {
 
 /// Judges every cause over a window of a node that is looked at alone.
 pub fn diagnose(window: &Window<'_>) -> Diagnosis {
-    diagnose_among(window, &Given::Untold)
+    diagnose_among(window, &Given::Untold, None)
 }
 
-/// The same of a node of which others know what slots it gave away.
-fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
+/// The same of a node of a deployment, of which others know what slots it gave away.
+fn diagnose_among(
+    window: &Window<'_>,
+    given: &Given,
+    deployment: Option<&Deployment>,
+) -> Diagnosis {
     let ledger = Ledger::among(window, given);
     let ends = Ends::of(window);
-    let case = Case::new(*window, &ledger, given, &ends);
+    let case = Case::new(*window, &ledger, (given, deployment), &ends);
     let mut verdicts: Vec<Verdict> = RULES.iter().map(|rule| rule.apply(&case)).collect();
     rank(&mut verdicts, window.has_interval());
     for verdict in verdicts.iter_mut().filter(|verdict| verdict.is_loss()) {
@@ -186,15 +190,17 @@ fn diagnose_among(window: &Window<'_>, given: &Given) -> Diagnosis {
     }
 }
 
-/// What needs a human comes first. While watching, what happened before comes after what is at
-/// risk now.
+/// What needs a human comes first. While watching, what emptied a database before we came stands
+/// right behind what is lost now: whoever comes with a ticket looks for it. What every cache does all
+/// day hides no risk of today: of the time before, it comes after what is at risk now.
 fn rank(verdicts: &mut [Verdict], watched: bool) {
     verdicts.sort_by_key(|verdict| {
-        let past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
-        let rank = if past { Level::AtRisk } else { verdict.level };
+        let is_past = watched && verdict.is_loss() && verdict.scope == Scope::SinceStart;
+        let is_old = is_past && first_contact::is_everyday(verdict.cause);
+        let rank = if is_old { Level::AtRisk } else { verdict.level };
         (
             rank,
-            past,
+            is_old,
             verdict.level,
             verdict.scope,
             Reverse(weight(verdict)),

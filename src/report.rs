@@ -6,6 +6,7 @@
 
 mod exit;
 mod export;
+mod headline;
 mod incidents;
 mod json;
 mod ledger;
@@ -27,7 +28,7 @@ pub use text::Style;
 use self::incidents::Episode;
 use self::ledger::Balance;
 use self::watched::Key;
-use crate::diagnosis::{Cause, Diagnosis, Forecast, Level, Migration, Removals, Scope, Verdict};
+use crate::diagnosis::{Cause, Diagnosis, Forecast, Migration, Removals, Scope, Verdict};
 use crate::format;
 use crate::model::{Change, NodeId, Packed, Product, Role, Window};
 
@@ -209,47 +210,6 @@ impl<'a> Report<'a> {
     /// The report for scripts.
     pub fn json(&self) -> String {
         json::render(self)
-    }
-
-    /// What to say first: the cause, how sure, how many keys.
-    fn headline(&self) -> String {
-        // Totals since start are news only where nothing was watched.
-        let is_news = |verdict: &Verdict| match self.top_cause {
-            Some(top) => top == verdict.cause,
-            None => verdict.is_loss_in_window(),
-        };
-        let top = self.verdicts.iter().find(|row| is_news(&row.verdict));
-        if let Some(Row { title, verdict }) = top {
-            let level = verdict.level.word().to_lowercase();
-            let parts = [words::keys_lost(verdict), level];
-            let said = parts.iter().filter(|part| !part.is_empty());
-            let said: Vec<&str> = said.map(String::as_str).collect();
-            let scope = match words::scope_words(verdict.scope) {
-                "" => String::new(),
-                scope => format!(" {scope}"),
-            };
-            return format!("{title}: {}{scope}", said.join(", "));
-        }
-        if !self.answered {
-            return "No reply was read: nothing can be said about the keys".into();
-        }
-        let at_risk = |row: &&Row| row.verdict.level == Level::AtRisk;
-        let risks = self.verdicts.iter().filter(at_risk);
-        let risks: Vec<&str> = risks.map(|row| row.title).collect();
-        let risks = if risks.is_empty() {
-            String::new()
-        } else {
-            format!("; at risk: {}", risks.join(", "))
-        };
-        // A replica is no witness of what its primary removed.
-        let mut heard = self.nodes.iter().filter(|node| node.keys.is_some());
-        let is_replica = self.answered && heard.all(|node| node.role == Role::Replica);
-        let found = if is_replica {
-            "No loss found on this replica; removals are counted by its primary"
-        } else {
-            "No loss found"
-        };
-        format!("{found}{risks}")
     }
 
     /// Whether a verdict on the time before we watched stands beside what was watched: told, but

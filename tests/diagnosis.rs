@@ -492,6 +492,36 @@ fn writes_refused_for_memory_are_named() {
 }
 
 #[test]
+fn a_read_that_is_refused_is_no_rejected_write() {
+    let story = Story::with_keys(10).then(|f| {
+        f.cluster = true;
+        f.errors.insert("CLUSTERDOWN", 1);
+        f.commands.insert("get", (0, 1, 0));
+    });
+    assert_nothing_lost(&story.diagnosis());
+    let verdicts = Story::with(story.facts).diagnosis().verdicts;
+    assert!(
+        !verdicts
+            .iter()
+            .any(|v| v.cause == Cause::RejectedWrites && v.is_loss()),
+        "nor is one before the watch"
+    );
+}
+
+#[test]
+fn a_refusal_of_an_unknown_command_is_suspected() {
+    let story = Story::with_keys(10).then(|f| {
+        f.errors.insert("CLUSTERDOWN", 3);
+    });
+    assert_top(
+        &story.diagnosis(),
+        Cause::RejectedWrites,
+        Level::Suspected,
+        None,
+    );
+}
+
+#[test]
 fn swapdb_moves_and_does_not_lose() {
     let story = Story::with_keys(1_000).then(|f| {
         f.dbs = [(1, (1_000, 0))].into();
@@ -603,6 +633,27 @@ fn one_reading_gives_totals_and_at_most_a_suspicion() {
             .verdicts
             .iter()
             .all(|v| v.level != Level::Confirmed)
+    );
+}
+
+/// Whoever comes with a ticket looks for the flush; the daily deletes of a cache hide no risk of today.
+#[test]
+fn a_flush_before_the_watch_stands_above_risks_and_daily_deletes_below() {
+    let mut facts = Facts::default();
+    facts.keys(5);
+    facts.ran("flushall", 1);
+    facts.ran("del", 900);
+    facts.memory.insert("used_memory", "9900000".into());
+    let diagnosis = Story::with(facts).then(|_| {}).diagnosis();
+    let told = diagnosis.verdicts.iter();
+    let told: Vec<_> = told.map(|v| (v.cause, v.level, v.scope)).collect();
+    assert_eq!(
+        told[..3],
+        [
+            (Cause::Flush, Level::Suspected, Scope::SinceStart),
+            (Cause::RejectedWrites, Level::AtRisk, Scope::Window),
+            (Cause::Deletion, Level::Suspected, Scope::SinceStart),
+        ]
     );
 }
 

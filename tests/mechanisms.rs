@@ -34,6 +34,24 @@ impl Played {
     }
 }
 
+/// Slots of a cluster that no node has.
+fn unassigned() -> Case {
+    let group = || {
+        let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]).then(|_| {});
+        group.view(&[
+            (0, "master - 0 1 1 connected 401-8191"),
+            (1, "master - 0 1 2 connected 8192-16383"),
+        ]);
+        group.then(|_| {})
+    };
+    Case {
+        mechanism: M::SlotsUnreached,
+        level: Level::Suspected,
+        keys: None,
+        story: Played::Several(group),
+    }
+}
+
 fn case(mechanism: M, level: Level, keys: impl Into<Option<u64>>, story: fn() -> Story) -> Case {
     let keys = keys.into();
     Case {
@@ -526,7 +544,7 @@ fn all() -> Vec<Case> {
         failures(),
         refusals(),
         moves(),
-        vec![split_brain(), diverged()],
+        vec![split_brain(), diverged(), unassigned()],
     ]
     .into_iter()
     .flatten()
@@ -556,8 +574,9 @@ fn check(wanted: &Case, diagnosis: &Diagnosis) -> Result<(), String> {
         .iter()
         .flat_map(|incident| &incident.shares)
         .any(|share| share.mechanism == wanted.mechanism);
-    // A load takes no key: it only hides them.
-    if is_loss && !told && wanted.mechanism != M::Loading {
+    // They take no key: they only hide them.
+    let hides = [M::Loading, M::SlotsUnreached].contains(&wanted.mechanism);
+    if is_loss && !told && !hides {
         return Err(format!("no incident tells it: {:#?}", diagnosis.incidents));
     }
     Ok(())

@@ -7,8 +7,8 @@ mod support {
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment};
-use amr_top::model::{ChangeKind, ClusterNode, Moment, Observation, Told};
+use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment, diagnose_member};
+use amr_top::model::{ChangeKind, ClusterNode, Moment, Observation, SlowEntry, Told};
 use support::story::{Group, Node};
 
 /// A primary and its replica, which has what it has, after some polls under writes.
@@ -730,4 +730,92 @@ fn what_befalls_the_elected_primary_of_a_partition_counts() {
     let diagnosis = flushed.repeat(2, |_| {}).diagnosis();
     assert_eq!(diagnosis.top_cause, Some(Cause::Flush));
     assert_eq!(diagnosis.ledger.keys_after, Some(0));
+}
+
+/// Three primaries of a cluster of which the last has fallen silent.
+fn without_a_shard() -> Group {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+    }
+    let mut group = group.repeat(3, |_| {});
+    group.view(&[
+        (0, "master - 0 1 1 connected 0-5460"),
+        (1, "master - 0 1 2 connected 5461-10922"),
+        (2, "master - 0 1 3 connected 10923-16383"),
+    ]);
+    group.repeat(3, |nodes| nodes[2].up = false)
+}
+
+#[test]
+fn slots_that_cannot_be_reached_are_told_before_the_tries() {
+    let mut group = without_a_shard();
+    group.view(&[
+        (0, "master - 0 1 1 connected 0-5460"),
+        (1, "master - 0 1 2 connected 5461-10922"),
+        (2, "master,fail - 0 1 3 disconnected 10923-16383"),
+    ]);
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(verdict.level, Level::Confirmed);
+    let words = "5,461 of 16,384 slots cannot be reached, with 1,000 keys that need not be lost: \
+                 10.0.0.3:6379 alone holds them, which the cluster takes for failed; \
+                 10.0.0.3:6379: no answer, 3 tries in 2 s";
+    assert!(verdict.summary.starts_with(words), "{}", verdict.summary);
+    assert!(verdict.next_steps[0].starts_with("bring the node back"));
+}
+
+#[test]
+fn slots_without_an_owner_are_not_told_as_a_node_that_does_not_answer() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+    }
+    let mut group = group.repeat(3, |_| {});
+    group.view(&[
+        (0, "master - 0 1 1 connected 401-8191"),
+        (1, "master - 0 1 2 connected 8192-16383"),
+    ]);
+    let group = group.repeat(2, |_| {});
+    let diagnosis = group.diagnosis();
+    let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
+    assert_eq!(verdict.mechanism, Some(Mechanism::SlotsUnreached));
+    assert_eq!(
+        verdict.summary,
+        "401 of 16,384 slots cannot be reached; their keys need not be lost: \
+         they are assigned to no node"
+    );
+    let told = format!("{verdict:?}");
+    assert!(
+        !told.contains("answer") && !told.contains("bring the node back"),
+        "{told}"
+    );
+    assert!(told.contains("CLUSTER ADDSLOTS"), "{told}");
+}
+
+/// A replica that was promoted before we came remembers what its primary sent; whoever did that was
+/// connected there.
+#[test]
+fn the_link_to_an_old_primary_is_nobody() {
+    let group = pair().then(|nodes| {
+        let offset = nodes[1].offset();
+        nodes[1].promote(offset);
+        nodes[1].facts.ran("flushall", 1);
+    });
+    let mut late = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    late.nodes = group.nodes;
+    let mut late = late.then(|_| {});
+    let moment = late.told.last().expect("something was said").moment();
+    let entry = |id, who| {
+        let words = ["flushall".to_owned()];
+        SlowEntry::new(id, moment.at, Duration::from_millis(20), &words).by(who, "")
+    };
+    let log = Ok(vec![entry(2, "10.0.0.1:6379"), entry(1, "10.0.0.9:41234")]);
+    let said = Observation::SlowLog { moment, log };
+    late.deployment
+        .observe(Told::Node(late.nodes[1].id.clone(), said));
+    let diagnosis = diagnose_member(&late.deployment, 1, None);
+    let verdict = diagnosis.of(Cause::Flush).expect("a verdict");
+    let who: Vec<_> = verdict.suspects.iter().map(|who| &who.address).collect();
+    assert_eq!(who, [&Some("10.0.0.9:41234".to_owned())]);
 }

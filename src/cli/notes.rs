@@ -31,7 +31,10 @@ Examples:
   amr-top check --info before.txt --info after.txt
 
 Exit codes:
-  0  no loss found
+  0  no loss found while watching
   1  the program failed, or no reply could be read
   2  usage
-  3  a cause that --fail-on names is confirmed or suspected";
+  3  a cause that --fail-on names is confirmed or suspected
+
+What happened before the watch is told as suspected from before and gives 0: a monitor must not
+fail for ever. With --once, and with one --info, it gives 3: there is nothing else to know.";

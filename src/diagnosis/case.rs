@@ -9,7 +9,8 @@ use super::ledger::{Given, Ledger, Loss};
 use super::words;
 use super::{Evidence, Level, Reading, Scope, Verdict};
 use crate::model::{
-    Class, CommandStat, Counter, Delta, NodeId, Packed, Product, Role, Sample, Step, Window,
+    Class, CommandStat, Counter, Delta, Deployment, NodeId, Packed, Product, Role, Sample, Step,
+    Window,
 };
 
 /// The first and the last sample of a window.
@@ -33,6 +34,8 @@ pub(super) struct Case<'a> {
     pub(super) ledger: &'a Ledger,
     /// What is known of slots that the node gave to others.
     pub(super) given: &'a Given,
+    /// Those that it belongs to; `None` where it is looked at alone.
+    deployment: Option<&'a Deployment>,
     pub(super) first: Option<&'a Sample>,
     pub(super) last: Option<&'a Sample>,
     /// Effective calls over the window of every command that can make keys vanish.
@@ -45,7 +48,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(
         window: Window<'a>,
         ledger: &'a Ledger,
-        given: &'a Given,
+        (given, deployment): (&'a Given, Option<&'a Deployment>),
         ends: &'a Ends,
     ) -> Self {
         Self {
@@ -58,7 +61,15 @@ impl<'a> Case<'a> {
             window,
             ledger,
             given,
+            deployment,
         }
+    }
+
+    /// Whether an address is where a server of the same deployment listens: no client comes from there,
+    /// only the link to a primary.
+    pub(super) fn is_server(&self, address: &str) -> bool {
+        self.deployment
+            .is_some_and(|all| all.place(&all.known_as(address)).is_some())
     }
 
     pub(super) fn node(&self) -> &'a NodeId {

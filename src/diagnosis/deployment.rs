@@ -21,6 +21,7 @@ mod resharding;
 mod standby;
 mod summary;
 mod takeover;
+mod uncovered;
 
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ pub fn diagnose_member(deployment: &Deployment, place: usize, end: Option<Durati
         Vec::new()
     };
     let given = resharding::given(deployment, &moves, window.node(), end);
-    diagnose_among(&window, &given)
+    diagnose_among(&window, &given, Some(deployment))
 }
 
 /// The whole or a shard, by the diagnoses of all nodes in the order of [`Deployment::members`]. What

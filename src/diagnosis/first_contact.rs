@@ -35,6 +35,18 @@ pub(super) fn rank(verdict: &Verdict) -> u64 {
     }
 }
 
+/// Whether healthy caches lose keys by this cause all day, so that a total alone is no news.
+pub(super) fn is_everyday(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Eviction
+            | Cause::Overwrite
+            | Cause::Deletion
+            | Cause::Unexplained
+            | Cause::Expiration
+    )
+}
+
 /// Reads that miss so often, out of so many, say that keys are expected which are not there.
 const MISSES_SHARE: f64 = 0.5;
 const MISSES: u64 = 100;

@@ -201,10 +201,10 @@ fn quiet(case: &Case<'_>) -> Verdict {
     }
     let flushed_at = case.last.and_then(first_contact::flushed_at);
     let when = flushed_at.map_or_else(String::new, |at| {
-        format!(", the last at {} UTC", at.strftime("%F %H:%M:%S"))
+        format!(", the last at {} UTC,", at.strftime("%F %H:%M:%S"))
     });
     let summary = format!(
-        "{} {}{when}",
+        "{}{when} {}",
         words::list(totals.clone()),
         case.totals_since()
     );

@@ -100,6 +100,8 @@ pub enum Mechanism {
     DebugReload,
     /// The server does not answer.
     Unreachable,
+    /// Slots of a cluster that no working node holds.
+    SlotsUnreached,
     /// A data set is being loaded.
     Loading,
     /// Saving to disk fails.
@@ -146,7 +148,7 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// How many there are.
-    const COUNT: usize = 66;
+    const COUNT: usize = 67;
 
     /// All mechanisms, by cause.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -1,9 +1,12 @@
 //! Writes rejected: the keys were never written.
 
+mod count;
+
 use super::case::Case;
 use super::eviction::state;
 use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
-use crate::model::{Counter, Creates, ErrorDelta, Sample, Step};
+use crate::model::{Commands, Counter, Sample, Step};
+use count::{NOPERM, Writes, in_step, in_total, may_write};
 
 pub(super) const RULE: Rule = Rule {
     cause: Cause::RejectedWrites,
@@ -107,15 +110,13 @@ const REFUSALS: [(&str, &str); 6] = [
     (NOPERM, "the user may not write there"),
     ("CLUSTERDOWN", "slots are not served"),
 ];
-/// Refuses reads and deletes as well: only commands that write keys count.
-const NOPERM: &str = "NOPERM";
 
 /// Writes that were refused for one reason.
 struct Refused {
     prefix: &'static str,
     meaning: &'static str,
     mechanism: Mechanism,
-    count: u64,
+    writes: Writes,
 }
 
 /// The mechanism behind an error prefix.
@@ -133,28 +134,11 @@ fn mechanism(prefix: &str, last: &Sample) -> Mechanism {
     }
 }
 
-/// Writes refused in one step with one prefix.
-fn in_step(step: &Step, prefix: &str) -> u64 {
-    let errors = step.errors().iter().filter(|e| e.prefix == prefix);
-    let errors = errors.map(ErrorDelta::count).fold(0, u64::saturating_add);
-    if errors == 0 || prefix != NOPERM {
-        return errors;
-    }
-    let writes = step
-        .commands
-        .iter()
-        .filter(|command| command.creates != Creates::Nothing);
-    let rejected = writes
-        .map(|command| command.rejected)
-        .fold(0, u64::saturating_add);
-    errors.min(rejected)
-}
-
 /// Every interval in which writes were refused, and by which mechanism most.
 pub(super) fn intervals<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Step, Mechanism)> {
     let last = case.last;
     refusing(case).filter_map(move |step| {
-        let counts = REFUSALS.map(|(prefix, _)| (in_step(step, prefix), prefix));
+        let counts = REFUSALS.map(|(prefix, _)| (in_step(step, prefix).told(), prefix));
         let most = counts.into_iter().max_by_key(|(count, _)| *count)?;
         (most.0 > 0).then_some((step, mechanism(most.1, last?)))
     })
@@ -186,12 +170,12 @@ fn judge(case: &Case<'_>) -> Verdict {
             prefix,
             meaning,
             mechanism: mechanism(prefix, last),
-            count: refusing
+            writes: refusing
                 .iter()
                 .map(|step| in_step(step, prefix))
-                .fold(0, u64::saturating_add),
+                .fold(Writes::default(), Writes::plus),
         })
-        .filter(|refused| refused.count > 0)
+        .filter(|refused| refused.writes.told() > 0)
         .collect();
     if !seen.is_empty() {
         return refused(case, &seen, last);
@@ -202,7 +186,9 @@ fn judge(case: &Case<'_>) -> Verdict {
         .filter(|(prefix, _)| *prefix != NOPERM)
         .filter_map(|(prefix, meaning)| {
             let total = errors.iter().find(|(known, _)| known == prefix)?.1;
-            (total > 0).then_some((prefix, meaning, total))
+            let commands = last.commands.iter().flat_map(Commands::iter);
+            let writes = in_total(commands, prefix, total).told();
+            (writes > 0).then_some((prefix, meaning, writes))
         })
         .collect();
     if totals.is_empty() {
@@ -213,15 +199,17 @@ fn judge(case: &Case<'_>) -> Verdict {
 }
 
 fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
+    // What may have been reads is told only where nothing is known to have been a write.
+    let is_sure = refusals.iter().any(|refused| refused.writes.sure > 0);
+    let refusals: Vec<&Refused> = refusals
+        .iter()
+        .filter(|refused| !is_sure || refused.writes.sure > 0)
+        .collect();
     let parts: Vec<String> = refusals
         .iter()
         .map(|r| {
-            format!(
-                "{} with {} ({})",
-                words::count(r.count),
-                r.prefix,
-                r.meaning
-            )
+            let count = words::count(r.writes.told());
+            format!("{count} with {} ({})", r.prefix, r.meaning)
         })
         .collect();
     let memory = if refusals.iter().any(|r| r.prefix == "OOM") {
@@ -229,9 +217,14 @@ fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     } else {
         String::new()
     };
-    let summary = format!("writes refused: {}{memory}", parts.join(", "));
-    let mut verdict = Verdict::new(Cause::RejectedWrites, Level::Confirmed, summary);
-    let most = refusals.iter().max_by_key(|r| r.count);
+    let (level, what) = if is_sure {
+        (Level::Confirmed, "writes refused")
+    } else {
+        (Level::Suspected, "commands refused, which may be writes")
+    };
+    let summary = format!("{what}: {}{memory}", parts.join(", "));
+    let mut verdict = Verdict::new(Cause::RejectedWrites, level, summary);
+    let most = refusals.iter().max_by_key(|r| r.writes.told());
     verdict.mechanism = most.map(|refused| refused.mechanism);
     for Refused {
         prefix, meaning, ..
@@ -239,7 +232,7 @@ fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     {
         let moved = || {
             refusing(case)
-                .filter(|step| in_step(step, prefix) > 0)
+                .filter(|step| in_step(step, prefix).told() > 0)
                 .flat_map(|s| s.errors().iter().map(move |e| (s, e)))
                 .filter(|(_, e)| e.prefix == *prefix)
         };
@@ -261,7 +254,7 @@ fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     verdict
 }
 
-/// The commands that were refused most, by the readings at both ends of the window.
+/// The commands that write, or may, and were refused most, by the readings at both ends of the window.
 fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
     let table = |sample: Option<&Sample>| sample.and_then(|sample| sample.commands.clone());
     let (Some(first), Some(last)) = (table(case.first), table(case.last)) else {
@@ -270,6 +263,7 @@ fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
     let was = |name: &str| first.get(name).map_or(0, |stat| stat.rejected);
     let rows = last
         .iter()
+        .filter(may_write)
         .map(|stat| (was(stat.name), stat.rejected, stat.name));
     let mut rows: Vec<(u64, u64, &str)> = rows.filter(|(was, is, _)| is > was).collect();
     rows.sort_by_key(|(was, is, _)| std::cmp::Reverse(is - was));

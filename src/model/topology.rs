@@ -140,6 +140,12 @@ impl Topology {
         SLOTS.saturating_sub(held)
     }
 
+    /// Slots that no node holds, whether it works or not.
+    pub fn unassigned(&self) -> u32 {
+        let held: u32 = self.nodes.iter().map(ClusterNode::slot_count).sum();
+        SLOTS.saturating_sub(held)
+    }
+
     /// Whether a replica of the earlier view's primary holds its slots now.
     pub fn is_takeover(&self, earlier: &Self, from: &str, to: &str) -> bool {
         let known = earlier.nodes.iter().find(|node| &*node.id == to);
@@ -343,7 +349,7 @@ garbage
         assert_eq!(at("127.0.0.1:7002").slot_count(), 5_463);
         assert_eq!(at("seed:7003").primary.as_deref(), Some("e1"));
         assert_eq!(at("127.0.0.1:7004").health, Health::Failed);
-        assert_eq!(topology.uncovered(), 5_460);
+        assert_eq!((topology.uncovered(), topology.unassigned()), (5_460, 0));
         let shard = topology.shard_of(&NodeId::new("seed:7003"));
         assert_eq!(shard.map(|id| &**id), Some("e1"));
         assert_eq!(topology.nodes[4].address, None);

@@ -2,12 +2,12 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::frame::Frame;
 use super::table::{Cell, Column, Table};
-use super::text::{height, pad, paint_all, span, top, wrap};
+use super::text::{height, pad, paint_all, span, top, width, wrap};
 use super::theme::{Role, Theme};
 use crate::diagnosis::Level;
 use crate::format;
@@ -44,6 +44,8 @@ pub(crate) struct Card<'a> {
     pub summary: String,
     /// Names and values: keys, when.
     pub facts: Vec<(&'static str, String)>,
+    /// Who may have done it, the likeliest first.
+    pub suspects: Vec<String>,
     /// The readings, strongest first.
     pub evidence: Vec<EvidenceRow>,
     /// What to do next.
@@ -96,13 +98,42 @@ impl Card<'_> {
                 "  since start: before this program watched",
             ));
         }
-        for (name, value) in &self.facts {
-            first.push(span(self.theme, Role::Label, format!("   {name} ")));
-            first.push(span(self.theme, Role::Strong, value.clone()));
-        }
-        lines.push(Line::from(first));
+        self.facts(first, room, lines);
+        self.suspects(room, lines);
         for line in wrap(&self.summary, room) {
             lines.push(Line::from(span(self.theme, Role::Text, line)));
+        }
+    }
+
+    /// What is known in a word each, behind the level as far as there is room.
+    fn facts(&self, first: Vec<Span<'static>>, room: usize, lines: &mut Vec<Line<'static>>) {
+        let mut line = Line::from(first);
+        for (name, value) in &self.facts {
+            let label = format!("   {name} ");
+            if line.width() + width(&label) + width(value) > room {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push_span(span(self.theme, Role::Label, label));
+            line.push_span(span(self.theme, Role::Strong, value.clone()));
+        }
+        lines.push(line);
+    }
+
+    /// Everybody in full: this is where somebody looks for an address.
+    fn suspects(&self, room: usize, lines: &mut Vec<Line<'static>>) {
+        let label = "   who ";
+        let indent = width(label);
+        for who in &self.suspects {
+            for (nth, text) in wrap(who, room.saturating_sub(indent))
+                .into_iter()
+                .enumerate()
+            {
+                let label = if nth == 0 { label } else { "" };
+                lines.push(Line::from(vec![
+                    span(self.theme, Role::Label, pad(label, indent, false)),
+                    span(self.theme, Role::Strong, text),
+                ]));
+            }
         }
     }
 
@@ -258,9 +289,8 @@ impl Widget for &Card<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn steps_are_numbered_and_hang() {
-        let card = Card {
+    fn card() -> Card<'static> {
+        Card {
             frame: Frame {
                 key: None,
                 title: "t",
@@ -273,12 +303,42 @@ mod tests {
             past: false,
             summary: "nothing".into(),
             facts: Vec::new(),
+            suspects: Vec::new(),
             evidence: Vec::new(),
-            steps: vec!["ask who ran it".into(), "take the rights away".into()],
+            steps: Vec::new(),
             missing: &[],
             docs: &[],
             scroll: 0,
             theme: Theme::default(),
+        }
+    }
+
+    #[test]
+    fn who_it_was_is_told_in_full() {
+        let card = Card {
+            facts: vec![("keys", "5,000 keys".into()), ("when", "14:03:07".into())],
+            suspects: vec!["DEL by 127.0.0.1:55340 (cron-7) (default), slow log".into()],
+            ..card()
+        };
+        let lines: Vec<String> = card.lines(30).iter().map(Line::to_string).collect();
+        assert_eq!(
+            lines,
+            [
+                "· clear   keys 5,000 keys",
+                "   when 14:03:07",
+                "   who DEL by 127.0.0.1:55340",
+                "       (cron-7) (default),",
+                "       slow log",
+                "nothing",
+            ]
+        );
+    }
+
+    #[test]
+    fn steps_are_numbered_and_hang() {
+        let card = Card {
+            steps: vec!["ask who ran it".into(), "take the rights away".into()],
+            ..card()
         };
         let lines: Vec<String> = card.lines(12).iter().map(Line::to_string).collect();
         assert_eq!(

@@ -1,9 +1,8 @@
 //! What is said of the whole: whose word it is, and how many others say the same.
 
 use super::court::{Court, Seat};
-use super::{late, rescue, resharding, standby, takeover};
-use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Reading, Scope, Verdict, words};
-use crate::model::Health;
+use super::{late, rescue, resharding, standby, takeover, uncovered};
+use crate::diagnosis::{Cause, Level, Mechanism, Scope, Verdict, words};
 
 /// Readings that one verdict of the whole shows at most.
 const MOST_EVIDENCE: usize = 24;
@@ -119,7 +118,7 @@ fn unheard(court: &Court<'_>, cause: Cause) -> Verdict {
     first.cloned().unwrap_or_else(none)
 }
 
-fn docs(court: &Court<'_>, cause: Cause) -> Vec<&'static str> {
+pub(super) fn docs(court: &Court<'_>, cause: Cause) -> Vec<&'static str> {
     let known = court.parts.iter().find_map(|part| part.of(cause));
     known
         .map(|verdict| verdict.docs.clone())
@@ -219,7 +218,7 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
     };
     // Of two that say that all is well, the later knows of a change of the primary.
     let is_better = rank(&b) < rank(&a) || (b.level == Level::Clear && a.level == Level::Clear);
-    let (mut whole, less) = if is_better { (b, a) } else { (a, b) };
+    let (mut whole, mut less) = if is_better { (b, a) } else { (a, b) };
     if are_told_together(&whole, &less) {
         let keys = whole.keys_lost.into_iter().chain(less.keys_lost);
         whole.keys_lost = keys.reduce(u64::saturating_add);
@@ -230,6 +229,14 @@ fn stronger(a: Verdict, b: Verdict) -> Verdict {
         whole.evidence.extend(less.evidence.into_iter().take(room));
         whole.suspects.extend(less.suspects);
         let room = whole.summary.len() + less.summary.len() < MOST_WORDS;
+        // What cannot be reached matters more than how that shows.
+        let is_slots = less.mechanism == Some(Mechanism::SlotsUnreached);
+        if is_slots {
+            let rest = std::mem::replace(&mut whole.summary, less.summary);
+            less.summary = rest;
+            let steps = std::mem::take(&mut whole.next_steps);
+            whole.next_steps = less.next_steps.drain(..).chain(steps).collect();
+        }
         if room {
             whole.summary = format!("{}; {}", whole.summary, less.summary);
         }
@@ -254,7 +261,7 @@ fn urgency(mechanism: Mechanism) -> u8 {
     match mechanism {
         Mechanism::SplitBrain => 0,
         Mechanism::FullResync | Mechanism::Replicaof => 1,
-        Mechanism::Unreachable => 2,
+        Mechanism::Unreachable | Mechanism::SlotsUnreached => 2,
         _ => 3,
     }
 }
@@ -311,48 +318,6 @@ fn silent(court: &Court<'_>) -> Vec<Verdict> {
         Some(verdict)
     });
     let mut told: Vec<Verdict> = silent.collect();
-    told.extend(uncovered(court).filter(|_| court.is_whole()));
+    told.extend(uncovered::verdict(court).filter(|_| court.is_whole()));
     told
-}
-
-/// Slots that no working node holds.
-fn uncovered(court: &Court<'_>) -> Option<Verdict> {
-    let view = court.deployment.topology(court.end)?;
-    let slots = view.uncovered();
-    if slots == 0 {
-        return None;
-    }
-    let failed = view.nodes().iter().filter(|n| n.health == Health::Failed);
-    let failed = failed.filter(|node| node.slot_count() > 0);
-    let failed: Vec<String> = failed
-        .filter_map(|n| Some(n.address.as_ref()?.to_string()))
-        .collect();
-    let by = if failed.is_empty() {
-        "no node".to_owned()
-    } else {
-        format!(
-            "{} alone, which the cluster takes for failed",
-            failed.join(", ")
-        )
-    };
-    let summary = format!(
-        "{} of 16,384 slots are held by {by}: their keys cannot be reached, which is not to say that they are lost",
-        words::count(u64::from(slots))
-    );
-    let mut verdict = Verdict::new(Cause::InstanceFailure, Level::Suspected, summary);
-    verdict.mechanism = Some(Mechanism::Unreachable);
-    verdict.evidence.push(Evidence {
-        node: court.node(0).clone(),
-        field: "CLUSTER NODES".into(),
-        before: Reading::None,
-        after: u64::from(slots).into(),
-        note: "slots without a working node".into(),
-        at: None,
-    });
-    verdict.next_steps = vec![
-        "bring the node back, or let a replica of it take over: CLUSTER FAILOVER TAKEOVER on the replica".into(),
-        "see who holds what: CLUSTER NODES".into(),
-    ];
-    verdict.docs = docs(court, Cause::InstanceFailure);
-    Some(verdict)
 }

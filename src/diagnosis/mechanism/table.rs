@@ -236,6 +236,12 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         "no answer",
     ),
     (
+        M::SlotsUnreached,
+        "slots-unreached",
+        C::InstanceFailure,
+        "slots cannot be reached",
+    ),
+    (
         M::Loading,
         "loading",
         C::InstanceFailure,

@@ -75,7 +75,10 @@ pub(super) fn all<'a>(case: &Case<'a>) -> Vec<Deed<'a>> {
     let deeds = logged.chain(clients).chain(caught);
     let links = links(case);
     deeds
-        .filter(|deed| !deed.address.is_some_and(|address| is_link(&links, address)))
+        .filter(|deed| {
+            let is_sent = |address| is_link(&links, address) || case.is_server(address);
+            !deed.address.is_some_and(is_sent)
+        })
         .collect()
 }
 

@@ -97,10 +97,6 @@ impl<'a> Views<'a> {
             facts.retain(|(_, value)| !value.is_empty());
         }
         let suspects = verdict.map_or(&[][..], |verdict| &verdict.suspects);
-        if !suspects.is_empty() {
-            let sentences: Vec<String> = suspects.iter().map(|who| self.suspect(who)).collect();
-            facts.push(("who", sentences.join(", ")));
-        }
         let texts = |texts: &[String]| texts.iter().map(|text| self.veil.text(text)).collect();
         Card {
             frame: Frame {
@@ -116,6 +112,7 @@ impl<'a> Views<'a> {
                 .is_some_and(|verdict| verdict.scope == Scope::SinceStart && verdict.is_loss()),
             summary: verdict.map_or_else(String::new, |v| self.veil.text(&v.summary)),
             facts,
+            suspects: suspects.iter().map(|who| self.suspect(who)).collect(),
             evidence: verdict.map_or_else(Vec::new, |verdict| {
                 verdict
                     .evidence
