@@ -23,6 +23,7 @@ pub(super) fn came_back_empty(court: &Court<'_>) -> Vec<Verdict> {
 
 fn empty(court: &Court<'_>, member: usize) -> Option<Verdict> {
     let window = &court.windows[member];
+    window.last()?.keys().filter(|keys| *keys == 0)?;
     let last = window.last_sample()?;
     let uptime = last.server.uptime_s.filter(|uptime| *uptime <= RECENT_S)?;
     // What was watched has a verdict of its own.
@@ -34,10 +35,10 @@ fn empty(court: &Court<'_>, member: usize) -> Option<Verdict> {
     });
     let mut flushes = ["flushall", "flushdb"].iter();
     let was_flushed = flushes.any(|name| effective(&last, name) > 0);
-    let is_empty = last.keys() == Some(0) && last.persistence.loaded_keys.unwrap_or(0) == 0;
+    let has_loaded = last.persistence.loaded_keys.is_some_and(|keys| keys > 0);
     if was_watched
         || was_flushed
-        || !is_empty
+        || has_loaded
         || last.is_loading()
         || last.product().is_enterprise()
         || last.replication.role != Role::Primary

@@ -24,7 +24,7 @@ pub(super) fn tell(court: &Court<'_>, mut verdict: Verdict) -> Verdict {
         return verdict;
     };
     let keys = words::keys(keys);
-    verdict.summary += &format!("; {node} still holds {keys}");
+    verdict.summary = format!("{}; {node} still holds {keys}", verdict.summary);
     let how = if court.deployment.topology(court.end).is_some() {
         "copy it now"
     } else {
@@ -51,9 +51,9 @@ fn holder<'a>(court: &Court<'a>, cause: Cause) -> Option<Holder<'a>> {
         .filter(|member| court.seat(*member) == Seat::Primary);
     let own = own.filter_map(|member| {
         let losses = || court.losses(member, cause);
-        let lost = losses().map(|loss| loss.keys).fold(0, u64::saturating_add);
-        let last = losses().map(|loss| loss.to).max()?;
-        Some((member, lost, last))
+        let keys = losses().map(|loss| loss.keys).fold(0, u64::saturating_add);
+        let by = losses().map(|loss| loss.to).max()?;
+        Some((member, keys, by))
     });
     let handovers = court
         .handovers
@@ -64,13 +64,13 @@ fn holder<'a>(court: &Court<'a>, cause: Cause) -> Option<Holder<'a>> {
         Some((handover.new, loss.keys, loss.to))
     });
     let lost = own.chain(handed).filter(|(_, keys, _)| *keys >= LEAST);
-    let holders = lost.filter_map(|(member, lost, last)| most_of(court, member, lost, last));
+    let holders = lost.filter_map(|(member, lost, by)| most_of(court, member, lost, by));
     holders.max_by_key(|holder| holder.keys)
 }
 
 /// Who of the shard of a node holds half of what that lost more than it does, by an answer after the
 /// loss.
-fn most_of<'a>(court: &Court<'a>, member: usize, lost: u64, last: Moment) -> Option<Holder<'a>> {
+fn most_of<'a>(court: &Court<'a>, member: usize, lost: u64, by: Moment) -> Option<Holder<'a>> {
     let now = court.windows[member].last()?.keys()?;
     let others = court.deployment.shard_of(member).iter().copied();
     let holders = others.filter(|other| *other != member).filter_map(|other| {
@@ -78,7 +78,7 @@ fn most_of<'a>(court: &Court<'a>, member: usize, lost: u64, last: Moment) -> Opt
         let sample = window.last().filter(|_| window.open_gap().is_none())?;
         let keys = sample.keys()?;
         let has_more = keys >= now.saturating_add(lost / 2);
-        (sample.moment > last && has_more).then(|| Holder {
+        (sample.moment > by && has_more).then(|| Holder {
             node: court.node(other),
             keys,
         })

@@ -4,7 +4,7 @@
 use super::court::Court;
 use crate::diagnosis::replication::NOISE_BYTES;
 use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Verdict, words};
-use crate::model::{NodeId, Sample, WritePace};
+use crate::model::{NodeId, Packed, WritePace};
 
 /// Answers of a copy that must agree before it is said to lack keys: the counts of two nodes are never
 /// of the same moment.
@@ -43,31 +43,10 @@ pub(super) fn of_silent(court: &Court<'_>, primary: usize) -> Option<Verdict> {
         })
         .collect();
     standbys.sort_by_key(|standby| standby.lacks);
-    let (best, others) = standbys.split_first()?;
-    let node = court.node(primary);
+    let best = standbys.first()?.node;
     let pace = WritePace::until(window, last.moment);
-    let lacks = |bytes: u64| {
-        let writes = pace.writes_of(bytes).filter(|n| *n > 0);
-        let about = writes.map(|n| format!(" (about {})", words::plural(n, "write")));
-        format!("{}{}", words::bytes(bytes), about.unwrap_or_default())
-    };
-    let mut summary = match best.lacks {
-        0..=NOISE_BYTES => format!(
-            "{node} does not answer; {} has all that was seen of it",
-            best.node
-        ),
-        bytes => format!(
-            "{node} does not answer; of its replicas {} has the most and lacks {}",
-            best.node,
-            lacks(bytes)
-        ),
-    };
-    let behind = others
-        .iter()
-        .filter(|one| one.lacks > best.lacks + NOISE_BYTES);
-    for other in behind.take(2) {
-        summary += &format!(", {} lacks {}", other.node, lacks(other.lacks));
-    }
+    let node = court.node(primary);
+    let summary = compared(node, &standbys, &pace)?;
     let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
     let is_behind = standbys.iter().any(|one| one.lacks > NOISE_BYTES);
     verdict.mechanism = is_behind.then_some(Mechanism::ReplicaBehind);
@@ -88,11 +67,36 @@ pub(super) fn of_silent(court: &Court<'_>, primary: usize) -> Option<Verdict> {
             "see whether {node} can come back with its data: what it wrote last is on its disk or nowhere"
         ),
         format!(
-            "if it does not, promote {}, which has the most, and no other: REPLICAOF NO ONE, in a cluster CLUSTER FAILOVER TAKEOVER; with Sentinels see first whether they do it",
-            best.node
+            "if it does not, promote {best}, which has the most, and no other: REPLICAOF NO ONE, in a cluster CLUSTER FAILOVER TAKEOVER; with Sentinels see first whether they do it"
         ),
     ];
     Some(verdict)
+}
+
+/// What each has of a primary that does not answer, the fullest first.
+fn compared(node: &NodeId, standbys: &[Standby<'_>], pace: &WritePace) -> Option<String> {
+    let (best, others) = standbys.split_first()?;
+    let lacks = |bytes: u64| {
+        let writes = pace.writes_of(bytes).filter(|n| *n > 0);
+        let about = writes.map(|n| format!(" (about {})", words::plural(n, "write")));
+        format!("{}{}", words::bytes(bytes), about.unwrap_or_default())
+    };
+    let first = match best.lacks {
+        0..=NOISE_BYTES => format!("{} has all that was seen of it", best.node),
+        bytes => format!(
+            "of its replicas {} has the most and lacks {}",
+            best.node,
+            lacks(bytes)
+        ),
+    };
+    let behind = others
+        .iter()
+        .filter(|one| one.lacks > best.lacks.saturating_add(NOISE_BYTES));
+    let behind = behind
+        .take(2)
+        .map(|one| format!("{} lacks {}", one.node, lacks(one.lacks)));
+    let told: Vec<String> = std::iter::once(first).chain(behind).collect();
+    Some(format!("{node} does not answer; {}", told.join(", ")))
 }
 
 /// What is said of copies that follow, are not behind, and hold fewer keys.
@@ -107,27 +111,26 @@ pub(super) fn lacking(court: &Court<'_>) -> Vec<Verdict> {
 }
 
 fn lacks(court: &Court<'_>, primary: usize, copy: usize) -> Option<Verdict> {
-    let newest = |member: usize, count: usize| -> Vec<Sample> {
-        let samples = court.windows[member].samples().rev().take(count);
-        samples.map(|packed| packed.sample()).collect()
+    let newest = |member: usize, count: usize| -> Vec<&Packed> {
+        court.windows[member].samples().rev().take(count).collect()
     };
     // One answer more of the primary: the oldest of the copy's may be older than all of those.
     let (of, is) = (newest(primary, ANSWERS + 1), newest(copy, ANSWERS));
-    let (earliest, last) = (of.last()?, is.first()?);
-    let follows = |sample: &Sample| {
-        let state = &sample.replication;
-        let is_same = state.replid.is_some() && state.replid == earliest.replication.replid;
-        state.link_up == Some(true) && is_same && !sample.is_loading()
-    };
-    let applied = last.replication.applied_offset?;
-    let is_with_it = applied.saturating_add(NOISE_BYTES) >= earliest.replication.offset?;
-    if is.len() < ANSWERS || of.len() <= ANSWERS || !is.iter().all(follows) || !is_with_it {
+    let held = of.iter().map(|sample| sample.keys()).min()??;
+    let holds = is.iter().map(|sample| sample.keys()).max()??;
+    let fewer = held.checked_sub(holds)?;
+    if fewer < FEW.max(held / PART) {
         return None;
     }
-    let least = of.iter().map(Sample::keys).min()??;
-    let most = is.iter().map(Sample::keys).max()??;
-    let fewer = least.checked_sub(most)?;
-    if fewer < FEW.max(least / PART) {
+    let (earliest, last) = (of.last()?.replication(), is.first()?);
+    let follows = |sample: &&Packed| {
+        let state = sample.replication();
+        let is_same = state.replid.is_some() && state.replid == earliest.replid;
+        state.link_up == Some(true) && is_same && !sample.is_loading()
+    };
+    let applied = last.replication().applied_offset?;
+    let is_with_it = applied.saturating_add(NOISE_BYTES) >= earliest.offset?;
+    if is.len() < ANSWERS || of.len() <= ANSWERS || !is.iter().all(follows) || !is_with_it {
         return None;
     }
     let (node, at) = (court.node(copy), court.node(primary));
@@ -140,8 +143,8 @@ fn lacks(court: &Court<'_>, primary: usize, copy: usize) -> Option<Verdict> {
     verdict.evidence.push(Evidence {
         node: node.clone(),
         field: "keys".into(),
-        before: least.into(),
-        after: most.into(),
+        before: held.into(),
+        after: holds.into(),
         note: format!("on {at}, on the replica"),
         at: Some(last.moment.at),
     });
