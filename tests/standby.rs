@@ -19,7 +19,9 @@ fn trio() -> Group {
 }
 
 fn all_write(nodes: &mut [Node]) {
-    nodes.iter_mut().for_each(|node| node.write(20));
+    for node in nodes {
+        node.write(20);
+    }
 }
 
 fn of(diagnosis: &Diagnosis, cause: Cause) -> &Verdict {
