@@ -42,7 +42,7 @@ fn of_the_replicas_of_a_dead_primary_the_one_with_most_is_named() {
     let gone = behind.repeat(2, |nodes| nodes[0].up = false).diagnosis();
     let verdict = of(&gone, Cause::Replication);
     assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
-    let best = "10.0.0.1:6379 does not answer; 10.0.0.3:6379 has all that was seen of it";
+    let best = "10.0.0.3:6379 has all that was seen of 10.0.0.1:6379, which does not answer";
     assert_says(verdict, best);
     assert_says(verdict, "10.0.0.2:6379 lacks 58.6 KB (about 600 writes)");
     let promote = "promote 10.0.0.3:6379, which has the most";
@@ -101,7 +101,7 @@ fn a_replica_that_has_not_followed_a_flush_still_holds_the_keys() {
     let diagnosis = flushed.diagnosis();
     let flush = of(&diagnosis, Cause::Flush);
     assert_eq!(flush.keys_lost, Some(1_100));
-    assert_says(flush, "; 10.0.0.3:6379 still holds 1,100 keys");
+    assert_says(flush, "10.0.0.3:6379 still holds 1,100 keys; ");
     let first = &flush.next_steps[0];
     let words = "10.0.0.3:6379 still holds 1,100 keys, until it synchronises: REPLICAOF NO ONE";
     assert!(first.starts_with(words), "{first}");

@@ -24,7 +24,7 @@ pub(super) fn tell(court: &Court<'_>, mut verdict: Verdict) -> Verdict {
         return verdict;
     };
     let keys = words::keys(keys);
-    verdict.summary = format!("{}; {node} still holds {keys}", verdict.summary);
+    verdict.summary = format!("{node} still holds {keys}; {}", verdict.summary);
     let how = if court.deployment.topology(court.end).is_some() {
         "copy it now"
     } else {

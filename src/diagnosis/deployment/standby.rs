@@ -81,14 +81,14 @@ fn compared(node: &NodeId, standbys: &[Standby<'_>], pace: &WritePace) -> Option
         let about = writes.map(|n| format!(" (about {})", words::plural(n, "write")));
         format!("{}{}", words::bytes(bytes), about.unwrap_or_default())
     };
-    let first = match best.lacks {
-        0..=NOISE_BYTES => format!("{} has all that was seen of it", best.node),
+    let has = match best.lacks {
+        0..=NOISE_BYTES => format!("has all that was seen of {node}, which does not answer"),
         bytes => format!(
-            "of its replicas {} has the most and lacks {}",
-            best.node,
+            "has the most of {node}, which does not answer, and lacks {}",
             lacks(bytes)
         ),
     };
+    let first = format!("{} {has}", best.node);
     let behind = others
         .iter()
         .filter(|one| one.lacks > best.lacks.saturating_add(NOISE_BYTES));
@@ -96,7 +96,7 @@ fn compared(node: &NodeId, standbys: &[Standby<'_>], pace: &WritePace) -> Option
         .take(2)
         .map(|one| format!("{} lacks {}", one.node, lacks(one.lacks)));
     let told: Vec<String> = std::iter::once(first).chain(behind).collect();
-    Some(format!("{node} does not answer; {}", told.join(", ")))
+    Some(told.join("; "))
 }
 
 /// What is said of copies that follow, are not behind, and hold fewer keys.
