@@ -14,6 +14,7 @@ use std::time::Duration;
 pub use login::Environment;
 pub use node_map::NodeMap;
 pub use resolve::{Resolved, resolve, watched};
+pub(crate) use target::is_sentinel_name;
 
 use crate::model::{Assumptions, NodeId, Watch};
 

@@ -266,6 +266,26 @@ fn a_server_that_refuses_us_is_a_failure_with_a_report(
 }
 
 #[test]
+fn a_sentinel_is_told_from_a_server() {
+    let reply = "# Server\r\nredis_version:7.0.15\r\nredis_mode:sentinel\r\n# Memory\r\n# Stats\r\n\
+                 # Commandstats\r\n# Sentinel\r\nmaster0:name=mymaster,status=ok\r\n";
+    let answer = format!("${}\r\n{reply}\r\n", reply.len());
+    let port = server(answer.leak());
+    for line in ["--for 5s", "--once"] {
+        let output = amr_top(&format!("check {line} 127.0.0.1:{port}"))
+            .output()
+            .expect("runs");
+        assert_eq!(output.status.code(), Some(1));
+        let words = String::from_utf8_lossy(&output.stderr);
+        let told = format!(
+            "amr-top: 127.0.0.1:{port}: this is a Sentinel, which holds no keys; \
+             give redis-sentinel://127.0.0.1:{port}/mymaster\n"
+        );
+        assert_eq!(words, told);
+    }
+}
+
+#[test]
 fn a_password_is_never_told() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let port = server("-WRONGPASS invalid username-password pair or user is disabled.\r\n");

@@ -522,6 +522,28 @@ fn a_refusal_of_an_unknown_command_is_suspected() {
 }
 
 #[test]
+fn readings_of_one_of_several_intervals_are_told_as_that() {
+    let delete = |calls, keys| {
+        move |f: &mut Facts| {
+            f.ran("del", calls);
+            f.keys(keys);
+        }
+    };
+    let story = Story::with_keys(5_000).then(delete(200, 3_000));
+    let note = |story: &Story| {
+        let diagnosis = story.diagnosis();
+        let verdict = diagnosis.of(Cause::Deletion).expect("a verdict");
+        verdict.evidence[0].note.clone()
+    };
+    assert_eq!(note(&story), "calls, not keys");
+    let story = story.then(delete(300, 0));
+    assert_eq!(
+        note(&story),
+        "calls, not keys; in the largest of 2 intervals"
+    );
+}
+
+#[test]
 fn swapdb_moves_and_does_not_lose() {
     let story = Story::with_keys(1_000).then(|f| {
         f.dbs = [(1, (1_000, 0))].into();

@@ -165,6 +165,12 @@ fn network(text: &str, tls: bool) -> Result<Target, ConfigError> {
     })
 }
 
+/// Whether Sentinels can know a primary by this name; nothing in it means anything to a shell.
+pub(crate) fn is_sentinel_name(name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || ".-_:".contains(c);
+    !name.is_empty() && name.chars().all(is_part)
+}
+
 /// `redis-sentinel://[user:password@]host[:port][,host[:port]…]/name`: the credentials are those of
 /// the servers.
 fn sentinels(text: &str, tls: bool) -> Result<Target, ConfigError> {
@@ -175,8 +181,7 @@ fn sentinels(text: &str, tls: bool) -> Result<Target, ConfigError> {
     };
     let (hosts, name) = rest.split_once('/').ok_or(ConfigError::SentinelName)?;
     let name = decoded(name).ok_or(ConfigError::SentinelName)?;
-    let is_name = |c: char| c.is_alphanumeric() || ".-_:".contains(c);
-    if name.is_empty() || !name.chars().all(is_name) {
+    if !is_sentinel_name(&name) {
         return Err(ConfigError::SentinelName);
     }
     let endpoint = |place: &str| {

@@ -2,7 +2,7 @@
 
 use super::ledger::Loss;
 use super::mechanism::Mechanism;
-use super::{Verdict, words};
+use super::{Evidence, Reading, Verdict, words};
 
 /// What one cause took.
 pub(super) struct Account<'a> {
@@ -59,6 +59,20 @@ impl<'a> Account<'a> {
         self.shares
             .first()
             .map_or(self.first.mechanism, |(mechanism, _)| *mechanism)
+    }
+
+    /// Says of the readings around the biggest loss that they tell of a part, where there are more.
+    pub(super) fn mark(&self, evidence: &mut [Evidence]) {
+        let mut intervals: Vec<_> = self.losses.iter().map(|loss| loss.to).collect();
+        intervals.dedup();
+        if intervals.len() < 2 {
+            return;
+        }
+        let readings = evidence.iter_mut().filter(|e| e.before != Reading::None);
+        for proof in readings {
+            let all = intervals.len();
+            proof.note = format!("{}; in the largest of {all} intervals", proof.note);
+        }
     }
 
     /// Whether the number is a lower bound.

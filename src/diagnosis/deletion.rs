@@ -147,6 +147,7 @@ fn deleted(case: &Case<'_>, account: &Account<'_>) -> Verdict {
             Class::Script,
             "scripts and transactions ran too",
         ));
+        account.mark(&mut verdict.evidence);
     }
     verdict
 }

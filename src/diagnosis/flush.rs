@@ -106,6 +106,7 @@ fn flushed(case: &Case<'_>, account: &Account<'_>) -> Verdict {
     let mut verdict = with_account(Verdict::new(Cause::Flush, level, summary), account);
     if let Some(step) = case.step_to(account.biggest.to) {
         evidence(case, step, &mut verdict);
+        account.mark(&mut verdict.evidence);
     }
     if let Some(pushed) = case.step_to(account.first.to).and_then(Step::emptied) {
         verdict.first_seen = Some(pushed.at);

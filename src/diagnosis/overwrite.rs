@@ -71,6 +71,7 @@ fn judge(case: &Case<'_>) -> Verdict {
             verdict
                 .evidence
                 .push(case.keys_evidence(step, keys_note(account.mechanism())));
+            account.mark(&mut verdict.evidence);
         }
         return verdict;
     }

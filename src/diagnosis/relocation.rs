@@ -147,15 +147,16 @@ fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
     verdict
         .evidence
         .extend(case.command_evidence(step, Class::Move, "calls"));
-    if mechanism == Mechanism::SlotMigration {
-        verdict.evidence.extend(exported(case, account));
-    }
     let at = Some(step.to.at);
     for db in step.dbs.iter().take(6) {
         let (field, note) = (format!("db{}.keys", db.index), "keys in this database");
         verdict
             .evidence
             .push(case.evidence(field, db.before, db.after, note, at));
+    }
+    account.mark(&mut verdict.evidence);
+    if mechanism == Mechanism::SlotMigration {
+        verdict.evidence.extend(exported(case, account));
     }
     verdict
 }

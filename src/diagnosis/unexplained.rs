@@ -89,5 +89,6 @@ fn judge(case: &Case<'_>) -> Verdict {
     verdict
         .evidence
         .extend(step.map(|step| case.keys_evidence(step, "fell without a counted cause")));
+    account.mark(&mut verdict.evidence);
     verdict
 }

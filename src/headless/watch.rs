@@ -148,6 +148,7 @@ fn is_hopeless(told: &Told, deployment: &Deployment) -> bool {
                         | FailureKind::PlainExpected
                         | FailureKind::ProtectedMode
                         | FailureKind::Rubbish
+                        | FailureKind::Sentinel
                 )
         }
         _ => false,

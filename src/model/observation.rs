@@ -209,6 +209,8 @@ pub enum FailureKind {
     ProtectedMode,
     /// The answer is not the Redis protocol, or not an `INFO` document.
     Rubbish,
+    /// A Sentinel answered; the detail is what to give instead.
+    Sentinel,
     /// The server answered with another error.
     Server,
 }
@@ -246,6 +248,7 @@ impl FailureKind {
             Self::TooManyClients => "the server has no room for another client",
             Self::ProtectedMode => "the server is in protected mode",
             Self::Rubbish => "the answer is not that of a Redis server",
+            Self::Sentinel => "this is a Sentinel, which holds no keys",
             Self::Server => "the server answered with an error",
         }
     }
@@ -276,6 +279,7 @@ impl FailureKind {
             Self::TooManyClients => "raise maxclients or close idle clients",
             Self::ProtectedMode => "connect from the server's own host, or set a password there",
             Self::Rubbish => "is this the right port? a web server or proxy may be answering",
+            Self::Sentinel => "give redis-sentinel://HOST:PORT/NAME",
             Self::Server => "see the server's words",
         }
     }
@@ -284,7 +288,9 @@ impl FailureKind {
 impl Failure {
     /// One sentence: what is wrong, the server's own words, what to try.
     pub fn sentence(&self) -> String {
-        if self.detail.is_empty() {
+        if self.kind == FailureKind::Sentinel && !self.detail.is_empty() {
+            format!("{}; give {}", self.kind.problem(), self.detail)
+        } else if self.detail.is_empty() {
             format!("{}; {}", self.kind.problem(), self.kind.advice())
         } else {
             format!(

@@ -10,6 +10,7 @@
 //! | no reply in time | kept, until three in a row: then the flow is taken for dead | next poll |
 //! | a server error (busy script, loading) | kept | next poll |
 //! | `INFO` not permitted | kept: a grant takes effect at once | [`BackOff::CAP`] |
+//! | a Sentinel answers, which holds no keys | dropped | [`BackOff::CAP`] |
 //! | wrong or missing password | dropped | [`BackOff::CAP`], not to fill the server's ACL log |
 //! | anything else | dropped | [`BackOff`] |
 //!
@@ -27,6 +28,7 @@ use super::connection::{Connection, Trouble, scene};
 use super::events::{self, Listener};
 use super::monitor;
 use super::schedule::{BackOff, Due, Extra, Grid};
+use super::sentinel::mistaken;
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
@@ -209,6 +211,10 @@ impl Poller {
         };
         match link.asker.info(&mut link.connection, self.clock).await {
             Ok(reply) => {
+                let (endpoint, tls) = (&self.settings.endpoint, self.settings.tls.as_ref());
+                if let Some(failure) = mistaken(&reply.info, endpoint, tls) {
+                    return Err((failure, Next::Wait(BackOff::CAP)));
+                }
                 link.timeouts = 0;
                 link.heard = Some(reply.moment.elapsed);
                 let is_new = self.witnesses.answered(&link.connection, &reply);

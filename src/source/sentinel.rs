@@ -4,6 +4,8 @@
 //! second, which also serves Sentinels that do not push. What they say is told as it is and leads to
 //! nodes; roles and losses are judged by what the servers themselves answer.
 
+mod mistaken;
+
 use std::time::Duration;
 
 use redis::{PushInfo, PushKind, Value};
@@ -17,6 +19,7 @@ use super::slowlog::text;
 use super::{Clock, commands, seal};
 use crate::config::{Auth, Endpoint, Plan, Sentinel, Settings};
 use crate::model::{Failure, FailureKind, Moment, NodeId, inert};
+pub(super) use mistaken::mistaken;
 
 /// It is asked who is the primary so often.
 const EVERY: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use amr_top::config::{Auth, Endpoint, NodeMap, Plan, Sentinel, Settings};
 use amr_top::demo::server::{Server, Signal, find_named};
 use amr_top::diagnosis::Cause;
+use amr_top::model::Connection;
 use amr_top::source::Clock;
 use amr_top::source::sentinel::{SentinelError, settle};
 use rstest::rstest;
@@ -101,6 +102,25 @@ fn led_by(ports: &[u16], name: &str) -> Plan {
             auth: None,
         }),
     }
+}
+
+/// Whoever gives a Sentinel as a server is told what to give.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sentinel_that_is_given_as_a_server_says_what_to_give(
+    #[values("redis-server", "valkey-server")] kind: &str,
+) {
+    let primary = server(kind, &[]);
+    let sentinels = Sentinels::of(kind, primary.port());
+    let port = sentinels.all[0].port();
+    let instead = format!("give redis-sentinel://127.0.0.1:{port}/{NAME}");
+    let mut scene = Scene::open(Plan::one(settings(port)));
+    scene
+        .until("it is told from a server", |deployment| {
+            let connection = deployment.first().history().connection();
+            matches!(connection, Connection::Lost { failure, .. } if failure.sentence().ends_with(&instead))
+        })
+        .await;
 }
 
 #[rstest]
