@@ -782,8 +782,8 @@ fn slots_without_an_owner_are_not_told_as_a_node_that_does_not_answer() {
     assert_eq!(verdict.mechanism, Some(Mechanism::SlotsUnreached));
     assert_eq!(
         verdict.summary,
-        "401 of 16,384 slots cannot be reached; their keys need not be lost: \
-         they are assigned to no node"
+        "401 of 16,384 slots cannot be reached: they are assigned to no node; \
+         their keys need not be lost"
     );
     let told = format!("{verdict:?}");
     assert!(

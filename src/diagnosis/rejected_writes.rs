@@ -5,7 +5,7 @@ mod count;
 use super::case::Case;
 use super::eviction::state;
 use super::{Cause, Evidence, Level, Mechanism, Rule, Special, Verdict, words};
-use crate::model::{Commands, Counter, Sample, Step};
+use crate::model::{Counter, Sample, Step};
 use count::{NOPERM, Writes, in_step, in_total, may_write};
 
 pub(super) const RULE: Rule = Rule {
@@ -164,47 +164,45 @@ fn judge(case: &Case<'_>) -> Verdict {
         return verdict;
     };
     let refusing: Vec<&Step> = refusing(case).collect();
-    let seen: Vec<Refused> = REFUSALS
-        .into_iter()
-        .map(|(prefix, meaning)| Refused {
-            prefix,
-            meaning,
-            mechanism: mechanism(prefix, last),
-            writes: refusing
-                .iter()
-                .map(|step| in_step(step, prefix))
-                .fold(Writes::default(), Writes::plus),
-        })
-        .filter(|refused| refused.writes.told() > 0)
-        .collect();
+    let seen = refusals(last, |prefix| {
+        let steps = refusing.iter().map(|step| in_step(step, prefix));
+        steps.fold(Writes::default(), Writes::plus)
+    });
     if !seen.is_empty() {
         return refused(case, &seen, last);
     }
+    let mut totals = refusals(last, |prefix| in_total(last, prefix));
     // Who was denied what before we came, NOPERM does not tell.
-    let totals: Vec<_> = REFUSALS
-        .into_iter()
-        .filter(|(prefix, _)| *prefix != NOPERM)
-        .filter_map(|(prefix, meaning)| {
-            let total = errors.iter().find(|(known, _)| known == prefix)?.1;
-            let commands = last.commands.iter().flat_map(Commands::iter);
-            let writes = in_total(commands, prefix, total).told();
-            (writes > 0).then_some((prefix, meaning, writes))
-        })
-        .collect();
+    totals.retain(|refused| refused.prefix != NOPERM);
     if totals.is_empty() {
         quiet(case, last)
     } else {
-        since_start(case, &totals, last)
+        since_start(case, &totals, errors)
     }
 }
 
+/// What was refused, by reason. What may have been reads is told only where nothing is known to have
+/// been a write.
+fn refusals(last: &Sample, writes: impl Fn(&str) -> Writes) -> Vec<Refused> {
+    let counted = REFUSALS.into_iter().map(|(prefix, meaning)| Refused {
+        prefix,
+        meaning,
+        mechanism: mechanism(prefix, last),
+        writes: writes(prefix),
+    });
+    let mut all: Vec<Refused> = counted.filter(|r| r.writes.told() > 0).collect();
+    if is_sure(&all) {
+        all.retain(|refused| refused.writes.sure > 0);
+    }
+    all
+}
+
+/// Whether something is known to have been a write.
+fn is_sure(refusals: &[Refused]) -> bool {
+    refusals.iter().any(|refused| refused.writes.sure > 0)
+}
+
 fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
-    // What may have been reads is told only where nothing is known to have been a write.
-    let is_sure = refusals.iter().any(|refused| refused.writes.sure > 0);
-    let refusals: Vec<&Refused> = refusals
-        .iter()
-        .filter(|refused| !is_sure || refused.writes.sure > 0)
-        .collect();
     let parts: Vec<String> = refusals
         .iter()
         .map(|r| {
@@ -217,7 +215,7 @@ fn refused(case: &Case<'_>, refusals: &[Refused], last: &Sample) -> Verdict {
     } else {
         String::new()
     };
-    let (level, what) = if is_sure {
+    let (level, what) = if is_sure(refusals) {
         (Level::Confirmed, "writes refused")
     } else {
         (Level::Suspected, "commands refused, which may be writes")
@@ -274,24 +272,26 @@ fn rejected_commands(case: &Case<'_>) -> Vec<Evidence> {
     evidence.collect()
 }
 
-fn since_start(case: &Case<'_>, totals: &[(&str, &str, u64)], last: &Sample) -> Verdict {
-    let parts: Vec<String> = totals
-        .iter()
-        .map(|(prefix, _, n)| format!("{prefix} ×{}", words::count(*n)))
-        .collect();
-    let summary = format!(
-        "writes refused {}: {}",
-        case.totals_since(),
-        parts.join(", ")
-    );
+fn since_start(case: &Case<'_>, refusals: &[Refused], errors: &[(String, u64)]) -> Verdict {
+    let parts = refusals.iter();
+    let parts = parts.map(|r| format!("{} ×{}", r.prefix, words::count(r.writes.told())));
+    let parts: Vec<String> = parts.collect();
+    let what = if is_sure(refusals) {
+        "writes refused"
+    } else {
+        "commands refused, which may be writes,"
+    };
+    let since = case.totals_since();
+    let summary = format!("{what} {since}: {}", parts.join(", "));
     let mut verdict = Case::since_start_verdict(Cause::RejectedWrites, summary);
-    let most = totals.iter().max_by_key(|(.., total)| *total);
-    verdict.mechanism = most.map(|(prefix, ..)| mechanism(prefix, last));
-    for (prefix, meaning, total) in totals {
+    let most = refusals.iter().max_by_key(|r| r.writes.told());
+    verdict.mechanism = most.map(|refused| refused.mechanism);
+    for refused in refusals {
+        let total = errors.iter().find(|(known, _)| known == refused.prefix);
         verdict.evidence.push(case.total_evidence(
-            format!("errorstat_{prefix}.count"),
-            *total,
-            *meaning,
+            format!("errorstat_{}.count", refused.prefix),
+            total.map_or(0, |(_, total)| *total),
+            refused.meaning,
         ));
     }
     verdict

@@ -12,15 +12,16 @@ pub(super) fn verdict(court: &Court<'_>) -> Option<Verdict> {
     if slots == 0 {
         return None;
     }
-    let keys = keys(court, view).map_or_else(
-        || "; their keys need not be lost".to_owned(),
-        |keys| format!(", with {} that need not be lost", words::keys(keys)),
-    );
-    let summary = format!(
-        "{} of 16,384 slots cannot be reached{keys}: {}",
-        words::count(u64::from(slots)),
-        why(view)
-    );
+    let slots = words::count(u64::from(slots));
+    let why = why(view);
+    let summary = match keys(court, view).map(words::keys) {
+        Some(keys) => format!(
+            "{slots} of 16,384 slots cannot be reached, with {keys} that need not be lost: {why}"
+        ),
+        None => {
+            format!("{slots} of 16,384 slots cannot be reached: {why}; their keys need not be lost")
+        }
+    };
     let mut verdict = Verdict::new(Cause::InstanceFailure, Level::Suspected, summary);
     verdict.mechanism = Some(Mechanism::SlotsUnreached);
     verdict.evidence = evidence(court, view);

@@ -2,10 +2,10 @@
 //!
 //! Errors are counted by their prefix, refusals by command, and nothing says which belong together.
 //! Some errors only a write gets. Others a read gets too: of those, as many were writes as commands
-//! that write keys were refused, and nobody knows of the rest what they were, unless as many reads were
-//! refused.
+//! that write keys were refused, less those that another error refused; nobody knows of the rest what
+//! they were, unless as many reads were refused.
 
-use crate::model::{Class, CommandStat, Creates, Step, creates};
+use crate::model::{Class, CommandStat, Commands, Creates, Sample, Step, creates};
 
 /// A user without a right: every connection that may not look at something gets it, ours too. A delete
 /// that is not permitted leaves no key unwritten.
@@ -64,21 +64,26 @@ impl Refused {
         all
     }
 
-    /// The writes among so many errors with a prefix.
-    fn writes(self, prefix: &str, errors: u64) -> Writes {
+    /// The writes among so many errors with a prefix, beside so many with another, such as `MOVED`,
+    /// which may be behind as many refusals as are left.
+    fn writes(self, prefix: &str, errors: u64, beside: u64) -> Writes {
         if !SHARED.contains(&prefix) {
             return Writes {
                 sure: errors,
                 perhaps: 0,
             };
         }
+        let all = [self.creations, self.removals, self.unclear, self.others];
+        let all = all.into_iter().fold(0, u64::saturating_add);
+        let foreign = beside.min(all.saturating_sub(errors));
+        let own = |refused: u64| refused.saturating_sub(foreign);
         if prefix == NOPERM {
-            let sure = errors.min(self.creations);
-            let perhaps = self.unclear.min(errors - sure);
+            let sure = errors.min(own(self.creations));
+            let perhaps = own(self.unclear).min(errors - sure);
             return Writes { sure, perhaps };
         }
-        let sure = errors.min(self.creations.saturating_add(self.removals));
-        let perhaps = (errors - sure).saturating_sub(self.others);
+        let sure = errors.min(own(self.creations.saturating_add(self.removals)));
+        let perhaps = (errors - sure).saturating_sub(own(self.others));
         Writes { sure, perhaps }
     }
 }
@@ -113,23 +118,40 @@ pub(super) fn may_write(stat: &CommandStat<'_>) -> bool {
 
 /// Writes refused in one step with one prefix.
 pub(super) fn in_step(step: &Step, prefix: &str) -> Writes {
-    let errors = step.errors().iter().filter(|error| error.prefix == prefix);
-    let errors = errors.fold(0_u64, |sum, error| sum.saturating_add(error.count()));
-    if errors == 0 {
-        return Writes::default();
-    }
+    let errors = step.errors().iter();
+    let errors = errors.map(|error| (&*error.prefix, error.count()));
     let commands = step.commands.iter();
-    Refused::of(commands.map(|command| (command.name, command.class, command.rejected)))
-        .writes(prefix, errors)
+    let commands = commands.map(|command| (command.name, command.class, command.rejected));
+    counted(errors, commands, prefix)
 }
 
 /// The same of totals since the start.
-pub(super) fn in_total<'n>(
-    commands: impl Iterator<Item = CommandStat<'n>>,
+pub(super) fn in_total(last: &Sample, prefix: &str) -> Writes {
+    let errors = last.errors.iter().flatten();
+    let errors = errors.map(|(prefix, count)| (&**prefix, *count));
+    let commands = last.commands.iter().flat_map(Commands::iter);
+    let commands = commands.map(|stat| (stat.name, stat.class, stat.rejected));
+    counted(errors, commands, prefix)
+}
+
+fn counted<'n>(
+    errors: impl Iterator<Item = (&'n str, u64)>,
+    commands: impl Iterator<Item = (&'n str, Option<Class>, u64)>,
     prefix: &str,
-    errors: u64,
 ) -> Writes {
-    Refused::of(commands.map(|stat| (stat.name, stat.class, stat.rejected))).writes(prefix, errors)
+    let (mut own, mut beside) = (0u64, 0u64);
+    for (known, count) in errors {
+        let sum = if known == prefix {
+            &mut own
+        } else {
+            &mut beside
+        };
+        *sum = sum.saturating_add(count);
+    }
+    if own == 0 {
+        return Writes::default();
+    }
+    Refused::of(commands).writes(prefix, own, beside)
 }
 
 #[cfg(test)]
@@ -139,27 +161,32 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::only_writes_get_it("OOM", 5, &[], (5, 0))]
-    #[case::a_read("CLUSTERDOWN", 1, &[("get", 1)], (0, 0))]
-    #[case::a_ping("MISCONF", 1, &[("ping", 1)], (0, 0))]
-    #[case::both("CLUSTERDOWN", 5, &[("get", 3), ("set", 2)], (2, 0))]
-    #[case::a_delete("CLUSTERDOWN", 2, &[("del", 2)], (2, 0))]
-    #[case::a_delete_that_may_not("NOPERM", 2, &[("del", 2)], (0, 0))]
-    #[case::nobody_tells_which("CLUSTERDOWN", 5, &[], (0, 5))]
-    #[case::inside_a_script("CLUSTERDOWN", 5, &[("get", 3)], (0, 2))]
-    #[case::a_script("CLUSTERDOWN", 2, &[("evalsha", 2)], (0, 2))]
-    #[case::a_module("NOPERM", 2, &[("json.get", 2)], (0, 2))]
-    #[case::nobody_tells_who_may_not("NOPERM", 5, &[], (0, 0))]
-    #[case::a_write_that_may_not("NOPERM", 5, &[("get", 3), ("set", 2)], (2, 0))]
+    #[case::only_writes_get_it("OOM", 5, 0, &[], (5, 0))]
+    #[case::a_read("CLUSTERDOWN", 1, 0, &[("get", 1)], (0, 0))]
+    #[case::a_ping("MISCONF", 1, 0, &[("ping", 1)], (0, 0))]
+    #[case::both("CLUSTERDOWN", 5, 0, &[("get", 3), ("set", 2)], (2, 0))]
+    #[case::a_delete("CLUSTERDOWN", 2, 0, &[("del", 2)], (2, 0))]
+    #[case::a_delete_that_may_not("NOPERM", 2, 0, &[("del", 2)], (0, 0))]
+    #[case::nobody_tells_which("CLUSTERDOWN", 5, 0, &[], (0, 5))]
+    #[case::inside_a_script("CLUSTERDOWN", 5, 0, &[("get", 3)], (0, 2))]
+    #[case::a_script("CLUSTERDOWN", 2, 0, &[("evalsha", 2)], (0, 2))]
+    #[case::a_module("NOPERM", 2, 0, &[("json.get", 2)], (0, 2))]
+    #[case::nobody_tells_who_may_not("NOPERM", 5, 0, &[], (0, 0))]
+    #[case::a_write_that_may_not("NOPERM", 5, 0, &[("get", 3), ("set", 2)], (2, 0))]
+    #[case::a_read_beside_redirected_writes("CLUSTERDOWN", 1, 714, &[("get", 1), ("set", 714)], (0, 1))]
+    #[case::writes_beside_redirected_writes("CLUSTERDOWN", 9, 714, &[("set", 723)], (9, 0))]
+    #[case::writes_beside_calls_that_failed("CLUSTERDOWN", 9, 50, &[("set", 9)], (9, 0))]
+    #[case::ours_beside_redirected_writes("NOPERM", 1, 714, &[("client|list", 1), ("set", 714)], (0, 0))]
     fn writes_are_told_from_reads(
         #[case] prefix: &str,
         #[case] errors: u64,
+        #[case] beside: u64,
         #[case] refused: &[(&str, u64)],
         #[case] (sure, perhaps): (u64, u64),
     ) {
         let refused = refused.iter();
         let refused = refused.map(|(name, n)| (*name, crate::model::class_of(name), *n));
-        let writes = Refused::of(refused).writes(prefix, errors);
+        let writes = Refused::of(refused).writes(prefix, errors, beside);
         assert_eq!(writes, Writes { sure, perhaps });
     }
 }
