@@ -5,12 +5,15 @@
 //!  every node ─► diagnose ─► Diagnosis ◄────────────────────┘┐
 //!  shards ─► handover: who took over from whom, and without what ┤► court: whose word counts
 //!                                                                └─► merge ─► one Diagnosis
+//!  standby: which copy has most │ rescue: who still holds what was lost
+//!  late: what copies betray of the time before us │ uncovered: slots that nobody holds
+//!                                     └─► summary: one verdict a cause ─► merge
 //! ```
 //!
 //! A primary's word counts while it is the primary; after another took over, it does not. A
 //! replica's counters tell of its primary's keys, so they are heard only where no primary of its
-//! data can be seen. What left one node of a cluster and arrived at another is not lost: the total
-//! counts.
+//! data can be seen, or for the time since its primary fell silent. What left one node of a cluster
+//! and arrived at another is not lost: the total counts.
 
 mod court;
 mod handover;
