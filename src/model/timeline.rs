@@ -295,15 +295,21 @@ impl History {
     fn forget(&mut self, now: Moment) {
         // An entry goes when the one after it covers all that is kept: the last sample before a
         // long gap stays as long as the gap reaches into it.
-        let is_old = |entry: &Entry| now.since(entry.end()) > self.keep;
+        let keep = self.keep;
+        let is_old = |entry: &Entry| now.since(entry.end()) > keep;
         while self.entries.len() > 2
             && (self.entries.len() > self.most.entries
                 || self.bytes > self.most.bytes
                 || self.entries.get(1).is_some_and(is_old))
-            && let Some(gone) = self.entries.pop_front()
         {
-            self.bytes -= gone.bytes();
+            self.drop_oldest();
         }
+    }
+
+    fn drop_oldest(&mut self) {
+        let gone = self.entries.pop_front();
+        let bytes = gone.as_ref().map_or(0, Entry::bytes);
+        self.bytes -= bytes;
     }
 
     /// Of a node that is not asked any more: drops what is older than the history keeps, in the end
@@ -312,11 +318,14 @@ impl History {
         let keep = self.keep;
         let is_old = |entry: &Entry| now.since(entry.end()) > keep;
         while self.entries.front().is_some_and(is_old) {
-            self.entries.pop_front();
+            self.drop_oldest();
         }
         if self.entries.is_empty() {
             let (node, assumptions) = (self.node.clone(), self.assumptions.clone());
-            *self = Self::new(node, assumptions, keep);
+            *self = Self {
+                most: self.most,
+                ..Self::new(node, assumptions, keep)
+            };
         }
     }
 

@@ -59,3 +59,23 @@ fn names_that_come_and_go_are_held_once() {
     names.dedup();
     assert_eq!(names.len(), 2);
 }
+
+#[test]
+fn a_node_that_left_forgets_all_but_its_limits() {
+    let mut history = history(1 << 20);
+    history.keep = Duration::from_secs(10);
+    for second in 0..5 {
+        history.observe(answer(second, |n| format!("c{n}")));
+    }
+    let last = history.window().end().expect("an answer");
+    let later = |s: u64| Moment {
+        elapsed: last.elapsed + Duration::from_secs(s),
+        ..last
+    };
+    history.fade(later(8));
+    let sum: usize = history.entries.iter().map(Entry::bytes).sum();
+    assert_eq!((history.len(), history.bytes), (3, sum));
+    history.fade(later(11));
+    assert_eq!((history.len(), history.bytes), (0, 0));
+    assert_eq!(history.most.bytes, 1 << 20);
+}
