@@ -758,11 +758,11 @@ fn slots_that_cannot_be_reached_are_told_before_the_tries() {
     let diagnosis = group.diagnosis();
     let verdict = diagnosis.of(Cause::InstanceFailure).expect("a verdict");
     assert_eq!(verdict.level, Level::Confirmed);
-    let words = "5,461 of 16,384 slots cannot be reached, with 1,000 keys that need not be lost: \
-                 10.0.0.3:6379 alone holds them, which the cluster takes for failed; \
+    let words = "5,461 of 16,384 slots cannot be reached, with 1,000 keys whose fate is not known: \
+                 10.0.0.3:6379 holds them, which the cluster takes for failed; \
                  10.0.0.3:6379: no answer, 3 tries in 2 s";
     assert!(verdict.summary.starts_with(words), "{}", verdict.summary);
-    assert!(verdict.next_steps[0].starts_with("bring the node back"));
+    assert!(verdict.next_steps[0].starts_with("bring the node or a replica of it back"));
 }
 
 #[test]

@@ -39,7 +39,22 @@ fn of_the_replicas_of_a_dead_primary_the_one_with_most_is_named() {
         nodes[0].write(200);
         nodes[2].write(200);
     });
-    let gone = behind.repeat(2, |nodes| nodes[0].up = false).diagnosis();
+    let refuses = |nodes: &mut [Node]| nodes[0].up = false;
+    let behind = behind.then(refuses);
+    // With its links up it serves others still: nobody is to be promoted.
+    let verdict = of(&behind.diagnosis(), Cause::Replication).clone();
+    assert!(
+        !verdict.summary.contains("does not answer"),
+        "{}",
+        verdict.summary
+    );
+    let gone = behind.then(|nodes| {
+        for replica in &mut nodes[1..] {
+            let status = "master_link_status";
+            replica.facts.replication.insert(status, "down".into());
+        }
+    });
+    let gone = gone.diagnosis();
     let verdict = of(&gone, Cause::Replication);
     assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
     let best = "10.0.0.3:6379 has all that was seen of 10.0.0.1:6379, which does not answer";
@@ -193,10 +208,97 @@ fn a_shard_that_is_empty_and_young_among_full_ones_is_suspected_afterwards() {
     let diagnosis = late(12);
     let failure = of(&diagnosis, Cause::InstanceFailure);
     assert_eq!(failure.level, Level::Suspected, "{failure:#?}");
-    let words = "10.0.0.2:6379 started 16 s ago without data, and holds none in its 8,192 slots, while older nodes hold 1,000 keys in 8,192";
+    let words = "10.0.0.2:6379 started 16 s ago without data, and holds 0 keys in its 8,192 slots, while older nodes hold 1,000 keys in 8,192";
     assert_says(failure, words);
     assert_ne!(
         of(&late(6_000), Cause::InstanceFailure).level,
         Level::Suspected
+    );
+}
+
+#[test]
+fn the_copy_of_a_primary_that_came_back_empty_is_named_afterwards_too() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    let (of_all, replica) = group.nodes.split_at_mut(1);
+    of_all[0].facts.uptime_s = 2;
+    of_all[0].facts.keys(0);
+    replica[0].follow("10.0.0.1", &of_all[0].facts);
+    replica[0].facts.uptime_s = 3_600;
+    replica[0].facts.ran("set", 5_000);
+    let link = "master_link_status";
+    replica[0].facts.replication.insert(link, "down".into());
+    let diagnosis = group.repeat(3, |_| {}).diagnosis();
+    let failure = of(&diagnosis, Cause::InstanceFailure);
+    assert_eq!(failure.scope, Scope::SinceStart, "{failure:#?}");
+    assert_says(
+        failure,
+        "10.0.0.2:6379 still holds 1,000 keys; 10.0.0.1:6379 started 5 s ago",
+    );
+    assert!(
+        failure.next_steps[0].contains("REPLICAOF NO ONE"),
+        "{failure:#?}"
+    );
+}
+
+#[test]
+fn a_detached_copy_that_follows_again_lost_what_was_written_to_it_and_nothing_else() {
+    let detached = trio().then(|nodes| {
+        let offset = nodes[2].offset();
+        nodes[2].promote(offset);
+    });
+    let deleted = detached.repeat(2, |nodes| {
+        for node in &mut nodes[..2] {
+            node.facts.ran("del", 200);
+            let (keys, _) = node.facts.dbs[&0];
+            node.facts.keys(keys - 200);
+        }
+    });
+    let back = deleted.then(|nodes| {
+        let facts = nodes[0].facts.clone();
+        nodes[2].follow("10.0.0.1", &facts);
+        nodes[2].facts.ran("replicaof", 1);
+        nodes[2].facts.keys(700);
+    });
+    let diagnosis = back.repeat(2, |_| {}).diagnosis();
+    assert_eq!(
+        diagnosis.top_cause,
+        Some(Cause::Deletion),
+        "{:#?}",
+        diagnosis.verdicts
+    );
+    let deletion = of(&diagnosis, Cause::Deletion);
+    assert_eq!(deletion.keys_lost, Some(400));
+    assert!(
+        !deletion.summary.contains("still holds"),
+        "{}",
+        deletion.summary
+    );
+    let replication = of(&diagnosis, Cause::Replication);
+    assert_eq!(replication.keys_lost, None, "{replication:#?}");
+    let [incident] = &diagnosis.incidents[..] else {
+        panic!("one incident: {:#?}", diagnosis.incidents);
+    };
+    assert_eq!(incident.keys, 400);
+}
+
+#[test]
+fn a_primary_that_is_told_to_follow_another_is_told_before_it_drops_its_keys() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2"]);
+    group.nodes[1].facts.keys(50);
+    let group = group.repeat(3, |_| {}).then(|nodes| {
+        nodes[0].facts.replica_of = Some("10.0.0.2");
+        nodes[0].facts.ran("replicaof", 1);
+        let link = "master_link_status";
+        nodes[0].facts.replication.insert(link, "down".into());
+    });
+    let diagnosis = group.diagnosis();
+    let verdict = of(&diagnosis, Cause::Replication);
+    assert_eq!(verdict.level, Level::AtRisk, "{verdict:#?}");
+    let words = "10.0.0.1:6379 was told to follow 10.0.0.2:6379 and still holds 1,000 keys";
+    assert_says(verdict, words);
+    let first = &verdict.next_steps[0];
+    assert!(
+        first.contains("REPLICAOF NO ONE on 10.0.0.1:6379"),
+        "{first}"
     );
 }

@@ -6,7 +6,7 @@ use super::handover::{self, Handover};
 use super::resharding;
 use crate::diagnosis::ledger::{Given, Loss};
 use crate::diagnosis::{Cause, Diagnosis, Incident, Mechanism, Scope, Verdict};
-use crate::model::{Deployment, Extent, Member, Moment, NodeId, Role, SlotMove, Window};
+use crate::model::{Deployment, Extent, Member, Moment, NodeId, Role, SlotMove, Window, WritePace};
 
 /// A view of the cluster comes within so long.
 const HEARSAY: Duration = Duration::from_secs(10);
@@ -228,7 +228,7 @@ impl<'a> Court<'a> {
         // A primary that was told to follow loses its own data a little later. What was written to a
         // copy that was promoted for a while is lost with that, and with nothing else.
         if loss.mechanism == Mechanism::Replicaof {
-            return !self.is_deposed(member, loss.to);
+            return !self.is_deposed(member, loss.to) && !self.was_mere_copy(member, loss);
         }
         let is_own = self.stands_in[member]
             || self.deployment.members()[member].role_at(loss.from) != Role::Replica;
@@ -237,6 +237,18 @@ impl<'a> Court<'a> {
             .iter()
             .any(|h| h.new == member && !h.takes_effect() && loss.to > h.to);
         is_own && !is_aside && !self.is_deposed(member, loss.to) && !self.is_handed_on(member, loss)
+    }
+
+    /// Whether a member was promoted beside its primary, nobody wrote to it, and it follows again: it
+    /// dropped nothing that the primary did not have.
+    fn was_mere_copy(&self, member: usize, loss: &Loss) -> bool {
+        let mut own = self.handovers.iter().rev();
+        let Some(taken) = own.find(|h| h.new == member && h.to <= loss.to) else {
+            return false;
+        };
+        let since = (taken.to.elapsed, loss.from.elapsed);
+        let mut steps = self.windows[member].steps_within(since);
+        !taken.takes_effect() && !steps.any(|step| WritePace::writes(step) > 0)
     }
 
     /// Whether another had taken over from a member by then, and it had not come back.

@@ -9,9 +9,40 @@ use crate::model::{Moment, NodeId};
 const LEAST: u64 = 10;
 
 /// A node that still holds keys which another of its shard has lost.
-struct Holder<'a> {
+pub(super) struct Holder<'a> {
     node: &'a NodeId,
     keys: u64,
+}
+
+impl Holder<'_> {
+    pub(super) fn sentence(&self) -> String {
+        format!("{} still holds {}", self.node, words::keys(self.keys))
+    }
+
+    /// What comes before everything else.
+    pub(super) fn step(&self, court: &Court<'_>) -> String {
+        let how = if court.deployment.topology(court.end).is_some() {
+            "copy it now"
+        } else {
+            "REPLICAOF NO ONE on it now, or copy it"
+        };
+        format!(
+            "{}, until it synchronises: {how}: redis-cli -u redis://{} --rdb saved.rdb",
+            self.sentence(),
+            self.node
+        )
+    }
+}
+
+/// The copy of an empty primary that still has most keys, if any has some.
+pub(super) fn copy_with_keys<'a>(court: &Court<'a>, primary: usize) -> Option<Holder<'a>> {
+    let nothing = Lost {
+        on: primary,
+        of: primary,
+        keys: 2 * LEAST,
+        by: court.windows[primary].first()?.moment,
+    };
+    most_of(court, &nothing)
 }
 
 /// Says where the keys still are that a verdict tells the loss of, and that comes before everything
@@ -20,20 +51,11 @@ pub(super) fn tell(court: &Court<'_>, mut verdict: Verdict) -> Verdict {
     if !verdict.is_loss_in_window() || !can_be_undone(verdict.cause) {
         return verdict;
     }
-    let Some(Holder { node, keys }) = holder(court, verdict.cause) else {
+    let Some(holder) = holder(court, verdict.cause) else {
         return verdict;
     };
-    let keys = words::keys(keys);
-    verdict.summary = format!("{node} still holds {keys}; {}", verdict.summary);
-    let how = if court.deployment.topology(court.end).is_some() {
-        "copy it now"
-    } else {
-        "REPLICAOF NO ONE on it now, or copy it"
-    };
-    let step = format!(
-        "{node} still holds {keys}, until it synchronises: {how}: redis-cli -u redis://{node} --rdb saved.rdb"
-    );
-    verdict.next_steps.insert(0, step);
+    verdict.summary = format!("{}; {}", holder.sentence(), verdict.summary);
+    verdict.next_steps.insert(0, holder.step(court));
     verdict
 }
 
@@ -53,7 +75,12 @@ fn holder<'a>(court: &Court<'a>, cause: Cause) -> Option<Holder<'a>> {
         let losses = || court.losses(member, cause);
         let keys = losses().map(|loss| loss.keys).fold(0, u64::saturating_add);
         let by = losses().map(|loss| loss.to).max()?;
-        Some((member, keys, by))
+        Some(Lost {
+            on: member,
+            of: member,
+            keys,
+            by,
+        })
     });
     let handovers = court
         .handovers
@@ -61,24 +88,43 @@ fn holder<'a>(court: &Court<'a>, cause: Cause) -> Option<Holder<'a>> {
         .filter(|_| cause == Cause::Replication);
     let handed = handovers.filter_map(|handover| {
         let loss = takeover::loss(handover)?;
-        Some((handover.new, loss.keys, loss.to))
+        Some(Lost {
+            on: handover.new,
+            of: handover.old,
+            keys: loss.keys,
+            by: loss.to,
+        })
     });
-    let lost = own.chain(handed).filter(|(_, keys, _)| *keys >= LEAST);
-    let holders = lost.filter_map(|(member, lost, by)| most_of(court, member, lost, by));
+    let lost = own.chain(handed).filter(|lost| lost.keys >= LEAST);
+    let holders = lost.filter_map(|lost| most_of(court, &lost));
     holders.max_by_key(|holder| holder.keys)
 }
 
-/// Who of the shard of a node holds half of what that lost more than it does, by an answer after the
-/// loss.
-fn most_of<'a>(court: &Court<'a>, member: usize, lost: u64, by: Moment) -> Option<Holder<'a>> {
-    let now = court.windows[member].last()?.keys()?;
-    let others = court.deployment.shard_of(member).iter().copied();
-    let holders = others.filter(|other| *other != member).filter_map(|other| {
+/// Keys that a node does not have any more.
+struct Lost {
+    on: usize,
+    /// Whose keys they were.
+    of: usize,
+    keys: u64,
+    by: Moment,
+}
+
+/// Which copy of the node that had them holds half of what was lost more than the one that lost them,
+/// by an answer after that.
+fn most_of<'a>(court: &Court<'a>, lost: &Lost) -> Option<Holder<'a>> {
+    let now = court.windows[lost.on].last()?.keys()?;
+    let others = court.deployment.shard_of(lost.on).iter().copied();
+    let others = others.filter(|other| *other != lost.on && *other != lost.of);
+    let holders = others.filter_map(|other| {
         let window = &court.windows[other];
         let sample = window.last().filter(|_| window.open_gap().is_none())?;
+        let follows = court.deployment.known_as(&sample.replication().primary?);
+        let is_copy = [lost.on, lost.of]
+            .iter()
+            .any(|of| *court.node(*of) == follows);
         let keys = sample.keys()?;
-        let has_more = keys >= now.saturating_add(lost / 2);
-        (sample.moment > by && has_more).then(|| Holder {
+        let has_more = keys >= now.saturating_add(lost.keys / 2);
+        (is_copy && sample.moment > lost.by && has_more).then(|| Holder {
             node: court.node(other),
             keys,
         })

@@ -41,6 +41,7 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
             let mut own = takeover::verdicts(court);
             own.extend(silent);
             own.extend(standby::lacking(court));
+            own.extend(standby::about_to_follow(court));
             own
         }
         Cause::InstanceFailure => {

@@ -16,7 +16,7 @@ pub(super) fn verdict(court: &Court<'_>) -> Option<Verdict> {
     let why = why(view);
     let summary = match keys(court, view).map(words::keys) {
         Some(keys) => format!(
-            "{slots} of 16,384 slots cannot be reached, with {keys} that need not be lost: {why}"
+            "{slots} of 16,384 slots cannot be reached, with {keys} whose fate is not known: {why}"
         ),
         None => {
             format!("{slots} of 16,384 slots cannot be reached: {why}; their keys need not be lost")
@@ -47,9 +47,9 @@ fn why(view: &Topology) -> String {
     let holds = if failed.len() == 1 { "holds" } else { "hold" };
     match (failed.is_empty(), view.unassigned()) {
         (true, _) => "they are assigned to no node".into(),
-        (false, 0) => format!("{holders} alone {holds} them, which the cluster takes for failed"),
+        (false, 0) => format!("{holders} {holds} them, which the cluster takes for failed"),
         (false, none) => format!(
-            "{} are assigned to no node, {holders} alone {holds} the others, which the cluster takes for failed",
+            "{} are assigned to no node, {holders} {holds} the others, which the cluster takes for failed",
             words::count(u64::from(none))
         ),
     }
@@ -93,7 +93,7 @@ fn steps(view: &Topology) -> Vec<String> {
     let mut steps: Vec<&str> = Vec::new();
     if failed(view).next().is_some() {
         steps.push(
-            "bring the node back, or let a replica of it take over: CLUSTER FAILOVER TAKEOVER on the replica",
+            "bring the node or a replica of it back with its data files: without persistence its keys are gone with the process; a replica that answers can take over: CLUSTER FAILOVER TAKEOVER on it",
         );
     }
     if view.unassigned() > 0 {
