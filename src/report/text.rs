@@ -198,11 +198,17 @@ fn details(report: &Report<'_>, verdict: &Verdict, page: &mut Page) {
     if !verdict.missing.is_empty() {
         page.labelled("not exposed", &verdict.missing.join(", "));
     }
-    if needs_a_human && !report.is_past(verdict) {
-        for step in &verdict.next_steps {
+    if needs_a_human {
+        // Of what was before the watch, where to begin.
+        let (steps, links) = if report.is_past(verdict) {
+            (1, 0)
+        } else {
+            (usize::MAX, usize::MAX)
+        };
+        for step in verdict.next_steps.iter().take(steps) {
             page.labelled("next", &safe(step));
         }
-        for link in &verdict.docs {
+        for link in verdict.docs.iter().take(links) {
             page.labelled("read", link);
         }
     }

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::check::{check_balance, check_diagnosis, check_report};
 use crate::harm::{Harm, REPLIES, harm, harmed};
-use crate::print;
+use crate::{chance, print};
 
 /// Slots of a cluster.
 const SLOTS: u32 = 16_384;
@@ -263,7 +263,7 @@ fn check_slots(deployment: &Deployment) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+    #![proptest_config(chance(128))]
 
     #[test]
     fn no_nodes_bring_the_diagnosis_of_all_down(story in story()) {

@@ -252,8 +252,10 @@ pub(super) fn told(court: &Court<'_>, mut whole: Verdict) -> Verdict {
         clear(&mut whole, words);
     } else if is_lost && arrived.keys > 0 && is_about {
         let from = court.node(arrived.from);
-        whole.keys_lost = Some(arrived.left - arrived.keys);
-        whole.at_most = whole.at_most.map(|most| most.saturating_sub(arrived.keys));
+        let lost = arrived.left - arrived.keys;
+        whole.keys_lost = Some(lost);
+        let most = whole.at_most;
+        whole.at_most = most.map(|most| most.saturating_sub(arrived.keys).max(lost));
         whole.summary = format!(
             "{} left {from}{}, {} arrived at other nodes",
             words::keys(arrived.left),
