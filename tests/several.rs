@@ -7,7 +7,9 @@ mod support {
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Cause, Level, Mechanism, Way, diagnose_deployment, diagnose_member};
+use amr_top::diagnosis::{
+    Cause, Level, Mechanism, State, Way, diagnose_deployment, diagnose_member,
+};
 use amr_top::model::{ChangeKind, ClusterNode, Moment, Observation, SlowEntry, Told};
 use support::story::{Group, Node};
 
@@ -330,6 +332,8 @@ fn a_node_that_has_left_is_missed_by_nobody() {
     group.deployment.observe(Told::Left { moment, node });
     let diagnosis = group.diagnosis();
     assert_eq!(diagnosis.top_cause, None, "{:#?}", diagnosis.verdicts);
+    let mut incidents = diagnosis.incidents.iter();
+    assert!(incidents.all(|incident| incident.state == State::Over));
 }
 
 #[test]

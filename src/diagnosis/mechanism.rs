@@ -54,7 +54,7 @@ pub enum Mechanism {
     PastTtlExpire,
     /// A replica that was behind became primary.
     Failover,
-    /// A replica was promoted while its link was down.
+    /// A replica was promoted beside its primary, or while its link was down.
     Promotion,
     /// Two primaries of the same data took writes at once.
     SplitBrain,

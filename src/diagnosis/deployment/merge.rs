@@ -105,7 +105,11 @@ fn incidents(court: &Court<'_>) -> Vec<Incident> {
             let shares: Vec<_> = shares.copied().collect();
             if !shares.is_empty() {
                 let verdicts = &court.parts[member].verdicts;
-                all.push(incident.with_shares(court.node(member), shares, verdicts));
+                let mut own = incident.with_shares(court.node(member), shares, verdicts);
+                if court.is_gone(member) {
+                    own.state = State::Over;
+                }
+                all.push(own);
             }
         }
     }

@@ -5,7 +5,7 @@ use super::court::Court;
 use super::handover::Handover;
 use crate::diagnosis::replication::NOISE_BYTES;
 use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Verdict, words};
-use crate::model::{NodeId, Packed, Role, Step, WritePace};
+use crate::model::{NodeId, Packed, Role, SlotMove, Step, WritePace};
 
 /// Answers of a copy that must agree before it is said to lack keys: the counts of two nodes are never
 /// of the same moment.
@@ -126,7 +126,9 @@ pub(super) fn lacking(court: &Court<'_>) -> Vec<Verdict> {
 pub(super) fn about_to_follow(court: &Court<'_>) -> Vec<Verdict> {
     let told = court.members().filter_map(|member| {
         let took_part = |h: &Handover| h.new == member || h.old == member;
-        if court.handovers.iter().any(took_part) {
+        // What it holds still moved away with its last slots, where it gave those.
+        let gave = |moved: &SlotMove| moved.from == *court.node(member);
+        if court.handovers.iter().any(took_part) || court.slot_moves.iter().any(gave) {
             return None;
         }
         let window = &court.windows[member];

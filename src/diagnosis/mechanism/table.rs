@@ -116,7 +116,7 @@ pub(super) const TABLE: [(Mechanism, &str, C, &str); Mechanism::COUNT] = [
         M::Promotion,
         "promotion",
         C::Replication,
-        "a replica was promoted with its link down",
+        "a replica was promoted",
     ),
     (
         M::SplitBrain,
