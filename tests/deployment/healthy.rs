@@ -4,7 +4,7 @@ use amr_top::demo::server::Signal;
 use amr_top::diagnosis::Cause;
 use rstest::rstest;
 
-use crate::scene::{DEADLINE, Scene, client, fill, follows, id, replica, run, server};
+use crate::scene::{DEADLINE, Scene, client, field, fill, follows, id, replica, run, server, wait};
 
 #[rstest]
 #[tokio::test]
@@ -79,11 +79,14 @@ async fn a_rolling_restart_with_persistence_loses_nothing(
     primary.signal(Signal::Term).expect("it is told to end");
     primary.wait_exit(DEADLINE).expect("it ends");
     primary.restart().expect("it starts again");
+    let mut redis = client(&primary);
+    wait("it has read its file", || {
+        field(&mut redis, "loading") == "0"
+    })
+    .await;
     // As a configuration that is kept would say.
-    run(
-        &mut client(&primary),
-        &format!("REPLICAOF 127.0.0.1 {}", standby.port()),
-    );
+    let follow = format!("REPLICAOF 127.0.0.1 {}", standby.port());
+    run(&mut redis, &follow);
     follows(&primary, &standby).await;
     scene.polls(6).await;
     let diagnosis = scene.diagnosis();
