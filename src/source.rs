@@ -56,6 +56,7 @@ pub mod deployment;
 mod dial;
 mod events;
 mod failure;
+mod link;
 mod monitor;
 mod neighbours;
 mod poll;

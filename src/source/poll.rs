@@ -3,19 +3,8 @@
 //! something moved, the witnesses are asked, beside the polls. Where the server publishes removals,
 //! they are heard, and told with the poll that follows them.
 //!
-//! After a failure, what happens to the connection:
-//!
-//! | failure | connection | next attempt |
-//! |---|---|---|
-//! | no reply in time | kept, until three in a row: then the flow is taken for dead | next poll |
-//! | a server error (busy script, loading) | kept | next poll |
-//! | `INFO` not permitted | kept: a grant takes effect at once | [`BackOff::CAP`] |
-//! | a Sentinel answers, which holds no keys | dropped | [`BackOff::CAP`] |
-//! | wrong or missing password | dropped | [`BackOff::CAP`], not to fill the server's ACL log |
-//! | anything else | dropped | [`BackOff`] |
-//!
-//! A connection that ends between two polls is noticed and told at once, unless it had been idle
-//! for longer than [`IDLE`]: servers and load balancers close such connections as a rule.
+//! A connection that ends between two polls is noticed and told at once, unless it had been idle for
+//! long. What becomes of it after a failure is told in [`super::link`].
 
 use std::time::Duration;
 
@@ -23,25 +12,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::ask::{Asker, Reply};
-use super::connection::{Connection, Trouble, scene};
+use super::ask::Reply;
+use super::connection::scene;
 use super::events::{self, Listener};
+use super::failure::Scene;
+use super::link::{Link, Next, ended};
 use super::monitor;
 use super::schedule::{BackOff, Due, Extra, Grid};
 use super::sentinel::mistaken;
 use super::tripwire::{self, Tripwire};
 use super::watched::{self, Watcher};
 use super::witness::Witnesses;
-use super::{Clock, Control, chosen, failure, seal, topology};
+use super::{Clock, Control, chosen, seal, topology};
 use crate::config::{MONITOR_TIME, Settings};
-use crate::model::{Failure, FailureKind, Observation, Watch};
-
-/// Timeouts in a row after which the flow is taken for dead. Load balancers lose flows without a
-/// word; a fresh connection tells a dead flow from a hanging server.
-const TIMEOUTS: u32 = 3;
-
-/// A connection that was silent for longer than this may be closed by anybody.
-const IDLE: Duration = Duration::from_secs(60);
+use crate::model::{Failure, Observation, Watch};
 
 /// Polls one server until `stop` is cancelled or nobody listens to `out` any more.
 ///
@@ -141,21 +125,6 @@ struct Poller {
     back_off: BackOff,
 }
 
-/// A connection and what was learnt on it.
-struct Link {
-    connection: Connection,
-    asker: Asker,
-    timeouts: u32,
-    /// When the last answer came; `None` before the first.
-    heard: Option<Duration>,
-}
-
-/// When to try again.
-enum Next {
-    Poll,
-    Wait(Duration),
-}
-
 impl Poller {
     async fn run(mut self) {
         loop {
@@ -200,7 +169,7 @@ impl Poller {
                 };
                 (answer, Due::Poll)
             }
-            Err((failure, next)) => self.failed(&failure, &next),
+            Err((failure, next)) => self.failed(&failure, next),
         }
     }
 
@@ -213,10 +182,9 @@ impl Poller {
             Ok(reply) => {
                 let (endpoint, tls) = (&self.settings.endpoint, self.settings.tls.as_ref());
                 if let Some(failure) = mistaken(&reply.info, endpoint, tls) {
-                    return Err((failure, Next::Wait(BackOff::CAP)));
+                    return Err((failure, Next::Wait));
                 }
-                link.timeouts = 0;
-                link.heard = Some(reply.moment.elapsed);
+                link.answered(reply.moment.elapsed);
                 let is_new = self.witnesses.answered(&link.connection, &reply);
                 // It stands over all processes, but one that was refused is tried on the next.
                 if is_new && self.settings.tripwire && self.tripwire.is_none() {
@@ -234,54 +202,35 @@ impl Poller {
                 }
                 Ok(reply)
             }
-            Err(trouble) => Err(self.judge(link, &trouble)),
-        }
-    }
-
-    async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
-        match Connection::open(&self.settings, self.clock, self.proven).await {
-            Ok(connection) => Ok(Link {
-                connection,
-                asker: Asker::new(),
-                timeouts: 0,
-                heard: None,
-            }),
-            Err(failure) => {
-                let next = Next::Wait(self.wait_after(failure.kind));
+            Err(trouble) => {
+                let (failure, next, keep) = link.failed(&trouble, self.scene());
+                self.link = Some(link).filter(|_| keep);
                 Err((failure, next))
             }
         }
     }
 
-    /// Keeps or drops the connection after a failed question.
-    fn judge(&mut self, mut link: Link, trouble: &Trouble) -> (Failure, Next) {
-        link.timeouts += u32::from(matches!(trouble, Trouble::Timeout));
-        let scene = scene(&self.settings, self.proven);
-        let failure = link.connection.explain(trouble, scene, link.timeouts);
-        let (keep, next) = match failure.kind {
-            FailureKind::Hanging => (link.timeouts < TIMEOUTS, Next::Poll),
-            FailureKind::Server => (true, Next::Poll),
-            FailureKind::NotPermitted => (true, Next::Wait(BackOff::CAP)),
-            kind => (false, Next::Wait(self.wait_after(kind))),
-        };
-        if keep && !link.connection.is_over() {
-            self.link = Some(link);
-        }
-        (failure, next)
+    async fn dial(&mut self) -> Result<Link, (Failure, Next)> {
+        let opened = Link::open(&self.settings, self.clock, self.proven).await;
+        opened.map_err(|failure| (failure, Next::Wait))
     }
 
-    fn wait_after(&mut self, kind: FailureKind) -> Duration {
-        self.back_off.wait_after(kind, self.grid.interval())
+    fn scene(&self) -> Scene<'_> {
+        scene(&self.settings, self.proven)
     }
 
-    fn failed(&self, failure: &Failure, next: &Next) -> (Observation, Due) {
+    fn failed(&mut self, failure: &Failure, next: Next) -> (Observation, Due) {
         let moment = self.clock.now();
+        let interval = self.grid.interval();
         let (retry_in, due) = match next {
             Next::Poll => {
                 let at = self.grid.next(moment.elapsed);
                 (at.saturating_sub(moment.elapsed), Due::Poll)
             }
-            Next::Wait(wait) => (*wait, Due::At(moment.elapsed + *wait)),
+            Next::Wait => {
+                let wait = self.back_off.wait_after(failure.kind, interval);
+                (wait, Due::At(moment.elapsed + wait))
+            }
         };
         let observation = Observation::Failed {
             moment,
@@ -396,25 +345,7 @@ impl Poller {
     /// The connection ended between two polls.
     fn hung_up(&mut self) -> Option<(Observation, Due)> {
         let link = self.link.take()?;
-        let now = self.clock.elapsed();
-        if link
-            .heard
-            .is_some_and(|heard| now.saturating_sub(heard) > IDLE)
-        {
-            return None;
-        }
-        let failure = failure::ended(
-            &link.connection.record(),
-            scene(&self.settings, self.proven),
-        );
-        let next = Next::Wait(self.wait_after(failure.kind));
-        Some(self.failed(&failure, &next))
-    }
-}
-
-async fn ended(link: Option<&Link>) {
-    match link {
-        Some(link) => link.connection.over().await,
-        None => std::future::pending().await,
+        let failure = link.end(self.clock.elapsed(), self.scene())?;
+        Some(self.failed(&failure, Next::Wait))
     }
 }

@@ -117,12 +117,13 @@ impl BackOff {
     }
 
     /// The wait after this failure. Who refuses us logs each attempt, and goes on until somebody
-    /// changes a password or a right.
+    /// changes a password or a right; and a Sentinel stays one.
     pub(crate) fn wait_after(&mut self, kind: FailureKind, interval: Duration) -> Duration {
         match kind {
             FailureKind::PasswordNeeded
             | FailureKind::PasswordWrong
-            | FailureKind::NotPermitted => Self::CAP,
+            | FailureKind::NotPermitted
+            | FailureKind::Sentinel => Self::CAP,
             _ => self.wait(interval),
         }
     }
