@@ -7,6 +7,7 @@
 //!                                                                └─► merge ─► one Diagnosis
 //!  standby: which copy has most │ rescue: who still holds what was lost
 //!  late: what copies betray of the time before us │ uncovered: slots that nobody holds
+//!  demotion: who is about to drop its keys for another's
 //!                                     └─► summary: one verdict a cause ─► merge
 //! ```
 //!
@@ -16,6 +17,7 @@
 //! and arrived at another is not lost: the total counts.
 
 mod court;
+mod demotion;
 mod handover;
 mod late;
 mod merge;

@@ -1,7 +1,7 @@
 //! What is said of the whole: whose word it is, and how many others say the same.
 
 use super::court::{Court, Seat};
-use super::{late, rescue, resharding, standby, takeover, uncovered};
+use super::{demotion, late, rescue, resharding, standby, takeover, uncovered};
 use crate::diagnosis::{Cause, Level, Mechanism, Scope, Verdict, words};
 
 /// Readings that one verdict of the whole shows at most.
@@ -41,7 +41,7 @@ pub(super) fn verdict(court: &Court<'_>, cause: Cause) -> Verdict {
             let mut own = takeover::verdicts(court);
             own.extend(silent);
             own.extend(standby::lacking(court));
-            own.extend(standby::about_to_follow(court));
+            own.extend(demotion::verdicts(court));
             own
         }
         Cause::InstanceFailure => {
