@@ -3,7 +3,7 @@
 use super::court::Court;
 use super::handover::Handover;
 use crate::diagnosis::{Cause, Evidence, Level, Mechanism, Verdict, words};
-use crate::model::{Role, SlotMove, Step};
+use crate::model::{Role, SlotMove};
 
 /// Fewer keys are not worth an alarm.
 const LEAST: u64 = 10;
@@ -11,45 +11,52 @@ const LEAST: u64 = 10;
 /// What is said of primaries that were told to follow another server, and have not begun yet: they
 /// drop their keys for that one's.
 pub(super) fn verdicts(court: &Court<'_>) -> Vec<Verdict> {
-    let told = court.members().filter_map(|member| {
-        let took_part = |h: &Handover| h.new == member || h.old == member;
-        // What it holds still moved away with its last slots, where it gave those.
-        let gave = |moved: &SlotMove| moved.from == *court.node(member);
-        if court.handovers.iter().any(took_part) || court.slot_moves.iter().any(gave) {
-            return None;
-        }
-        let window = &court.windows[member];
-        let last = window.last()?;
-        let state = last.replication();
-        let mut steps = window.steps();
-        let was_primary = |step: &Step| step.role_before == Role::Primary;
-        let demoted = steps.rfind(|step| was_primary(step) && step.role_after == Role::Replica)?;
-        let keys = last.keys().filter(|keys| *keys >= LEAST)?;
-        if state.link_up != Some(false) || window.open_gap().is_some() {
-            return None;
-        }
-        let (node, of) = (court.node(member), state.primary?);
-        let keys = words::keys(keys);
-        let summary = format!(
-            "{node} was told to follow {of} and still holds {keys}, which it drops when it synchronises"
-        );
-        let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
-        verdict.mechanism = Some(Mechanism::Replicaof);
-        verdict.first_seen = Some(demoted.to.at);
-        verdict.last_seen = Some(demoted.to.at);
-        verdict.evidence.push(Evidence {
-            node: node.clone(),
-            field: "role".into(),
-            before: Role::Primary.id().into(),
-            after: Role::Replica.id().into(),
-            note: format!("follows {of}, link down"),
-            at: Some(demoted.to.at),
-        });
-        verdict.next_steps = vec![
-            format!("if that was not meant, at once: REPLICAOF NO ONE on {node}; then its own replicas, which drop their keys too"),
-            format!("save what it has first if you are not sure: redis-cli -u redis://{node} --rdb saved.rdb"),
-        ];
-        Some(verdict)
-    });
+    let told = court.members().filter_map(|member| verdict(court, member));
     told.collect()
+}
+
+fn verdict(court: &Court<'_>, member: usize) -> Option<Verdict> {
+    let node = court.node(member);
+    let mut roles = court.deployment.members()[member].roles(court.end).rev();
+    let (told, is) = roles.next()?;
+    let (_, was) = roles.next()?;
+    let took_part = |h: &Handover| h.new == member || h.old == member;
+    // What it holds still moved away with its last slots, where it gave those.
+    let gave = |moved: &SlotMove| moved.from == *node;
+    if (was, is) != (Role::Primary, Role::Replica)
+        || court.handovers.iter().any(took_part)
+        || court.slot_moves.iter().any(gave)
+    {
+        return None;
+    }
+    let window = &court.windows[member];
+    let last = window.last().filter(|_| window.open_gap().is_none())?;
+    let keys = last.keys().filter(|keys| *keys >= LEAST)?;
+    let state = last.replication();
+    let of = state.primary.filter(|_| state.link_up == Some(false))?;
+    let keys = words::keys(keys);
+    let summary = format!(
+        "{node} was told to follow {of} and still holds {keys}, which it drops when it synchronises"
+    );
+    let mut verdict = Verdict::new(Cause::Replication, Level::AtRisk, summary);
+    verdict.mechanism = Some(Mechanism::Replicaof);
+    verdict.first_seen = Some(told.at);
+    verdict.last_seen = Some(told.at);
+    verdict.evidence.push(Evidence {
+        node: node.clone(),
+        field: "role".into(),
+        before: was.id().into(),
+        after: is.id().into(),
+        note: format!("follows {of}, link down"),
+        at: Some(told.at),
+    });
+    verdict.next_steps = vec![
+        format!(
+            "if that was not meant, at once: REPLICAOF NO ONE on {node}; then its own replicas, which drop their keys too"
+        ),
+        format!(
+            "save what it has first if you are not sure: redis-cli -u redis://{node} --rdb saved.rdb"
+        ),
+    ];
+    Some(verdict)
 }
