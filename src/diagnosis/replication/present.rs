@@ -247,7 +247,7 @@ fn sick_replica(line: &ReplicaLine, behind: Option<u64>, about: Option<String>) 
     let address = &line.address;
     if !line.is_online() {
         return format!(
-            "replica {address} has no data to take over with yet ({})",
+            "replica {address} has none of the data of this primary yet ({})",
             line.state
         );
     }
