@@ -117,15 +117,15 @@ fn gives_back<'a>(
     }
 }
 
-/// The same chance in every run, so that what fails once fails for everybody; `PROPTEST_RNG_SEED` makes
-/// it another.
+/// The same chance in every run, so that what fails once fails for everybody: one that found a lower
+/// bound above its upper one. `PROPTEST_RNG_SEED` makes it another.
 pub(crate) fn chance(cases: u32) -> ProptestConfig {
     let known = ProptestConfig::default();
     ProptestConfig {
         cases,
         failure_persistence: None,
         rng_seed: match known.rng_seed {
-            RngSeed::Random => RngSeed::Fixed(1),
+            RngSeed::Random => RngSeed::Fixed(27),
             given @ RngSeed::Fixed(_) => given,
         },
         ..known
