@@ -7,8 +7,10 @@ mod support {
 
 use std::time::Duration;
 
-use amr_top::diagnosis::{Cause, Diagnosis, Level, Mechanism, Verdict, Way, diagnose_deployment};
-use amr_top::model::Told;
+use amr_top::diagnosis::{
+    Cause, Diagnosis, Level, Mechanism, Verdict, Way, diagnose_deployment, diagnose_extent,
+};
+use amr_top::model::{Extent, Told};
 use support::story::{Facts, Group, Node, Story};
 
 const FIRST: &str = "master - 0 0 1 connected 0-8191";
@@ -427,6 +429,31 @@ fn a_moment_of_long_ago_is_judged_by_what_was_known_then() {
     let later = as_of(&group);
     assert_eq!(later.verdicts, live.verdicts);
     assert_eq!(later.migrations, live.migrations);
+}
+
+#[test]
+fn what_a_shard_lost_on_the_way_is_no_more_than_it_can_be() {
+    let mut group = Group::of(&["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    for node in &mut group.nodes {
+        node.facts.cluster = true;
+        node.facts.keys(10_000);
+    }
+    let group = group.repeat(4, |_| {});
+    // Few of the keys that two nodes sent away arrive at the third.
+    let group = group.then(|nodes| {
+        for (node, keys) in [(0, 1_000u32), (1, 50)] {
+            nodes[node].facts.ran("migrate", keys.into());
+            grow(&mut nodes[node], -i64::from(keys));
+        }
+        nodes[2].facts.ran("restore-asking", 100);
+        grow(&mut nodes[2], 100);
+    });
+    let group = group.repeat(3, |_| {});
+    let extent = Extent::Shard(group.deployment.shard_of(0).to_vec());
+    let diagnosis = diagnose_extent(&group.deployment, &extent, None);
+    let moved = of(&diagnosis, Cause::Relocation);
+    let told = (moved.keys_lost, moved.at_most);
+    assert_eq!(told, (Some(950), Some(950)), "{moved:#?}");
 }
 
 #[test]

@@ -154,6 +154,11 @@ fn moved(case: &Case<'_>, account: &Account<'_>, calls: &str) -> Verdict {
             .evidence
             .push(case.evidence(field, db.before, db.after, note, at));
     }
+    // The reply before may have told nothing of its databases.
+    if step.dbs.is_empty() {
+        let note = "keys in all databases";
+        verdict.evidence.push(case.keys_evidence(step, note));
+    }
     account.mark(&mut verdict.evidence);
     if mechanism == Mechanism::SlotMigration {
         verdict.evidence.extend(exported(case, account));

@@ -117,8 +117,8 @@ fn gives_back<'a>(
     }
 }
 
-/// The same chance in every run, so that what fails once fails for everybody: one that found a lower
-/// bound above its upper one. `PROPTEST_RNG_SEED` makes it another.
+/// The same chance in every run, so that what fails once fails for everybody: one that found a claim
+/// without evidence. `PROPTEST_RNG_SEED` makes it another.
 pub(crate) fn chance(cases: u32) -> ProptestConfig {
     let known = ProptestConfig::default();
     ProptestConfig {
